@@ -1,0 +1,115 @@
+"""Find a checkpoint by name, vet it, load it.
+
+A name is a local folder, `embedded:<family>` (the tiny models shipped with the package) or a hub id, optionally with
+`@revision`. Only safetensors weights are read and no code from a checkpoint is ever run.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers import AutoModelForImageTextToText, PreTrainedModel
+
+from vlm_grpo.adapters import registry
+from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.files import model_type, read_json
+from vlm_grpo.embedded import checkpoint_path
+from vlm_grpo.errors import UserError
+
+EMBEDDED = "embedded:"
+FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
+SAMPLE_BYTES = 1 << 16
+SAMPLES_PER_FILE = 64
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A vetted checkpoint folder: `name` as the user gave it, `path` on disk, its family's `adapter`."""
+
+    name: str
+    path: Path
+    adapter: Adapter
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the configuration and samples of the weights (see `weights_fingerprint`)."""
+        return weights_fingerprint(self.path)
+
+    def load_processor(self, **image_settings: Any) -> Any:
+        """The processor, padding on the left; settings that are None keep the checkpoint's own value."""
+        given = {name: value for name, value in image_settings.items() if value is not None}
+        processor = self.adapter.load_processor(self.path, image_settings=given)
+        processor.tokenizer.padding_side = "left"
+        if processor.tokenizer.pad_token is None:
+            processor.tokenizer.pad_token = processor.tokenizer.eos_token
+        return processor
+
+    def load_model(self, *, dtype: torch.dtype, device: str | None = None, attention: str = "sdpa") -> PreTrainedModel:
+        """The model in `dtype`, on `device` (None leaves placement to the trainer)."""
+        model = AutoModelForImageTextToText.from_pretrained(
+            self.path,
+            dtype=dtype,
+            attn_implementation=attention,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+        )
+        return model.to(device) if device is not None else model
+
+
+def open_checkpoint(name: str) -> Checkpoint:
+    """Resolve `name` to a folder and vet it; `UserError` in one line when it cannot be used."""
+    path = _locate(name)
+    if not (path / "config.json").is_file():
+        hint = "it is an adapter; give its base too" if (path / "adapter_config.json").is_file() else "not a checkpoint"
+        raise UserError(f"model {name}: {path} has no config.json ({hint})")
+    adapter = registry.for_model_type(model_type(path), where=f"model {name}")
+    for config in ("config.json", "processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        if "auto_map" in read_json(path / config):
+            raise UserError(f"model {name}: {config} asks to run remote code (auto_map); only built-in models are run")
+    if not any(path.glob("*.safetensors")):
+        pickled = sorted(f.name for f in (*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")))
+        reason = f"only pickled weights ({pickled[0]}), which can run code" if pickled else "no weights"
+        raise UserError(f"model {name}: {path} has {reason}; convert it to safetensors first")
+    return Checkpoint(name=name, path=path, adapter=adapter)
+
+
+def _locate(name: str) -> Path:
+    if name.startswith(EMBEDDED):
+        return checkpoint_path(name.removeprefix(EMBEDDED))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise UserError(f"model {name}: no such folder; give a checkpoint folder, embedded:<family> or a hub id org/name")
+    repository, _, revision = name.partition("@")
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(FILES)))
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"model {name}: neither a folder here nor reachable on the hub ({reason})") from None
+
+
+def weights_fingerprint(path: Path) -> str:
+    """SHA-256 over `config.json` and, for each safetensors file, its size, its header and evenly spaced samples.
+
+    Samples (64 blocks of 64 KiB a file) tell a merged model from its base in milliseconds where hashing gigabytes takes
+    minutes; a file up to 4 MiB is read whole.
+    """
+    digest = hashlib.sha256()
+    for config in ("config.json", "adapter_config.json"):
+        if (path / config).exists():
+            digest.update((path / config).read_bytes())
+    for weights in sorted(path.glob("*.safetensors")):
+        size = weights.stat().st_size
+        digest.update(f"{weights.name}:{size}".encode())
+        with weights.open("rb") as file:
+            step = max(SAMPLE_BYTES, size // SAMPLES_PER_FILE)
+            for start in range(0, size, step):
+                file.seek(start)
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()

@@ -1,0 +1,32 @@
+"""Read the small files of a checkpoint folder."""
+
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.results.manifest import read_json as read_json_object
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`, empty when the file is absent."""
+    return read_json_object(path) if path.exists() else {}
+
+
+def model_type(path: Path) -> str:
+    """`model_type` of the checkpoint's `config.json`."""
+    found = read_json(path / "config.json").get("model_type")
+    if not isinstance(found, str):
+        raise UserError(f"{path / 'config.json'} has no model_type; is this a transformers checkpoint?")
+    return found
+
+
+def chat_template(path: Path) -> str:
+    """The chat template, wherever this checkpoint's generation of transformers stored it."""
+    plain = path / "chat_template.jinja"
+    if plain.exists():
+        return plain.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "processor_config.json", "tokenizer_config.json"):
+        template = read_json(path / name).get("chat_template")
+        if isinstance(template, str):
+            return template
+    raise UserError(f"{path} has no chat template (chat_template.jinja); an instruction-tuned checkpoint is needed")

@@ -1,0 +1,76 @@
+"""Qwen2-VL, Qwen2.5-VL and Qwen3-VL.
+
+The stock processors want a video processor, which needs torchvision. Where torchvision is absent, an image-only
+processor of the same class takes its place; where it is present the stock one is used (a test compares their pixels).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import (
+    AutoProcessor,
+    AutoTokenizer,
+    Qwen2_5_VLProcessor,
+    Qwen2VLImageProcessorPil,
+    Qwen2VLProcessor,
+    Qwen3VLProcessor,
+)
+from transformers.processing_utils import ProcessorMixin
+from transformers.utils import is_torchvision_available
+
+from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.files import chat_template, model_type
+
+STOCK_PROCESSORS = {
+    "qwen2_vl": Qwen2VLProcessor,
+    "qwen2_5_vl": Qwen2_5_VLProcessor,
+    "qwen3_vl": Qwen3VLProcessor,
+}
+
+
+def _image_only(stock: type[ProcessorMixin]) -> type[ProcessorMixin]:
+    """A subclass of `stock` made of an image processor and a tokenizer only."""
+
+    def __init__(self: Any, image_processor: Any, tokenizer: Any, chat_template: str | None = None) -> None:
+        for name, token in (
+            ("image", "<|image_pad|>"),
+            ("video", "<|video_pad|>"),
+            ("vision_start", "<|vision_start|>"),
+            ("vision_end", "<|vision_end|>"),
+        ):
+            setattr(self, f"{name}_token", token)
+            setattr(self, f"{name}_token_id", tokenizer.convert_tokens_to_ids(token))
+        ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
+
+    def get_attributes(cls: Any) -> list[str]:
+        return ["image_processor", "tokenizer"]
+
+    body = {
+        "__init__": __init__,
+        "__doc__": f"Image-only {stock.__name__}: no video processor, hence no torchvision.",
+        "__module__": stock.__module__,
+        "get_attributes": classmethod(get_attributes),
+    }
+    return type(stock.__name__, (stock,), body)
+
+
+def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
+    """The processor of the checkpoint in `path`; `image_settings` may hold `min_pixels` and `max_pixels`."""
+    if is_torchvision_available():
+        return AutoProcessor.from_pretrained(path, trust_remote_code=False, **image_settings)
+    image_processor = Qwen2VLImageProcessorPil.from_pretrained(path, **image_settings)
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    build = _image_only(STOCK_PROCESSORS[model_type(path)])
+    return build(image_processor, tokenizer, chat_template=chat_template(path))
+
+
+QWEN = Adapter(
+    family="qwen",
+    model_types=tuple(STOCK_PROCESSORS),
+    load_processor=load_processor,
+    lora_targets=r".*\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
+    vision_modules=("model.visual",),
+    image_keys=("pixel_values", "image_grid_thw"),
+    box_frame="resized_pixels",
+    max_pixels_setting="max_pixels",
+)

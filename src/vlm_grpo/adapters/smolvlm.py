@@ -1,0 +1,67 @@
+"""SmolVLM (Idefics3 architecture) and SmolVLM2.
+
+The study generated with the KV cache disabled, because a former transformers release lost the image while decoding
+from the cache. That stays the default here for fidelity; `adapters/cache.py` turns it on once parity is shown.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import (
+    AutoProcessor,
+    AutoTokenizer,
+    Idefics3ImageProcessorPil,
+    Idefics3Processor,
+    SmolVLMImageProcessorPil,
+    SmolVLMProcessor,
+)
+from transformers.processing_utils import ProcessorMixin
+from transformers.utils import is_torchvision_available
+
+from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.files import chat_template, model_type, read_json
+
+
+class _ImageOnlySmolVLMProcessor(SmolVLMProcessor):
+    """SmolVLM2's processor without its video processor, hence without torchvision."""
+
+    def __init__(self, image_processor: Any, tokenizer: Any, image_seq_len: int, chat_template: str | None) -> None:
+        self.fake_image_token = getattr(tokenizer, "fake_image_token", "<fake_token_around_image>")
+        self.image_token = getattr(tokenizer, "image_token", "<image>")
+        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
+        self.end_of_utterance_token = getattr(tokenizer, "end_of_utterance_token", "<end_of_utterance>")
+        self.global_image_token = getattr(tokenizer, "global_image_token", "<global-img>")
+        self.image_seq_len = image_seq_len
+        self.video_token = None
+        ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
+
+    @classmethod
+    def get_attributes(cls) -> list[str]:
+        return ["image_processor", "tokenizer"]
+
+
+def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
+    """The processor of the checkpoint in `path`; `image_settings` may hold `size` and `do_image_splitting`."""
+    if is_torchvision_available():
+        return AutoProcessor.from_pretrained(path, trust_remote_code=False, **image_settings)
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    image_seq_len = read_json(path / "processor_config.json").get("image_seq_len", 169)
+    template = chat_template(path)
+    if model_type(path) == "idefics3":
+        image_processor = Idefics3ImageProcessorPil.from_pretrained(path, **image_settings)
+        return Idefics3Processor(image_processor, tokenizer, image_seq_len=image_seq_len, chat_template=template)
+    image_processor = SmolVLMImageProcessorPil.from_pretrained(path, **image_settings)
+    return _ImageOnlySmolVLMProcessor(image_processor, tokenizer, image_seq_len, template)
+
+
+SMOLVLM = Adapter(
+    family="smolvlm",
+    model_types=("idefics3", "smolvlm"),
+    load_processor=load_processor,
+    lora_targets=r".*\.text_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
+    vision_modules=("model.vision_model", "model.connector"),
+    image_keys=("pixel_values", "pixel_attention_mask"),
+    box_frame="thousandths",
+    max_pixels_setting="size.longest_edge",
+    generation={"use_cache": False},
+)

@@ -1,0 +1,1 @@
+"""Data sets: each one a source on disk or on the hub turned into rows of one schema (`records.Row`)."""

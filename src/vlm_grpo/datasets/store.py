@@ -1,0 +1,76 @@
+"""Data sets on disk: a `datasets.DatasetDict`, the images beside it, and a manifest written last."""
+
+import json
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict, load_from_disk
+
+from vlm_grpo.datasets.records import Row, check_unique, parse_row
+from vlm_grpo.errors import UserError
+from vlm_grpo.results import manifest
+from vlm_grpo.results.provenance import text_hash
+
+KIND = "dataset"
+
+
+def save(
+    root: Path,
+    splits: dict[str, list[Row]],
+    *,
+    source: dict[str, Any],
+    config: dict[str, Any],
+    seconds: float,
+    dropped: list[dict[str, Any]] | None = None,
+    seeds: dict[str, int] | None = None,
+) -> None:
+    """Write `splits` under `root` and then the manifest.
+
+    `source` says where the rows come from (name, revision), `dropped` lists every row left out as
+    `{split, id, reason}`. Images that several splits share are counted in the manifest. An empty split is a `UserError`.
+    """
+    for name, rows in splits.items():
+        if not rows:
+            raise UserError(f"{root}: split {name!r} is empty; nothing could be trained or evaluated on it")
+        check_unique(rows, where=f"{root} split {name!r}")
+    tables = {name: Dataset.from_list([row.flat() for row in rows]) for name, rows in splits.items()}
+    DatasetDict(tables).save_to_disk(str(root))
+    manifest.write(
+        root,
+        kind=KIND,
+        config=config,
+        inputs={"source": source},
+        counts={name: len(rows) for name, rows in splits.items()},
+        seconds=seconds,
+        seeds=seeds,
+        fingerprints={name: fingerprint(rows) for name, rows in splits.items()},
+        solutions={name: dict(Counter(row.solution for row in rows)) for name, rows in splits.items()},
+        shared_images=_shared_images(splits),
+        dropped=dropped or [],
+    )
+
+
+def load(root: Path, split: str) -> list[Row]:
+    """Return the rows of one split of the data set under `root`, validated."""
+    found = manifest.read(root, kind=KIND)
+    if split not in found["counts"]:
+        raise UserError(f"{root} has no split {split!r}; it has {', '.join(found['counts'])}")
+    table = load_from_disk(str(root))[split]
+    rows = [parse_row(flat, where=f"{root} split {split!r} row {i}") for i, flat in enumerate(table)]
+    if not rows:
+        raise UserError(f"{root}: split {split!r} is empty; build the data set again")
+    if fingerprint(rows) != found["fingerprints"][split]:
+        raise UserError(f"{root}: split {split!r} differs from its manifest; build the data set again")
+    return rows
+
+
+def fingerprint(rows: list[Row]) -> str:
+    """SHA-256 over the rows in order: what a run was trained or evaluated on."""
+    return text_hash("\n".join(json.dumps(row.flat(), sort_keys=True, ensure_ascii=False) for row in rows))
+
+
+def _shared_images(splits: dict[str, list[Row]]) -> dict[str, int]:
+    images = {name: {image for row in rows for image in row.images} for name, rows in splits.items()}
+    return {f"{a}-{b}": len(images[a] & images[b]) for a, b in combinations(images, 2)}

@@ -1,0 +1,1 @@
+"""Generate answers, read them, score them, compare arms on the same rows."""

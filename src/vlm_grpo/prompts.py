@@ -1,0 +1,33 @@
+"""What the model is asked: templates by name, in our own words around the study's tags.
+
+`reason` asks for `<think>` and `<answer>` blocks (GRPO and its evaluation); `answer` is the bare problem (SFT on
+answers, as in the study); `yes_no` is the bare problem asking for Yes or No (the study's SFT prompt for SmolVLM).
+Training and evaluation share these, so the two never differ by a question mark (reference, sections 1.2 and 12.1).
+"""
+
+from vlm_grpo.errors import UserError
+
+REASON_TRUE_FALSE = (
+    "Think about the image first and put your reasoning inside <think> </think>, "
+    "then put the final answer, True or False, inside <answer> </answer>."
+)
+
+TEMPLATES = {
+    "reason": "{problem} " + REASON_TRUE_FALSE,
+    "answer": "{problem}",
+    "yes_no": "{problem} Please answer with Yes or No.",
+}
+
+
+def render(template: str, problem: str) -> str:
+    """The user's text for one row: `problem` put into the template of that name."""
+    if template not in TEMPLATES:
+        raise UserError(f"unknown prompt {template!r}; known: {', '.join(TEMPLATES)}")
+    return TEMPLATES[template].replace("{problem}", problem)
+
+
+def messages(template: str, problem: str, *, images: int) -> list[dict[str, object]]:
+    """One user turn, images first, in the chat format that processors' templates read."""
+    content: list[dict[str, str]] = [{"type": "image"} for _ in range(images)]
+    content.append({"type": "text", "text": render(template, problem)})
+    return [{"role": "user", "content": content}]

@@ -1,0 +1,1 @@
+"""Manifests, run identities, append-only JSONL, tables, figures and pages."""
