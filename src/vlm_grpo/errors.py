@@ -1,14 +1,15 @@
 """A user's mistake: one clear line on stderr and exit code 2, never a traceback.
 
 Raise `UserError` where a person can mend the cause; wrap a command's `main` in `exits_cleanly`. Our own bugs stay
-ordinary exceptions with a full traceback. A full disk is a user's problem too, so it is told the same way.
+ordinary exceptions with a full traceback. A full disk and a forbidden file are a user's problem too, told the same way.
 """
 
 import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 P = ParamSpec("P")
 
@@ -24,27 +25,46 @@ class UserError(Exception):
 
 
 def exits_cleanly(main: Callable[P, None]) -> Callable[P, None]:
-    """Turn `UserError` and a full disk into one line and exit code 2, Ctrl-C into exit code 130."""
+    """Turn `UserError`, a full disk and a forbidden file into one line and exit code 2, Ctrl-C into exit code 130."""
 
     @functools.wraps(main)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             main(*args, **kwargs)
-        except UserError as error:
-            _leave(str(error), USER_ERROR_EXIT_CODE)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            where = f" while writing {error.filename}" if error.filename else ""
-            _leave(f"no space left on the disk{where}; free some space and run the same command again",
-                   USER_ERROR_EXIT_CODE)
         except KeyboardInterrupt:
             _leave("interrupted; run the same command again to go on", INTERRUPTED_EXIT_CODE)
+        except Exception as error:
+            line = one_line(error)
+            if line is None:
+                raise
+            _leave(line, USER_ERROR_EXIT_CODE)
 
     return wrapper
 
 
-def _leave(message: str, code: int) -> None:
+def one_line(error: Exception) -> str | None:
+    """What to tell the user about `error`; None when it is a bug of ours."""
+    if isinstance(error, UserError):
+        return str(error)
+    if _disk_is_full(error):
+        return f"no space left on the disk{_where(error)}; free some space and run the same command again"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{os.strerror(error.errno).lower()}{_where(error)}; choose another place or change its permissions"
+    return None
+
+
+def _disk_is_full(error: Exception) -> bool:
+    """Native writers (safetensors, Arrow) tell of a full disk in words only."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)
+
+
+def _where(error: Exception) -> str:
+    name = error.filename if isinstance(error, OSError) else None
+    return f" ({name})" if name else ""
+
+
+def _leave(message: str, code: int) -> NoReturn:
     sys.stdout.flush()
     print(f"error: {message}", file=sys.stderr, flush=True)
     sys.exit(code)

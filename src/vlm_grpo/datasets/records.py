@@ -54,9 +54,16 @@ def parse_row(flat: dict[str, Any], *, where: str) -> Row:
     try:
         return Row(**fields, meta=meta)
     except ValidationError as error:
-        first = error.errors()[0]
-        column = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{where}: column {column!r}: {first['msg']}") from None
+        raise UserError(f"{where}: {first_fault(error)}") from None
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing pydantic found wrong with a row, as one clause: column, what is wrong, what was found."""
+    fault = error.errors()[0]
+    column = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        return f"column {column!r} is missing"
+    return f"column {column!r}: {fault['msg']}, found {fault['input']!r}"
 
 
 def check_unique(rows: list[Row], *, where: str) -> None:

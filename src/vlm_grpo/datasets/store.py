@@ -29,14 +29,17 @@ def save(
     """Write `splits` under `root` and then the manifest.
 
     `source` says where the rows come from (name, revision), `dropped` lists every row left out as
-    `{split, id, reason}`. Images that several splits share are counted in the manifest. An empty split is a `UserError`.
+    `{split, id, reason}`. Images that several splits share are counted in the manifest. An empty split and an id that
+    occurs twice are a `UserError`; columns that do not survive the round trip through Arrow are a `ValueError`.
     """
     for name, rows in splits.items():
         if not rows:
             raise UserError(f"{root}: split {name!r} is empty; nothing could be trained or evaluated on it")
         check_unique(rows, where=f"{root} split {name!r}")
-    tables = {name: Dataset.from_list([row.flat() for row in rows]) for name, rows in splits.items()}
+    (root / manifest.MANIFEST).unlink(missing_ok=True)
+    tables = {name: _table(rows) for name, rows in splits.items()}
     DatasetDict(tables).save_to_disk(str(root))
+    images = {name: {image for row in rows for image in row.images} for name, rows in splits.items()}
     manifest.write(
         root,
         kind=KIND,
@@ -47,9 +50,18 @@ def save(
         seeds=seeds,
         fingerprints={name: fingerprint(rows) for name, rows in splits.items()},
         solutions={name: dict(Counter(row.solution for row in rows)) for name, rows in splits.items()},
-        shared_images=_shared_images(splits),
+        images={name: len(found) for name, found in images.items()},
+        shared_images={f"{a}-{b}": len(images[a] & images[b]) for a, b in combinations(images, 2)},
         dropped=dropped or [],
     )
+
+
+def _table(rows: list[Row]) -> Dataset:
+    table = Dataset.from_list([row.flat() for row in rows])
+    for row, stored in zip(rows, table, strict=True):
+        if stored != json.loads(json.dumps(row.flat())):
+            raise ValueError(f"row {row.id} changes when stored; give all rows of a split the same columns and types")
+    return table
 
 
 def load(root: Path, split: str) -> list[Row]:
@@ -57,10 +69,11 @@ def load(root: Path, split: str) -> list[Row]:
     found = manifest.read(root, kind=KIND)
     if split not in found["counts"]:
         raise UserError(f"{root} has no split {split!r}; it has {', '.join(found['counts'])}")
-    table = load_from_disk(str(root))[split]
+    try:
+        table = load_from_disk(str(root / split))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{root}: split {split!r} cannot be read ({error}); build the data set again") from None
     rows = [parse_row(flat, where=f"{root} split {split!r} row {i}") for i, flat in enumerate(table)]
-    if not rows:
-        raise UserError(f"{root}: split {split!r} is empty; build the data set again")
     if fingerprint(rows) != found["fingerprints"][split]:
         raise UserError(f"{root}: split {split!r} differs from its manifest; build the data set again")
     return rows
@@ -69,8 +82,3 @@ def load(root: Path, split: str) -> list[Row]:
 def fingerprint(rows: list[Row]) -> str:
     """SHA-256 over the rows in order: what a run was trained or evaluated on."""
     return text_hash("\n".join(json.dumps(row.flat(), sort_keys=True, ensure_ascii=False) for row in rows))
-
-
-def _shared_images(splits: dict[str, list[Row]]) -> dict[str, int]:
-    images = {name: {image for row in rows for image in row.images} for name, rows in splits.items()}
-    return {f"{a}-{b}": len(images[a] & images[b]) for a, b in combinations(images, 2)}

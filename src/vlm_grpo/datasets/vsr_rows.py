@@ -16,7 +16,7 @@ TASK = "vsr"
 class VsrRecord(BaseModel):
     """One caption about one picture; `label` is 1 where the caption is true of it, 0 where it is false.
 
-    `image_path` is relative to the data set's root. `image_link` is the address the picture came from, where it has one.
+    `image_path` is relative to the data set's root; `image_link` is the address that the picture came from, if any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -5,22 +5,29 @@ import os
 from pathlib import Path
 from typing import Any
 
+TEMPORARY_SUFFIX = ".tmp"
+
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to a temporary sibling, fsync it, rename it over `path`, fsync the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary.replace(path)
     fsync_folder(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
     """`write_text` of `value` as indented JSON; NaN is refused, since JSON has none."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def is_temporary(path: Path) -> bool:
+    """True for what a killed `write_text` leaves behind."""
+    return path.name.startswith(".") and path.suffix == TEMPORARY_SUFFIX
 
 
 def fsync_folder(folder: Path) -> None:

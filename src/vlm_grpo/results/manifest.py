@@ -34,9 +34,12 @@ def claim(folder: Path, identity: dict[str, Any]) -> None:
         return
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; choose a folder for the output")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not all(atomic.is_temporary(file) for file in folder.iterdir()):
         raise UserError(f"{folder} is not empty and has no {IDENTITY}; choose another output folder or empty it")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+        raise UserError(f"cannot make the folder {folder} ({error.strerror}); choose another output folder") from None
     atomic.write_json(path, wanted)
 
 

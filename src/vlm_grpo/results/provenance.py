@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 def git_commit() -> str | None:
     """Commit of the checkout the package runs from, with `-dirty` when tracked files differ; None outside git."""
-    if not (REPOSITORY / ".git").exists():
+    if not (REPOSITORY / ".git").exists() or shutil.which("git") is None:
         return None
     commit = _git("rev-parse", "HEAD")
     if commit is None:
