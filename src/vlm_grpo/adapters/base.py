@@ -3,11 +3,14 @@
 Adding a family is one file with an `Adapter` and one line in `adapters/registry.py`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
+
+from vlm_grpo.errors import UserError
 
 
 class ProcessorLoader(Protocol):
@@ -27,11 +30,11 @@ class Adapter:
         lora_targets: regex of the modules LoRA adapts: the language tower's linear layers, never `lm_head`, never the
             vision tower; the same for SFT and GRPO (the study's two methods trained different parameters).
         vision_modules: prefixes of the parameters that belong to the vision tower and its connector.
-        image_keys: names of the processor's outputs that hold pixels.
+        placeholder_tokens: special tokens that stand for pictures; a completion must never contain one.
+        image_options: picture settings the user may give, and how the processor calls them.
         generation: overrides of `generate` that the family needs.
         box_frame: frame in which the model writes boxes: "resized_pixels" (after the processor's resize) or
             "thousandths" (0-1000 of each side).
-        max_pixels_setting: the image setting that bounds the picture's tokens, for error messages.
     """
 
     family: str
@@ -39,10 +42,30 @@ class Adapter:
     load_processor: ProcessorLoader
     lora_targets: str
     vision_modules: tuple[str, ...]
-    image_keys: tuple[str, ...]
+    placeholder_tokens: tuple[str, ...]
+    image_options: dict[str, Callable[[Any], dict[str, Any]]]
     box_frame: str
-    max_pixels_setting: str
     generation: dict[str, Any] = field(default_factory=dict)
+
+    def image_settings(self, **options: Any) -> dict[str, Any]:
+        """The processor's settings for the user's picture options; None keeps the checkpoint's own value.
+
+        An option that has no effect on this family is a `UserError`.
+        """
+        settings: dict[str, Any] = {}
+        for name, value in options.items():
+            if value is None:
+                continue
+            if name not in self.image_options:
+                known = ", ".join(self.image_options)
+                raise UserError(f"{name} has no effect on the family {self.family}; its picture settings are {known}")
+            settings.update(self.image_options[name](value))
+        return settings
+
+    def placeholder_ids(self, tokenizer: Any) -> list[int]:
+        """Token ids of `placeholder_tokens` that this checkpoint's vocabulary has."""
+        vocabulary = tokenizer.get_vocab()
+        return sorted(vocabulary[token] for token in self.placeholder_tokens if token in vocabulary)
 
     def encode(self, processor: Any, texts: list[str], images: list[list[Image.Image]]) -> Any:
         """Left-padded model inputs of a batch of rendered prompts: `input_ids` (B, L), masks and pixels."""

@@ -39,10 +39,10 @@ class Checkpoint:
         """SHA-256 over the configuration and samples of the weights (see `weights_fingerprint`)."""
         return weights_fingerprint(self.path)
 
-    def load_processor(self, **image_settings: Any) -> Any:
-        """The processor, padding on the left; settings that are None keep the checkpoint's own value."""
-        given = {name: value for name, value in image_settings.items() if value is not None}
-        processor = self.adapter.load_processor(self.path, image_settings=given)
+    def load_processor(self, **image_options: Any) -> Any:
+        """The processor, padding on the left; `image_options` as in `Adapter.image_settings`."""
+        settings = self.adapter.image_settings(**image_options)
+        processor = self.adapter.load_processor(self.path, image_settings=settings)
         processor.tokenizer.padding_side = "left"
         if processor.tokenizer.pad_token is None:
             processor.tokenizer.pad_token = processor.tokenizer.eos_token

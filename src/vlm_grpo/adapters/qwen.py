@@ -70,7 +70,10 @@ QWEN = Adapter(
     load_processor=load_processor,
     lora_targets=r".*\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
     vision_modules=("model.visual",),
-    image_keys=("pixel_values", "image_grid_thw"),
+    placeholder_tokens=("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"),
+    image_options={
+        "min_pixels": lambda pixels: {"min_pixels": pixels},
+        "max_pixels": lambda pixels: {"max_pixels": pixels},
+    },
     box_frame="resized_pixels",
-    max_pixels_setting="max_pixels",
 )

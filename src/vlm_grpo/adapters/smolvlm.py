@@ -60,8 +60,11 @@ SMOLVLM = Adapter(
     load_processor=load_processor,
     lora_targets=r".*\.text_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
     vision_modules=("model.vision_model", "model.connector"),
-    image_keys=("pixel_values", "pixel_attention_mask"),
+    placeholder_tokens=("<image>", "<fake_token_around_image>", "<global-img>"),
+    image_options={
+        "longest_edge": lambda pixels: {"size": {"longest_edge": pixels}},
+        "image_splitting": lambda split: {"do_image_splitting": split},
+    },
     box_frame="thousandths",
-    max_pixels_setting="size.longest_edge",
     generation={"use_cache": False},
 )

@@ -1,0 +1,52 @@
+"""Whether `generate` uses the KV cache, decided openly.
+
+`default` is what the family needs (off for SmolVLM, as in the study), `true` and `false` are the user's word, and
+`auto` turns the cache on only after greedy decoding of one batch gave the same tokens with and without it.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.errors import UserError
+
+SETTINGS = ("default", "auto", "true", "false")
+PROBE_TOKENS = 32
+
+logger = logging.getLogger(__name__)
+
+
+def choose_cache(setting: str | bool, *, model: PreTrainedModel, adapter: Adapter, batch: Callable[[], Any]) -> bool:
+    """Return the `use_cache` to generate with; `batch` makes encoded prompts (B, L) when `auto` needs them."""
+    setting = str(setting).lower()
+    if setting not in SETTINGS:
+        raise UserError(f"unknown use_cache {setting!r}; known: {', '.join(SETTINGS)}")
+    if setting == "default":
+        return bool(adapter.generation.get("use_cache", True))
+    if setting != "auto":
+        return setting == "true"
+    equal = greedy_parity(model, batch())
+    logger.warning(
+        "use_cache auto: greedy decoding with and without the KV cache gave %s tokens, so the cache is %s",
+        "the same" if equal else "different",
+        "on" if equal else "off",
+    )
+    return equal
+
+
+@torch.inference_mode()
+def greedy_parity(model: PreTrainedModel, batch: Any) -> bool:
+    """True when greedy decoding of `batch` gives the same tokens with the KV cache and without it."""
+    inputs = batch.to(model.device)
+    was_training = model.training
+    model.eval()
+    with_cache, without = (
+        model.generate(**inputs, do_sample=False, max_new_tokens=PROBE_TOKENS, use_cache=use_cache)
+        for use_cache in (True, False)
+    )
+    model.train(was_training)
+    return torch.equal(with_cache, without)

@@ -1,0 +1,1 @@
+"""Rewards: one file each, a registry by name."""

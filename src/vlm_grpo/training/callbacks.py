@@ -1,0 +1,57 @@
+"""What a run writes while it trains: metrics as JSONL, and the mark that a checkpoint is complete."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from vlm_grpo.results import atomic, jsonl
+from vlm_grpo.training import checkpoints
+
+METRICS = "metrics.jsonl"
+
+
+class MetricsFile(TrainerCallback):
+    """Append every log of the trainer to `metrics.jsonl`: one object a line with `step` and finite numbers.
+
+    On resume, what an interrupted attempt logged beyond its last checkpoint is cut off first.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / METRICS
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if state.is_world_process_zero and self._path.exists():
+            cut_after(self._path, state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        if not state.is_world_process_zero or not logs or "train_runtime" in logs:
+            return
+        numbers = {k: v for k, v in logs.items() if isinstance(v, int | float) and math.isfinite(v)}
+        with jsonl.Appender(self._path) as file:
+            file.append([{"step": state.global_step, **numbers}])
+
+
+class CompletenessMark(TrainerCallback):
+    """Mark each checkpoint complete once every process has written its part."""
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.is_world_process_zero:
+            checkpoints.mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+def cut_after(path: Path, step: int) -> None:
+    """Keep the records of `path` up to `step`."""
+    kept = [record for record in jsonl.read(path) if record["step"] <= step]
+    atomic.write_text(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))

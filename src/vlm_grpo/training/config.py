@@ -1,0 +1,114 @@
+"""Read `--config FILE.yaml` and command-line overrides into dataclasses, strictly.
+
+TRL's `TrlParser` does the reading. Added here: an unknown key, a value of the wrong kind, an unset `${VARIABLE}` or a
+setting that has no effect is one clear line, and `--dry-run` is known.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from trl import TrlParser
+
+from vlm_grpo.errors import UserError
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The dataclass instances in the order asked, the names the user set, and whether this is a dry run."""
+
+    arguments: tuple[Any, ...]
+    given: frozenset[str]
+    dry_run: bool
+
+
+class _Parser(TrlParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see --help")
+
+
+def parse(
+    types: Sequence[type],
+    argv: Sequence[str] | None = None,
+    *,
+    description: str,
+    no_effect: dict[str, str],
+) -> Parsed:
+    """Parse `argv` (default: the process's) into one instance of each of `types`.
+
+    `no_effect` maps a setting to the reason why it does nothing here: setting it is an error.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _Parser(dataclass_types=list(types), description=description, allow_abbrev=False)
+    parser.add_argument("--config", metavar="FILE.yaml", help="Settings; the command line overrides them.")
+    parser.add_argument("--dry-run", action="store_true", help="Print the resolved settings and what would run.")
+    from_file = _read(_value_after(words, "--config"), known=[name for t in types for name in _names(t)])
+    from_words = {name for name in _names_in(words) if name not in ("config", "dry_run")}
+    given = frozenset(from_file) | frozenset(from_words)
+    for name in sorted(given & no_effect.keys()):
+        raise UserError(f"setting {name!r} has no effect: {no_effect[name]}; remove it")
+    parser.set_defaults_with_config(**from_file)
+    try:
+        *arguments, extra = parser.parse_args_into_dataclasses(args=words)
+    except ValueError as error:
+        raise UserError(f"{str(error).strip().splitlines()[0]}; see --help") from None
+    return Parsed(arguments=tuple(arguments), given=given, dry_run=extra.dry_run)
+
+
+def _names(dataclass_type: type) -> list[str]:
+    return [field.name for field in fields(dataclass_type) if field.init]
+
+
+def _names_in(words: Sequence[str]) -> list[str]:
+    flags = [word.removeprefix("--").split("=")[0].replace("-", "_") for word in words if word.startswith("--")]
+    return [flag.removeprefix("no_") for flag in flags]
+
+
+def _value_after(words: Sequence[str], flag: str) -> Path | None:
+    for index, word in enumerate(words):
+        if word == flag and index + 1 < len(words):
+            return Path(words[index + 1])
+        if word.startswith(f"{flag}="):
+            return Path(word.split("=", 1)[1])
+    return None
+
+
+def _read(path: Path | None, *, known: list[str]) -> dict[str, Any]:
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise UserError(f"config {path}: no such file")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"config {path}: not YAML ({error})") from None
+    if not isinstance(content, dict):
+        raise UserError(f"config {path}: expected one 'key: value' a line")
+    for key in content:
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "; see --help for the known ones"
+            raise UserError(f"config {path}: unknown key {key!r}{hint}")
+    return {key: fill_variables(value, where=f"config {path}: key {key!r}") for key, value in content.items()}
+
+
+def fill_variables(value: Any, *, where: str) -> Any:
+    """Replace each `${NAME}` in a text by the environment's value; an unset one is a `UserError`."""
+    if not isinstance(value, str):
+        return value
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if not os.environ.get(name):
+            raise UserError(f"{where} needs the environment variable {name}; set it in .env (see .env_example)")
+        return os.environ[name]
+
+    return _VARIABLE.sub(fill, value)

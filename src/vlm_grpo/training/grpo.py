@@ -1,0 +1,58 @@
+"""GRPO with LoRA: `python -m vlm_grpo.training.grpo --config configs/vsr/qwen_grpo.yaml [--any_setting value ...]`.
+
+TRL's `GRPOTrainer` does the training; this file connects the study's data, adapters and rewards to it. A run resumes
+by itself from its newest complete checkpoint when the same command is given again.
+"""
+
+from transformers import set_seed
+
+from vlm_grpo.errors import exits_cleanly
+from vlm_grpo.rewards import registry
+from vlm_grpo.training import lora, rows, run
+from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, StudyArguments
+from vlm_grpo.training.callbacks import CompletenessMark, MetricsFile
+from vlm_grpo.training.completions import CompletionsFile
+from vlm_grpo.training.config import parse
+from vlm_grpo.training.grpo_trainer import StudyGRPOTrainer
+from vlm_grpo.training.progress import ProgressLine
+from vlm_grpo.training.rollouts import rollout_settings
+from vlm_grpo.training.settings import GRPO_NO_EFFECT, check_grpo
+
+KIND = "grpo"
+
+
+@exits_cleanly
+def main(argv: list[str] | None = None) -> None:
+    """Run GRPO as the command line says."""
+    types = (StudyArguments, RewardArguments, GRPOArguments)
+    parsed = parse(types, argv, description=__doc__, no_effect=GRPO_NO_EFFECT)
+    study, reward_arguments, training = parsed.arguments
+    rewards = registry.by_names(reward_arguments.rewards)
+    check_grpo(training, reward_arguments, parsed.given)
+    inputs = run.open_inputs(study)
+    settings = run.resolved(parsed)
+    if parsed.dry_run:
+        run.show_plan(KIND, inputs, settings, training)
+        return
+    folder = run.claim(KIND, inputs, settings, training)
+    set_seed(training.seed)
+    processor, model = run.load(inputs.base, study, training)
+    training.generation_kwargs = (training.generation_kwargs or {}) | rollout_settings(
+        reward_arguments.rollout_cache, model=model, processor=processor, inputs=inputs, prompt=study.prompt
+    )
+    trainer = StudyGRPOTrainer(
+        model=model,
+        args=training,
+        processing_class=processor,
+        reward_funcs=[reward.for_trainer(reward_arguments.answers) for reward in rewards],
+        train_dataset=rows.grpo_dataset(inputs.rows, root=inputs.root, prompt=study.prompt),
+        peft_config=lora.lora_config(study, inputs.base.adapter),
+        callbacks=[MetricsFile(folder), CompletenessMark(), ProgressLine()],
+        completions=CompletionsFile(folder),
+    )
+    trainable = lora.check_placement(trainer.model, inputs.base.adapter)
+    run.train(KIND, trainer, inputs, settings, trainable_parameters=trainable)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""A run's progress on one line: step, speed, time left and the few numbers worth watching."""
+
+import sys
+from typing import Any
+
+from tqdm.auto import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+WATCHED = {
+    "loss": "loss",
+    "reward": "reward",
+    "rewards/accuracy/mean": "accuracy",
+    "rewards/format/mean": "format",
+    "kl": "kl",
+    "completions/clipped_ratio": "clipped",
+    "mean_token_accuracy": "token accuracy",
+}
+SECONDS_BETWEEN_LINES = 20
+
+
+class ProgressLine(TrainerCallback):
+    """A bar on a terminal; in a log file one line every 20 seconds."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.is_world_process_zero:
+            on_terminal = sys.stderr.isatty()
+            self._bar = tqdm(
+                total=state.max_steps,
+                initial=state.global_step,
+                desc="training",
+                unit="step",
+                ascii=not on_terminal,
+                dynamic_ncols=on_terminal,
+                mininterval=0.5 if on_terminal else SECONDS_BETWEEN_LINES,
+                bar_format=None if on_terminal else "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]\n",
+            )
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(state.global_step - self._bar.n)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        if self._bar is not None and logs:
+            shown = {label: f"{logs[key]:.3g}" for key, label in WATCHED.items() if isinstance(logs.get(key), float)}
+            if shown:
+                self._bar.set_postfix(shown, refresh=False)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,129 @@
+"""What SFT and GRPO share: vet the inputs, claim the output folder, resume, train, save, write the manifest."""
+
+import sys
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+
+from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
+from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.datasets import store
+from vlm_grpo.datasets.records import Row
+from vlm_grpo.results import atomic, manifest
+from vlm_grpo.training import checkpoints, rows
+from vlm_grpo.training.arguments import GRPOArguments, SFTArguments, StudyArguments
+from vlm_grpo.training.config import Parsed
+
+FINAL = "final"
+ALWAYS_SHOWN = {"dtype", "seed", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps",
+                "num_generations", "max_completion_length", "beta", "loss_type", "temperature"}
+PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The vetted base, the data set's root and the drawn rows."""
+
+    base: Checkpoint
+    root: Path
+    rows: list[Row]
+    data_fingerprint: str
+
+
+def open_inputs(arguments: StudyArguments) -> Inputs:
+    """Open the base and draw the rows; every mistake in either is told before any weight is loaded."""
+    base = open_checkpoint(arguments.model)
+    root = Path(arguments.data)
+    everything = store.load(root, arguments.split)
+    where = f"{root} split {arguments.split!r}"
+    drawn = rows.draw(everything, count=arguments.num_rows, seed=arguments.row_seed, where=where)
+    rows.check_solutions(drawn, where=where)
+    rows.check_images(drawn, root=root)
+    return Inputs(base=base, root=root, rows=drawn, data_fingerprint=store.fingerprint(drawn))
+
+
+def resolved(parsed: Parsed) -> dict[str, Any]:
+    """Every setting of ours, and those of TRL's that the user set or that decide what a step is."""
+    settings: dict[str, Any] = {}
+    for arguments in parsed.arguments:
+        if isinstance(arguments, TrainingArguments):
+            shown = parsed.given | ALWAYS_SHOWN
+            settings |= {f.name: getattr(arguments, f.name) for f in fields(arguments) if f.init and f.name in shown}
+        else:
+            settings |= asdict(arguments)
+    return {k: _plain(v) for k, v in sorted(settings.items())}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def show_plan(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> None:
+    """Print what would run: the resolved settings as YAML, the rows, the base, the checkpoint to resume from."""
+    print(f"# {kind} of {inputs.base.name} ({inputs.base.adapter.family}) on {len(inputs.rows)} rows of {inputs.root}")
+    print(f"# base {inputs.base.fingerprint[:16]}, rows {inputs.data_fingerprint[:16]}, dtype {pick_dtype(training.dtype)}")
+    resume = checkpoints.find(Path(training.output_dir)).newest
+    print(f"# output {training.output_dir}, {'resume from ' + resume.name if resume else 'start afresh'}")
+    print(yaml.safe_dump(settings, sort_keys=True, allow_unicode=True), end="")
+
+
+def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
+    """Claim the output folder for this run and save the resolved settings; return the folder."""
+    run = Path(training.output_dir)
+    if training.should_save:
+        identity = {
+            "kind": kind,
+            "settings": {k: v for k, v in settings.items() if k not in PLACES},
+            "base": inputs.base.fingerprint,
+            "rows": inputs.data_fingerprint,
+        }
+        manifest.claim(run, identity)
+        atomic.write_text(run / "config.yaml", yaml.safe_dump(settings, sort_keys=True, allow_unicode=True))
+    return run
+
+
+def load(
+    base: Checkpoint, study: StudyArguments, training: GRPOArguments | SFTArguments
+) -> tuple[Any, PreTrainedModel]:
+    """The base's processor and model; the trainer decides on devices."""
+    processor = base.load_processor(**study.image_options)
+    return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
+
+
+def train(kind: str, trainer: Trainer, inputs: Inputs, settings: dict[str, Any], **counts: int) -> None:
+    """Train from the newest complete checkpoint, save the adapter to `final/`, write the manifest last."""
+    run = Path(trainer.args.output_dir)
+    resume = checkpoints.find(run)
+    if trainer.is_world_process_zero():
+        for path, flaw in resume.skipped:
+            print(f"skipping {path}: {flaw}", file=sys.stderr, flush=True)
+        if resume.newest is not None:
+            print(f"resuming from {resume.newest}", file=sys.stderr, flush=True)
+    trainer.remove_callback(PrinterCallback)
+    started = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
+    trainer.save_model(str(run / FINAL))
+    if not trainer.is_world_process_zero():
+        return
+    base = inputs.base
+    atomic.write_json(
+        run / FINAL / "base.json",
+        {"name": base.name, "fingerprint": base.fingerprint, "family": base.adapter.family},
+    )
+    manifest.write(
+        run,
+        kind=kind,
+        config=settings,
+        inputs={"base": base.fingerprint, "rows": inputs.data_fingerprint},
+        counts={"rows": len(inputs.rows), "steps": trainer.state.global_step, **counts},
+        seconds=time.monotonic() - started,
+        seeds={"seed": trainer.args.seed, "row_seed": settings["row_seed"]},
+    )
