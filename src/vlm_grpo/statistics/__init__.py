@@ -1,0 +1,1 @@
+"""Intervals, paired tests and corrections for several tests, on scipy and statsmodels."""

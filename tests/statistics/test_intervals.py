@@ -1,0 +1,69 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.stats import norm
+from statsmodels.stats.proportion import proportion_confint
+
+from vlm_grpo.statistics.intervals import wilson
+
+COUNTS = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@pytest.mark.parametrize(
+    "k, n, low, high",
+    [
+        (253, 350, 0.6737, 0.7671),  # correct, test, base model (reference, section 11.1)
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (1, 1, 0.2065, 1.0),
+    ],
+)
+def test_known_intervals(k, n, low, high):
+    assert wilson(k, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(COUNTS, st.sampled_from([0.8, 0.95, 0.99]))
+def test_ends_are_where_the_score_test_stops_rejecting(counts, confidence):
+    k, n = counts
+    z = norm.ppf(0.5 + confidence / 2)
+    share = k / n
+
+    def score(p):
+        return (share - p) - math.copysign(z, share - p) * math.sqrt(p * (1 - p) / n)
+
+    low, high = wilson(k, n, confidence)
+    assert 0 <= low <= share <= high <= 1
+    if k > 0:
+        assert low == pytest.approx(brentq(score, 1e-12, share - 1e-12), abs=1e-6)
+    if k < n:
+        assert high == pytest.approx(brentq(score, share + 1e-12, 1 - 1e-12), abs=1e-6)
+
+
+@given(COUNTS, st.sampled_from([0.8, 0.95, 0.99]))
+def test_equals_statsmodels(counts, confidence):
+    k, n = counts
+    assert wilson(k, n, confidence) == pytest.approx(
+        proportion_confint(k, n, alpha=1 - confidence, method="wilson"), abs=1e-12
+    )
+
+
+@given(COUNTS)
+def test_failures_mirror_successes(counts):
+    k, n = counts
+    low, high = wilson(k, n)
+    assert wilson(n - k, n) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize("k, n", [(0, 0), (-1, 5), (6, 5)])
+def test_no_proportion(k, n):
+    with pytest.raises(ValueError, match="not a proportion"):
+        wilson(k, n)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95])
+def test_confidence_is_a_fraction(confidence):
+    with pytest.raises(ValueError, match="confidence"):
+        wilson(1, 2, confidence)
