@@ -16,7 +16,9 @@ from vlm_grpo.errors import UserError
 class ProcessorLoader(Protocol):
     """Load a checkpoint's processor without remote code, with or without torchvision."""
 
-    def __call__(self, path: Path, *, image_settings: dict[str, Any]) -> Any: ...
+    def __call__(self, path: Path, *, image_settings: dict[str, Any]) -> Any:
+        """Return the processor of the checkpoint in `path`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

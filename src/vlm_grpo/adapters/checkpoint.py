@@ -78,6 +78,11 @@ def open_checkpoint(name: str) -> Checkpoint:
     return Checkpoint(name=name, path=path, adapter=adapter)
 
 
+def is_here(name: str) -> bool:
+    """True when `name` needs no download: an embedded model or a local folder."""
+    return name.startswith(EMBEDDED) or Path(name).expanduser().is_dir()
+
+
 def _locate(name: str) -> Path:
     if name.startswith(EMBEDDED):
         return checkpoint_path(name.removeprefix(EMBEDDED))
@@ -85,7 +90,9 @@ def _locate(name: str) -> Path:
     if folder.is_dir():
         return folder
     if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise UserError(f"model {name}: no such folder; give a checkpoint folder, embedded:<family> or a hub id org/name")
+        raise UserError(
+            f"model {name}: no such folder; give a checkpoint folder, embedded:<family> or a hub id org/name"
+        )
     repository, _, revision = name.partition("@")
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(FILES)))

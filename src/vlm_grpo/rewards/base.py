@@ -10,7 +10,9 @@ from vlm_grpo.evaluation.answers import Rule
 class Score(Protocol):
     """Score one completion against its row's solution; None means that it cannot be scored."""
 
-    def __call__(self, completion: str, solution: str, *, rule: Rule) -> float | None: ...
+    def __call__(self, completion: str, solution: str, *, rule: Rule) -> float | None:
+        """Score `completion`; the range is that of the `Reward`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,9 @@ from vlm_grpo.evaluation.answers import Rule
 class StudyArguments:
     """What is trained, on which rows, asked how."""
 
-    model: str = field(metadata={"help": "Base model: checkpoint folder, embedded:<family>, or hub id org/name[@revision]."})
+    model: str = field(
+        metadata={"help": "Base model: checkpoint folder, embedded:<family>, or hub id org/name[@revision]."}
+    )
     data: str = field(metadata={"help": "Data set folder (DatasetDict with a manifest); ${VARIABLES} are filled in."})
     split: str = field(default="train", metadata={"help": "Split to train on."})
     num_rows: int | None = field(
@@ -21,7 +23,9 @@ class StudyArguments:
     )
     row_seed: int = field(default=42, metadata={"help": "Seed of that draw; it does not depend on the training seed."})
     prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
-    attention: str = field(default="sdpa", metadata={"help": "Attention implementation: sdpa, eager, flash_attention_2."})
+    attention: str = field(
+        default="sdpa", metadata={"help": "Attention implementation: sdpa, eager, flash_attention_2."}
+    )
     lora_r: int = field(default=16, metadata={"help": "LoRA rank."})
     lora_alpha: int = field(default=32, metadata={"help": "LoRA scale numerator."})
     lora_dropout: float = field(default=0.05, metadata={"help": "LoRA dropout."})
@@ -51,7 +55,9 @@ class RewardArguments:
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read: strict or relaxed."})
     rollout_cache: str = field(
         default="default",
-        metadata={"help": "KV cache in rollouts: default (as the family needs), auto (parity check first), true, false."},
+        metadata={
+            "help": "KV cache in rollouts: default (as the family needs), auto (parity check first), true, false."
+        },
     )
 
 
@@ -90,4 +96,6 @@ class GRPOArguments(HardwarePrecision, GRPOConfig):
 class SFTArguments(HardwarePrecision, SFTConfig):
     """TRL's SFT settings, without truncation: cutting a sequence would cut image tokens."""
 
-    max_length: int | None = field(default=None, metadata={"help": "Must stay unset: truncation would cut image tokens."})
+    max_length: int | None = field(
+        default=None, metadata={"help": "Must stay unset: truncation would cut image tokens."}
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from typing_extensions import override
 
 from vlm_grpo.results import atomic, jsonl
 from vlm_grpo.training import checkpoints
@@ -22,12 +23,12 @@ class MetricsFile(TrainerCallback):
     def __init__(self, run: Path) -> None:
         self._path = run / METRICS
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    @override
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if state.is_world_process_zero and self._path.exists():
             cut_after(self._path, state.global_step)
 
+    @override
     def on_log(
         self,
         args: TrainingArguments,
@@ -46,6 +47,7 @@ class MetricsFile(TrainerCallback):
 class CompletenessMark(TrainerCallback):
     """Mark each checkpoint complete once every process has written its part."""
 
+    @override
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if state.is_world_process_zero:
             checkpoints.mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")

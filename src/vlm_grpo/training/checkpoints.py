@@ -34,7 +34,7 @@ def find(run: Path) -> Resume:
         ((int(match[1]), path) for path in run.glob("checkpoint-*") if (match := _NAME.fullmatch(path.name))),
         reverse=True,
     )
-    skipped = []
+    skipped: list[tuple[Path, str]] = []
     for _, path in found:
         flaw = _flaw(path)
         if flaw is None:

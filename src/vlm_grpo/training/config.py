@@ -57,9 +57,11 @@ def parse(
         raise UserError(f"setting {name!r} has no effect: {no_effect[name]}; remove it")
     parser.set_defaults_with_config(**from_file)
     try:
-        *arguments, extra = parser.parse_args_into_dataclasses(args=words)
+        *arguments, extra, unknown = parser.parse_args_into_dataclasses(args=words, return_remaining_strings=True)
     except ValueError as error:
         raise UserError(f"{str(error).strip().splitlines()[0]}; see --help") from None
+    if unknown:
+        raise UserError(f"unknown setting {unknown[0]!r} on the command line; see --help")
     return Parsed(arguments=tuple(arguments), given=given, dry_run=extra.dry_run)
 
 

@@ -29,11 +29,11 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, parsed.given)
+    if parsed.dry_run:
+        run.show_plan(KIND, study, parsed, training)
+        return
     inputs = run.open_inputs(study)
     settings = run.resolved(parsed)
-    if parsed.dry_run:
-        run.show_plan(KIND, inputs, settings, training)
-        return
     folder = run.claim(KIND, inputs, settings, training)
     set_seed(training.seed)
     processor, model = run.load(inputs.base, study, training)
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         args=training,
         processing_class=processor,
         reward_funcs=[reward.for_trainer(reward_arguments.answers) for reward in rewards],
-        train_dataset=rows.grpo_dataset(inputs.rows, root=inputs.root, prompt=study.prompt),
+        train_dataset=rows.grpo_dataset(inputs.data.rows, root=inputs.data.root, prompt=study.prompt),
         peft_config=lora.lora_config(study, inputs.base.adapter),
         callbacks=[MetricsFile(folder), CompletenessMark(), ProgressLine()],
         completions=CompletionsFile(folder),

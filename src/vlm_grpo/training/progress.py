@@ -5,6 +5,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from typing_extensions import override
 
 WATCHED = {
     "loss": "loss",
@@ -24,6 +25,7 @@ class ProgressLine(TrainerCallback):
     def __init__(self) -> None:
         self._bar: Any = None
 
+    @override
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if state.is_world_process_zero:
             on_terminal = sys.stderr.isatty()
@@ -35,13 +37,17 @@ class ProgressLine(TrainerCallback):
                 ascii=not on_terminal,
                 dynamic_ncols=on_terminal,
                 mininterval=0.5 if on_terminal else SECONDS_BETWEEN_LINES,
-                bar_format=None if on_terminal else "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]\n",
+                bar_format=None
+                if on_terminal
+                else "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]\n",
             )
 
+    @override
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._bar is not None:
             self._bar.update(state.global_step - self._bar.n)
 
+    @override
     def on_log(
         self,
         args: TrainingArguments,
@@ -55,6 +61,7 @@ class ProgressLine(TrainerCallback):
             if shown:
                 self._bar.set_postfix(shown, refresh=False)
 
+    @override
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._bar is not None:
             self._bar.close()

@@ -27,12 +27,12 @@ def rollout_settings(
 
 
 def _batch(processor: Any, inputs: Inputs, prompt: str) -> Any:
-    rows = inputs.rows[:PARITY_ROWS]
+    rows = inputs.data.rows[:PARITY_ROWS]
     texts = [
         processor.apply_chat_template(
             prompts.messages(prompt, row.problem, images=len(row.images)), add_generation_prompt=True, tokenize=False
         )
         for row in rows
     ]
-    pictures = [[open_image(inputs.root / name) for name in row.images] for row in rows]
+    pictures = [[open_image(inputs.data.root / name) for name in row.images] for row in rows]
     return inputs.base.adapter.encode(processor, texts, pictures)

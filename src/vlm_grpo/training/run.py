@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 
-from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
+from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.datasets import store
 from vlm_grpo.datasets.records import Row
@@ -19,31 +20,51 @@ from vlm_grpo.training.arguments import GRPOArguments, SFTArguments, StudyArgume
 from vlm_grpo.training.config import Parsed
 
 FINAL = "final"
-ALWAYS_SHOWN = {"dtype", "seed", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps",
-                "num_generations", "max_completion_length", "beta", "loss_type", "temperature"}
+ALWAYS_SHOWN = {
+    "dtype",
+    "seed",
+    "learning_rate",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "num_generations",
+    "max_completion_length",
+    "beta",
+    "loss_type",
+    "temperature",
+}
 PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """The vetted base, the data set's root and the drawn rows."""
+class DrawnRows:
+    """The rows of a run: the data set's root, the rows in order and their fingerprint."""
 
-    base: Checkpoint
     root: Path
     rows: list[Row]
-    data_fingerprint: str
+    fingerprint: str
 
 
-def open_inputs(arguments: StudyArguments) -> Inputs:
-    """Open the base and draw the rows; every mistake in either is told before any weight is loaded."""
-    base = open_checkpoint(arguments.model)
-    root = Path(arguments.data)
-    everything = store.load(root, arguments.split)
-    where = f"{root} split {arguments.split!r}"
-    drawn = rows.draw(everything, count=arguments.num_rows, seed=arguments.row_seed, where=where)
+@dataclass(frozen=True)
+class Inputs:
+    """The vetted base and the vetted rows."""
+
+    base: Checkpoint
+    data: DrawnRows
+
+
+def open_inputs(study: StudyArguments) -> Inputs:
+    """Vet the base and the rows; every mistake in either is told before any weight is loaded."""
+    return Inputs(base=open_checkpoint(study.model), data=open_rows(study))
+
+
+def open_rows(study: StudyArguments) -> DrawnRows:
+    """Draw the rows and check their solutions and pictures."""
+    root = Path(study.data)
+    where = f"{root} split {study.split!r}"
+    drawn = rows.draw(store.load(root, study.split), count=study.num_rows, seed=study.row_seed, where=where)
     rows.check_solutions(drawn, where=where)
     rows.check_images(drawn, root=root)
-    return Inputs(base=base, root=root, rows=drawn, data_fingerprint=store.fingerprint(drawn))
+    return DrawnRows(root=root, rows=drawn, fingerprint=store.fingerprint(drawn))
 
 
 def resolved(parsed: Parsed) -> dict[str, Any]:
@@ -66,13 +87,22 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def show_plan(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> None:
-    """Print what would run: the resolved settings as YAML, the rows, the base, the checkpoint to resume from."""
-    print(f"# {kind} of {inputs.base.name} ({inputs.base.adapter.family}) on {len(inputs.rows)} rows of {inputs.root}")
-    print(f"# base {inputs.base.fingerprint[:16]}, rows {inputs.data_fingerprint[:16]}, dtype {pick_dtype(training.dtype)}")
-    resume = checkpoints.find(Path(training.output_dir)).newest
-    print(f"# output {training.output_dir}, {'resume from ' + resume.name if resume else 'start afresh'}")
-    print(yaml.safe_dump(settings, sort_keys=True, allow_unicode=True), end="")
+def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOArguments | SFTArguments) -> None:
+    """Print what would run and the resolved settings as YAML; nothing is downloaded, written or claimed."""
+    run = Path(training.output_dir)
+    resume = checkpoints.find(run).newest
+    devices = f"{torch.cuda.device_count()} GPU(s)" if torch.cuda.is_available() else "the CPU"
+    print(f"# {kind}, dry run: nothing is downloaded or written")
+    print(
+        f"# base:   {study.model}{'' if is_here(study.model) else ' (not on this machine; the hub has to be reached)'}"
+    )
+    built = manifest.exists(Path(study.data))
+    print(f"# data:   {study.data}{'' if built else ' (not built yet; see scripts/create_dataset.sh)'}")
+    if built:
+        print(f"# rows:   {len(open_rows(study).rows)} of split {study.split!r}")
+    print(f"# output: {run} ({'resumes from ' + resume.name if resume else 'starts afresh'})")
+    print(f"# on:     {devices}, {pick_dtype(training.dtype)}, seed {training.seed}")
+    print(yaml.safe_dump(resolved(parsed), sort_keys=True, allow_unicode=True), end="")
 
 
 def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
@@ -83,7 +113,7 @@ def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArg
             "kind": kind,
             "settings": {k: v for k, v in settings.items() if k not in PLACES},
             "base": inputs.base.fingerprint,
-            "rows": inputs.data_fingerprint,
+            "rows": inputs.data.fingerprint,
         }
         manifest.claim(run, identity)
         atomic.write_text(run / "config.yaml", yaml.safe_dump(settings, sort_keys=True, allow_unicode=True))
@@ -122,8 +152,8 @@ def train(kind: str, trainer: Trainer, inputs: Inputs, settings: dict[str, Any],
         run,
         kind=kind,
         config=settings,
-        inputs={"base": base.fingerprint, "rows": inputs.data_fingerprint},
-        counts={"rows": len(inputs.rows), "steps": trainer.state.global_step, **counts},
+        inputs={"base": base.fingerprint, "rows": inputs.data.fingerprint},
+        counts={"rows": len(inputs.data.rows), "steps": trainer.state.global_step, **counts},
         seconds=time.monotonic() - started,
         seeds={"seed": trainer.args.seed, "row_seed": settings["row_seed"]},
     )

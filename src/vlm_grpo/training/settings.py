@@ -60,7 +60,8 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozens
         raise UserError(f"answers {rewards.answers!r} reads texts without tags; GRPO asks for tags: strict or relaxed")
     if training.reward_weights is not None and len(training.reward_weights) != len(rewards.rewards):
         raise UserError(
-            f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; give one each"
+            f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "
+            "give one each"
         )
     for name in sorted(given):
         if name.startswith(_VLLM_ONLY) and not training.use_vllm:

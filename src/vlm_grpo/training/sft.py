@@ -26,11 +26,11 @@ def main(argv: list[str] | None = None) -> None:
     parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT)
     study, target, training = parsed.arguments
     settle_sft(training)
+    if parsed.dry_run:
+        run.show_plan(KIND, study, parsed, training)
+        return
     inputs = run.open_inputs(study)
     settings = run.resolved(parsed)
-    if parsed.dry_run:
-        run.show_plan(KIND, inputs, settings, training)
-        return
     folder = run.claim(KIND, inputs, settings, training)
     set_seed(training.seed)
     processor, model = run.load(inputs.base, study, training)
@@ -38,7 +38,9 @@ def main(argv: list[str] | None = None) -> None:
         model=model,
         args=training,
         processing_class=processor,
-        train_dataset=rows.sft_dataset(inputs.rows, root=inputs.root, prompt=study.prompt, target=target.target),
+        train_dataset=rows.sft_dataset(
+            inputs.data.rows, root=inputs.data.root, prompt=study.prompt, target=target.target
+        ),
         peft_config=lora.lora_config(study, inputs.base.adapter),
         callbacks=[MetricsFile(folder), CompletenessMark(), ProgressLine()],
     )

@@ -1,0 +1,55 @@
+"""A trained LoRA adapter on disk, and the base it belongs to.
+
+Training writes `base.json` (name and fingerprint of the base) beside the adapter's weights. An adapter on another base
+loads without complaint and answers nonsense, so the fingerprint is checked before any weight is read.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint, weights_fingerprint
+from vlm_grpo.errors import UserError
+from vlm_grpo.results.manifest import read_json
+
+CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
+
+
+@dataclass(frozen=True)
+class LoraAdapter:
+    """A vetted adapter folder: `path` on disk and the checkpoint `base` it was trained on."""
+
+    path: Path
+    base: Checkpoint
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the adapter's configuration and samples of its weights."""
+        return weights_fingerprint(self.path)
+
+    def attach(self, model: PreTrainedModel) -> PeftModel:
+        """`model`, which must be the base, with the adapter's weights added; not trainable."""
+        return PeftModel.from_pretrained(model, self.path)
+
+
+def open_lora(folder: Path, *, base: str | None = None) -> LoraAdapter:
+    """Vet the adapter in `folder` for the checkpoint called `base` (None: the base that training noted).
+
+    `UserError` when the folder holds no adapter, no `base.json`, or when the base is another one.
+    """
+    for name in (CONFIG, WEIGHTS, BASE):
+        if not (folder / name).is_file():
+            raise UserError(f"adapter {folder}: no {name}; give the folder that training saved (usually .../final)")
+    noted = read_json(folder / BASE)
+    for key in ("name", "fingerprint"):
+        if not isinstance(noted.get(key), str):
+            raise UserError(f"{folder / BASE}: no {key!r}; train the adapter again or note the base's {key} there")
+    checkpoint = open_checkpoint(base or noted["name"])
+    if checkpoint.fingerprint != noted["fingerprint"]:
+        raise UserError(
+            f"adapter {folder} was trained on {noted['name']} ({noted['fingerprint'][:12]}), and {checkpoint.name} is "
+            f"another checkpoint ({checkpoint.fingerprint[:12]}); give the adapter's own base"
+        )
+    return LoraAdapter(path=folder, base=checkpoint)
