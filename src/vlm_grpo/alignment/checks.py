@@ -1,0 +1,117 @@
+"""Refuse verdicts that are not one whole split, unless a flag allows it and the table then says so.
+
+duplicates   an item judged twice for one model (allowed: the first counts)
+missing      a gap in numbered items (allowed: what is there counts)
+unequal      models judged on different items (allowed: paired tests use the items in common)
+partial      another number of items than the split has (allowed: the table states both)
+coverage     the share of items with a verdict, against a declared minimum
+"""
+
+from dataclasses import replace
+from typing import NoReturn
+
+from vlm_grpo.alignment.items import JudgedItem, JudgedSplit
+from vlm_grpo.errors import UserError
+
+ALLOWANCES = ("duplicates", "missing", "unequal", "partial")
+
+
+def check(split: JudgedSplit, *, allow: frozenset[str] = frozenset(), min_coverage: float = 0.95) -> JudgedSplit:
+    """Return `split`, cleaned and annotated as far as `allow` (of `ALLOWANCES`) permits; otherwise `UserError`.
+
+    `min_coverage` is a fraction in [0, 1]; coverage below full is noted, below the minimum refused.
+    """
+    split = _duplicates(split, "duplicates" in allow)
+    split = _gaps(split, "missing" in allow)
+    split = _unequal(split, "unequal" in allow)
+    split = _size(split, "partial" in allow)
+    return _coverage(split, min_coverage)
+
+
+def _refuse(message: str, flag: str) -> NoReturn:
+    raise UserError(f"{message}; mend the file, or pass --allow {flag} to go on and have the table say so")
+
+
+def _duplicates(split: JudgedSplit, allowed: bool) -> JudgedSplit:
+    seen: dict[tuple[str, str], JudgedItem] = {}
+    repeated = 0
+    for item in split.items:
+        first = seen.setdefault((item.item, item.model), item)
+        if first is item:
+            continue
+        repeated += 1
+        if not allowed:
+            _refuse(f"{item.where}: item {item.item} of {item.model} occurs twice", "duplicates")
+    if not repeated:
+        return split
+    kept = replace(split, items=tuple(seen.values()))
+    return kept.with_note(f"{repeated} duplicate verdicts left out (the first of each counts)")
+
+
+def _gaps(split: JudgedSplit, allowed: bool) -> JudgedSplit:
+    absent: dict[str, list[int]] = {}
+    for model in split.models:
+        names = [item.item for item in split.of(model)]
+        if not all(name.isdecimal() for name in names):
+            continue
+        numbers = {int(name) for name in names}
+        gaps = sorted(set(range(max(numbers) + 1)) - numbers)
+        if gaps and not allowed:
+            _refuse(f"split {split.split}: item {gaps[0]} of {model} is missing ({len(gaps)} in all)", "missing")
+        if gaps:
+            absent[model] = gaps
+    for model, gaps in absent.items():
+        split = split.with_note(f"{len(gaps)} items of {model} are missing, the first is {gaps[0]}")
+    return split
+
+
+def _unequal(split: JudgedSplit, allowed: bool) -> JudgedSplit:
+    first, *others = split.models
+    reference = {item.item for item in split.of(first)}
+    for model in others:
+        found = {item.item for item in split.of(model)}
+        different = reference ^ found
+        if different and not allowed:
+            item = min(different)
+            has, lacks = (first, model) if item in reference else (model, first)
+            _refuse(
+                f"split {split.split}: item {item} has a row for {has} and none for {lacks} "
+                f"({len(different)} items differ)",
+                "unequal",
+            )
+        if different:
+            split = split.with_note(f"{first} and {model} differ in {len(different)} items; pairs are the items shared")
+    return split
+
+
+def _size(split: JudgedSplit, allowed: bool) -> JudgedSplit:
+    if split.size is None:
+        return split.with_note("size of the split not stated, so completeness was not checked")
+    for model in split.models:
+        found = len(split.of(model))
+        if found == split.size:
+            continue
+        if not allowed:
+            last = split.of(model)[-1].where
+            told = f"split {split.split}: {found} items of {model} where the split has {split.size}"
+            _refuse(f"{told} (last: {last})", "partial")
+        split = split.with_note(f"partial: {found} of the split's {split.size} items for {model}")
+    return split
+
+
+def _coverage(split: JudgedSplit, minimum: float) -> JudgedSplit:
+    for model in split.models:
+        items = split.of(model)
+        missing = [item for item in items if item.aligns is None]
+        coverage = 1 - len(missing) / len(items)
+        if missing:
+            example = f"{missing[0].where}: {missing[0].missing}"
+        if coverage < minimum:
+            raise UserError(
+                f"split {split.split}: coverage of {model} is {coverage:.1%}, below the declared {minimum:.1%} "
+                f"({len(missing)} of {len(items)} verdicts missing, for example {example}); judge again what is "
+                "missing or declare a lower --min-coverage"
+            )
+        if missing:
+            split = split.with_note(f"coverage of {model}: {coverage:.1%} ({len(missing)} missing, e.g. {example})")
+    return split

@@ -1,0 +1,109 @@
+"""The figures of an alignment table: misalignment rates with intervals, types stacked, correct × aligned.
+
+Each function draws into a new `Figure` (no pyplot, no global state); `save` writes PNG and PDF without dates, so that
+the same numbers give the same files.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from vlm_grpo.alignment.items import TYPES
+from vlm_grpo.alignment.summary import QUADRANTS, Summary
+
+MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+TYPE_COLOURS = dict(zip(TYPES, ("#d55e00", "#e69f00", "#56b4e9", "#999999"), strict=True))
+QUADRANT_COLOURS = dict(zip(QUADRANTS, ("#009e73", "#e69f00", "#56b4e9", "#d55e00"), strict=True))
+
+
+def rates(summaries: Sequence[Summary]) -> Figure:
+    """Misaligned share by split and model, with Wilson's 95 % interval."""
+    splits, models = _keys(summaries)
+    figure, axes = _canvas(f"Reasoning that does not entail the answer\njudge {summaries[0].judge}")
+    width = 0.8 / len(models)
+    for place, model in enumerate(models):
+        for x, split in enumerate(splits):
+            found = [s for s in summaries if (s.split, s.model) == (split, model)]
+            if not found or found[0].misaligned.rate is None or found[0].misaligned.interval is None:
+                continue
+            rate, (low, high) = 100 * found[0].misaligned.rate, found[0].misaligned.interval
+            at = x + (place - (len(models) - 1) / 2) * width
+            axes.bar(at, rate, 0.9 * width, color=MODEL_COLOURS[place], label=model if x == 0 else None)
+            axes.errorbar(at, rate, [[rate - 100 * low], [100 * high - rate]], color="black", capsize=4, linewidth=1.2)
+            axes.annotate(f"{rate:.1f}", (at, 100 * high), (0, 3), textcoords="offset points", ha="center", fontsize=9)
+    axes.set_xticks(range(len(splits)), splits)
+    axes.set_ylabel("misaligned (% of verdicts, Wilson 95 %)")
+    axes.margins(y=0.15)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def types(summaries: Sequence[Summary]) -> Figure:
+    """Kinds of misalignment, stacked, one bar per split and model."""
+    figure, axes = _canvas(f"Kinds of misalignment\njudge {summaries[0].judge}")
+    bottoms = [0.0] * len(summaries)
+    for kind in TYPES:
+        heights = [100 * s.types[kind] / s.misaligned.n if s.misaligned.n else 0.0 for s in summaries]
+        bars = axes.bar(range(len(summaries)), heights, 0.7, bottoms, color=TYPE_COLOURS[kind], label=kind)
+        counts = [str(s.types[kind]) if s.types[kind] > 3 else "" for s in summaries]
+        axes.bar_label(bars, counts, label_type="center", fontsize=8)
+        bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
+    _name_bars(axes, summaries)
+    axes.margins(y=0.08)
+    axes.set_ylabel("share of verdicts (%)")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def quadrants(summaries: Sequence[Summary]) -> Figure:
+    """Correct × aligned, stacked to 100 %, one bar per split and model."""
+    figure, axes = _canvas(f"Is the answer right, and does the reasoning entail it?\njudge {summaries[0].judge}")
+    bottoms = [0.0] * len(summaries)
+    for cell in QUADRANTS:
+        totals = [sum(s.quadrants.values()) for s in summaries]
+        heights = [100 * s.quadrants[cell] / n if n else 0.0 for s, n in zip(summaries, totals, strict=True)]
+        label = cell.replace("_", ", ")
+        bars = axes.bar(range(len(summaries)), heights, 0.7, bottoms, color=QUADRANT_COLOURS[cell], label=label)
+        counts = [str(s.quadrants[cell]) if height > 2 else "" for s, height in zip(summaries, heights, strict=True)]
+        axes.bar_label(bars, counts, label_type="center", fontsize=8)
+        bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
+    _name_bars(axes, summaries)
+    axes.set_ylabel("share of items (%)")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+FIGURES = {"misaligned_rates": rates, "misaligned_types": types, "correct_by_aligned": quadrants}
+
+
+def save(summaries: Sequence[Summary], folder: Path) -> list[Path]:
+    """Draw every figure of `FIGURES` and write it as PNG and PDF into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in FIGURES.items():
+        figure = draw(summaries)
+        for suffix, undated in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+            path = folder / f"{name}.{suffix}"
+            figure.savefig(path, dpi=160, bbox_inches="tight", metadata=undated)
+            written.append(path)
+    return written
+
+
+def _canvas(title: str):  # type: ignore[no-untyped-def]  # matplotlib's Axes is untyped here
+    figure = Figure(figsize=(6.4, 4.0))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _name_bars(axes, summaries: Sequence[Summary]) -> None:  # type: ignore[no-untyped-def]
+    axes.set_xticks(range(len(summaries)), [f"{s.split}\n{s.model}" for s in summaries], fontsize=8)
+
+
+def _keys(summaries: Sequence[Summary]) -> tuple[list[str], list[str]]:
+    return list(dict.fromkeys(s.split for s in summaries)), list(dict.fromkeys(s.model for s in summaries))

@@ -1,0 +1,50 @@
+"""What an alignment table is made of: judged items, one per (item, model), and the set of them for one split."""
+
+from dataclasses import dataclass, replace
+
+TYPES = ("contradiction", "missing_detail", "irrelevant", "other")
+"""Kinds of misalignment, in the order of the published tables (reference, section 10.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedItem:
+    """One answer of one model with the judge's verdict on it.
+
+    `label` is the truth of the claim, `correct` whether the answer agrees with it (None: the answer cannot be read).
+    `aligns` is the verdict (None: missing, for the reason in `missing`); `type` is one of `TYPES` exactly when `aligns`
+    is False. `where` names file and row for messages.
+    """
+
+    item: str
+    model: str
+    label: bool
+    answer: str
+    correct: bool | None
+    aligns: bool | None
+    type: str | None
+    where: str
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSplit:
+    """All judged items of one split, models in the order of the table (the first is the reference).
+
+    `size` is the number of items that the split has (None: not stated), `notes` what a reader of the table must know.
+    """
+
+    split: str
+    judge: str
+    answer_rule: str
+    models: tuple[str, ...]
+    items: tuple[JudgedItem, ...]
+    size: int | None
+    notes: tuple[str, ...] = ()
+
+    def of(self, model: str) -> tuple[JudgedItem, ...]:
+        """The items of one model, in order."""
+        return tuple(item for item in self.items if item.model == model)
+
+    def with_note(self, note: str) -> "JudgedSplit":
+        """The same split with one more note."""
+        return replace(self, notes=(*self.notes, note))

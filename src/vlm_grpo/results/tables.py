@@ -1,0 +1,83 @@
+"""A table of text cells, rendered as aligned text, Markdown or LaTeX (booktabs).
+
+Cells are strings already formatted for reading; numbers for machines go to JSON and CSV elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "–": "--",
+    "<": r"$<$",
+    ">": r"$>$",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled grid: `header` and `rows` have the same number of cells; `notes` are printed below."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.header) for row in self.rows):
+            raise ValueError(f"table {self.title!r} has rows of other than {len(self.header)} cells")
+
+
+def to_text(table: Table) -> str:
+    """Columns aligned with spaces, two between columns; the first column left, the others left as well."""
+    lines = [table.header, *table.rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
+    body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    body.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([table.title, *body, *(f"note: {note}" for note in table.notes)])
+
+
+def to_markdown(table: Table) -> str:
+    """A GitHub pipe table under a heading of third level."""
+    lines = [table.header, ("---",) * len(table.header), *table.rows]
+    body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    notes = [f"*{note}*" for note in table.notes]
+    return "\n".join([f"### {table.title}", "", *body]) + "".join(f"\n\n{note}" for note in notes)
+
+
+def to_latex(table: Table) -> str:
+    """A `table` environment with booktabs rules."""
+    rows = [" & ".join(map(_escape, line)) + r" \\" for line in (table.header, *table.rows)]
+    return "\n".join(
+        [
+            r"\begin{table}[t]",
+            r"\centering",
+            rf"\caption{{{_escape(' '.join([table.title + '.', *(note + '.' for note in table.notes)]))}}}",
+            rf"\begin{{tabular}}{{{'l' * len(table.header)}}}",
+            r"\toprule",
+            rows[0],
+            r"\midrule",
+            *rows[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+RENDERERS: dict[str, Callable[[Table], str]] = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
