@@ -176,9 +176,7 @@ def records(summaries: Sequence[Summary], comparisons: Sequence[Comparison], mar
                 "judge": s.judge,
                 "answer_rule": s.answer_rule,
                 "notes": list(s.notes),
-                "published_difference": None
-                if compared is None
-                else {k: mark.difference for k, mark in compared.items()},
+                "published_difference": compared,
                 "paired": [_paired_record(c) for c in comparisons if (c.split, c.second) == (s.split, s.model)],
             }
         )
