@@ -1,0 +1,40 @@
+"""Fixtures that several folders of tests use; those that need torch import it themselves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from picture_server import PictureServer, serve_pictures
+
+
+@pytest.fixture
+def picture_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PictureServer]:
+    """A loopback server of pictures that can be told to misbehave; no proxy stands before it."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serve_pictures() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Qwen2.5-VL checkpoint with random weights. Read it; copy it to change it."""
+    from tiny_models import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny_qwen", "qwen2_5_vl")
+
+
+@pytest.fixture(scope="session")
+def tiny_smolvlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SmolVLM (Idefics3) checkpoint with random weights. Read it; copy it to change it."""
+    from tiny_models import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny_smolvlm", "smolvlm")
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 12 validation and 6 test rows over four pictures. Read it; copy it to change it."""
+    from tiny_data import save_tiny_data
+
+    return save_tiny_data(tmp_path_factory.mktemp("data") / "tiny")
