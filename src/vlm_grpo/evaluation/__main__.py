@@ -1,0 +1,58 @@
+"""Let a model answer the rows of a split, and score it.
+
+    python -m vlm_grpo.evaluation --config configs/vsr/qwen_evaluate.yaml [--any_setting value ...]
+    python -m vlm_grpo.evaluation --model MERGED --data data/vsr --split validation --out runs/grpo/validation
+    python -m vlm_grpo.evaluation --model BASE --adapter runs/grpo/final --data data/vsr --out runs/grpo/validation
+
+OUT gets generations.jsonl (one line a row; what the judge reads), scores.json and, last, manifest.json. The same
+command goes on where it was stopped. `--dry-run` prints the resolved settings and what would run.
+"""
+
+from dataclasses import asdict
+
+import yaml
+
+from vlm_grpo.adapters.checkpoint import is_here
+from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.errors import exits_cleanly
+from vlm_grpo.evaluation import generations
+from vlm_grpo.evaluation.inputs import open_inputs
+from vlm_grpo.evaluation.run import evaluate
+from vlm_grpo.evaluation.settings import EvaluationArguments
+from vlm_grpo.evaluation.summary import summary_table
+from vlm_grpo.results import manifest, tables
+from vlm_grpo.training.config import parse
+
+
+@exits_cleanly
+def main(argv: list[str] | None = None) -> None:
+    """Evaluate as the command line says."""
+    parsed = parse((EvaluationArguments,), argv, description=__doc__, no_effect={})
+    settings: EvaluationArguments = parsed.arguments[0]
+    if parsed.dry_run:
+        show_plan(settings)
+        return
+    scores = evaluate(settings)
+    print(tables.to_text(summary_table({settings.out: scores}, title=f"Split {settings.split}")))
+
+
+def show_plan(settings: EvaluationArguments) -> None:
+    """Print what would run and the resolved settings as YAML; nothing is downloaded, written or claimed."""
+    print("# evaluation, dry run: nothing is downloaded or written")
+    known = is_here(settings.model)
+    print(f"# model:  {settings.model}{'' if known else ' (not on this machine; would be fetched from the hub)'}")
+    if settings.adapter:
+        print(f"# adapter: {settings.adapter}")
+    if known and manifest.exists(settings.root):
+        inputs = open_inputs(settings)
+        print(f"# rows:   {len(inputs.rows)} of {inputs.split_rows} in split {settings.split!r}")
+    else:
+        print(f"# data:   {settings.data}{'' if manifest.exists(settings.root) else ' (not built yet)'}")
+    done = "finished" if manifest.exists(settings.folder) else f"{len(generations.read(settings.folder))} rows answered"
+    print(f"# output: {settings.out} ({done})")
+    print(f"# dtype:  {pick_dtype(settings.dtype)}")
+    print(yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True), end="")
+
+
+if __name__ == "__main__":
+    main()

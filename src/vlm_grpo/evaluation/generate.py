@@ -1,0 +1,131 @@
+"""Batched decoding: prompts in, completions out, batch by batch.
+
+While the model decodes one batch, a thread opens the pictures of the next. With `batch_size: auto`, a batch that does
+not fit into the GPU's memory is halved and tried again. Decoding is greedy over left-padded prompts, so what a row gets
+does not depend on its companions, beyond rounding.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel
+
+from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.batches import Prompt
+from vlm_grpo.evaluation.sampling import logits_processors
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the model said to `prompt`; both counts are in tokens, the completion's with its end token."""
+
+    prompt: Prompt
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: Literal["stop", "length"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoder:
+    """Decodes one encoded batch.
+
+    The checkpoint's own generation defaults (repetition penalty, sampling) are put aside: only its end tokens are kept.
+    Tokens that stand for pictures are suppressed, as in training.
+    """
+
+    model: PreTrainedModel
+    processor: Any
+    adapter: Adapter
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        own = self.model.generation_config
+        tokenizer = self.processor.tokenizer
+        self.model.generation_config = GenerationConfig(
+            eos_token_id=tokenizer.eos_token_id if own.eos_token_id is None else own.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=own.bos_token_id,
+            do_sample=False,
+            max_new_tokens=self.max_new_tokens,
+            suppress_tokens=self.adapter.placeholder_ids(tokenizer) or None,
+        )
+        self.model.eval()
+
+    @property
+    def end_tokens(self) -> list[int]:
+        """Ids that end a completion."""
+        found = self.model.generation_config.eos_token_id
+        return found if isinstance(found, list) else [found]
+
+    @torch.inference_mode()
+    def __call__(self, batch: list[Prompt], encoded: Any, *, use_cache: bool) -> list[Completion]:
+        """Decode `encoded`, the inputs (B, L) of `batch`."""
+        inputs = encoded.to(self.model.device)
+        processors = logits_processors(
+            [prompt.row.id for prompt in batch],
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+            device=self.model.device,
+        )
+        tokens = self.model.generate(**inputs, logits_processor=processors, use_cache=use_cache)
+        new = tokens[:, inputs["input_ids"].shape[1] :].cpu()
+        prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
+        return [self._completion(*row) for row in zip(batch, new, prompt_tokens, strict=True)]
+
+    def _completion(self, prompt: Prompt, new: torch.Tensor, prompt_tokens: int) -> Completion:
+        ends = torch.isin(new, torch.tensor(self.end_tokens)).nonzero()
+        length = int(ends[0]) + 1 if len(ends) else len(new)
+        text = self.processor.tokenizer.decode(new[:length], skip_special_tokens=True)
+        return Completion(prompt, text, prompt_tokens, length, "stop" if len(ends) else "length")
+
+
+def complete(
+    asked: list[Prompt],
+    *,
+    decode: Callable[[list[Prompt], Any], list[Completion]],
+    encode: Callable[[list[Prompt]], Any],
+    batch_size: int,
+    may_halve: bool,
+) -> Iterator[list[Completion]]:
+    """Yield the completions of `asked`, in order, a batch at a time.
+
+    Running out of GPU memory halves the batch where `may_halve`, else it is a `UserError`.
+    """
+    start = 0
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        upcoming = pool.submit(encode, asked[:batch_size])
+        while start < len(asked):
+            batch, encoded = asked[start : start + batch_size], upcoming.result()
+            following = asked[start + batch_size : start + 2 * batch_size]
+            if following:
+                upcoming = pool.submit(encode, following)
+            try:
+                completions = decode(batch, encoded)
+            except torch.OutOfMemoryError:
+                batch_size = _halved(min(batch_size, len(batch)), may_halve=may_halve)
+                upcoming = pool.submit(encode, asked[start : start + batch_size])
+                continue
+            start += len(batch)
+            yield completions
+
+
+def _halved(batch_size: int, *, may_halve: bool) -> int:
+    if batch_size == 1:
+        raise UserError("out of GPU memory with a batch of one row; lower max_pixels or max_new_tokens")
+    if not may_halve:
+        raise UserError(f"out of GPU memory with batch_size {batch_size}; lower it or set it to auto")
+    torch.cuda.empty_cache()
+    print(
+        f"out of GPU memory with a batch of {batch_size}; going on with {batch_size // 2}", file=sys.stderr, flush=True
+    )
+    return batch_size // 2

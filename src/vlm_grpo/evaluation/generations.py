@@ -1,0 +1,89 @@
+"""`generations.jsonl`: one line a row, what was asked of which model and what it said.
+
+The file is appended batch by batch and read again after a kill. Every line carries what it depends on, so lines of
+another model, split, prompt or decoding are refused and never scored as if they were this run's.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.results import jsonl
+
+FILE = "generations.jsonl"
+
+
+class Source(BaseModel):
+    """What all lines of one file share. `model` is a name for people; the fingerprints say which weights answered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    split: str
+    model: str
+    model_fingerprint: str
+    adapter_fingerprint: str | None
+    prompt: str
+    sampling: dict[str, Any]
+
+
+class Generation(Source):
+    """One line.
+
+    Attributes:
+        id: the row.
+        images: its pictures, relative to the data set's root.
+        prompt: name of the template; `prompt_hash` is the SHA-256 of the prompt as rendered for the model.
+        text: the completion without special tokens.
+        prompt_tokens: length of the prompt, image tokens included.
+        completion_tokens: length of the completion, its end token included.
+        finish_reason: "stop" after an end token, "length" when cut off at `max_new_tokens`.
+    """
+
+    id: str
+    images: tuple[str, ...]
+    prompt_hash: str
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: Literal["stop", "length"]
+
+
+_DECIDING = tuple(name for name in Source.model_fields if name != "model")
+
+
+def read(folder: Path) -> dict[str, Generation]:
+    """The generations in `folder` by row id, in the order written; none when there is no file yet."""
+    path = folder / FILE
+    found: dict[str, Generation] = {}
+    for number, record in enumerate(jsonl.read(path), start=1):
+        try:
+            generation = Generation.model_validate(record)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise UserError(f"{path} line {number}: field {field!r}: {first['msg']}; remove that line") from None
+        if generation.id in found:
+            raise UserError(f"{path} line {number}: row {generation.id!r} occurs twice; remove one of the lines")
+        found[generation.id] = generation
+    return found
+
+
+def check_source(found: dict[str, Generation], source: Source, *, hashes: dict[str, str], where: Path) -> None:
+    """`UserError` naming the first generation that is not of `source`, or not of a row in `hashes`.
+
+    `hashes` maps the ids of the rows asked for to the hash of their rendered prompt.
+    """
+    for generation in found.values():
+        for name in _DECIDING:
+            there, wanted = getattr(generation, name), getattr(source, name)
+            if there != wanted:
+                raise UserError(
+                    f"{where}: row {generation.id!r} was generated with {name} {there!r}, this run has {wanted!r}; "
+                    "choose another output folder"
+                )
+        if generation.id not in hashes:
+            raise UserError(f"{where}: row {generation.id!r} is not in split {source.split!r}; choose another folder")
+        if generation.prompt_hash != hashes[generation.id]:
+            raise UserError(f"{where}: row {generation.id!r} was asked with another prompt; choose another folder")

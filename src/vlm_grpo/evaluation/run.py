@@ -1,0 +1,183 @@
+"""One evaluation from settings to scores: vet, claim the folder, answer what is missing, score, write the manifest.
+
+Killed at any moment, the same command goes on where it stopped: every finished batch is on disk.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from vlm_grpo.adapters.cache import choose_cache
+from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.datasets import store
+from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
+from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation import batches, generations
+from vlm_grpo.evaluation.batches import Prompt
+from vlm_grpo.evaluation.generate import Completion, Decoder, complete
+from vlm_grpo.evaluation.generations import Generation, Source
+from vlm_grpo.evaluation.inputs import Inputs, open_inputs
+from vlm_grpo.evaluation.scores import score
+from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
+from vlm_grpo.progress import progress
+from vlm_grpo.results import atomic, jsonl, manifest
+
+KIND = "evaluation"
+SCORES = "scores.json"
+LOCK = ".lock"
+PARITY_ROWS = 4
+
+
+def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
+    """Run the evaluation into `settings.out` and return its scores."""
+    inputs = open_inputs(settings)
+    source = Source(
+        split=settings.split,
+        model=settings.model,
+        model_fingerprint=inputs.model.fingerprint,
+        adapter_fingerprint=inputs.adapter.fingerprint if inputs.adapter else None,
+        prompt=settings.prompt,
+        sampling=settings.sampling(),
+    )
+    dtype = pick_dtype(settings.dtype)
+    rows_fingerprint = store.fingerprint(inputs.rows)
+    folder = settings.folder
+    manifest.claim(
+        folder,
+        {
+            "kind": KIND,
+            **source.model_dump(exclude={"model"}),
+            "rows": rows_fingerprint,
+            "answers": settings.answers,
+            "dtype": str(dtype).removeprefix("torch."),
+        },
+    )
+    if manifest.exists(folder):
+        return manifest.read_json(folder / SCORES)
+    with _only_writer(folder):
+        started = time.monotonic()
+        use_cache = _generate(settings, inputs, source, dtype)
+        scores = _scores(settings, inputs)
+        atomic.write_json(folder / SCORES, scores)
+        manifest.write(
+            folder,
+            kind=KIND,
+            config=asdict(settings),
+            inputs={
+                "model": source.model_fingerprint,
+                "adapter": source.adapter_fingerprint,
+                "rows": rows_fingerprint,
+            },
+            counts={"rows": len(inputs.rows), "split_rows": inputs.split_rows},
+            seconds=time.monotonic() - started,
+            seeds={"seed": settings.seed},
+            dtype=str(dtype).removeprefix("torch."),
+            use_cache=use_cache,
+        )
+    return scores
+
+
+def _only_writer(folder: Path) -> FileLock:
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"{folder}: another evaluation is writing there; wait for it or choose another folder"
+        ) from None
+    return lock
+
+
+def _generate(settings: EvaluationArguments, inputs: Inputs, source: Source, dtype: torch.dtype) -> bool | None:
+    """Append what is missing to the generations; whether the KV cache was used, None when nothing was missing."""
+    family = inputs.model.adapter
+    processor = inputs.model.load_processor(**settings.image_options)
+    asked = batches.render(inputs.rows, processor, template=settings.prompt)
+    done = generations.read(settings.folder)
+    path = settings.folder / generations.FILE
+    generations.check_source(done, source, hashes={p.row.id: p.hash for p in asked}, where=path)
+    missing = [prompt for prompt in asked if prompt.row.id not in done]
+    if done:
+        print(f"{len(done)} of {len(asked)} rows are answered already", file=sys.stderr, flush=True)
+    if not missing:
+        return None
+    lengths = PromptLengths(family, processor, root=settings.root, prompt=settings.prompt)
+    limit = context_length(inputs.model.path) - settings.max_new_tokens
+    check_lengths(
+        [prompt.row for prompt in missing],
+        lengths,
+        limit=limit,
+        where=f"{settings.root} split {settings.split!r}",
+    )
+    missing = batches.longest_first(missing, lengths)
+
+    model = inputs.model.load_model(
+        dtype=dtype, device="cuda" if torch.cuda.is_available() else "cpu", attention=settings.attention
+    )
+    if inputs.adapter:
+        model = inputs.adapter.attach(model).get_base_model()
+    decoder = Decoder(
+        model=model,
+        processor=processor,
+        adapter=family,
+        max_new_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        seed=settings.seed,
+    )
+    encode = partial(batches.encode, adapter=family, processor=processor, root=settings.root)
+    use_cache = choose_cache(
+        settings.use_cache, model=model, adapter=family, batch=lambda: encode(missing[:PARITY_ROWS])
+    )
+    automatic = settings.batch_size == "auto"
+    completions = complete(
+        missing,
+        decode=partial(decoder, use_cache=use_cache),
+        encode=encode,
+        batch_size=AUTO_BATCH_SIZE if automatic else int(settings.batch_size),
+        may_halve=automatic,
+    )
+    with jsonl.Appender(path) as file:
+        for _ in progress(_append(completions, file, source), total=len(missing), label="generating"):
+            pass
+    return use_cache
+
+
+def _append(completions: Iterator[list[Completion]], file: jsonl.Appender, source: Source) -> Iterator[Prompt]:
+    """Write each batch as it comes, then yield its prompts."""
+    for batch in completions:
+        file.append(_generation(completion, source).model_dump(mode="json") for completion in batch)
+        yield from (completion.prompt for completion in batch)
+
+
+def _generation(completion: Completion, source: Source) -> Generation:
+    row = completion.prompt.row
+    return Generation(
+        **source.model_dump(),
+        id=row.id,
+        images=row.images,
+        prompt_hash=completion.prompt.hash,
+        text=completion.text,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+        finish_reason=completion.finish_reason,
+    )
+
+
+def _scores(settings: EvaluationArguments, inputs: Inputs) -> dict[str, Any]:
+    scores = score(generations.read(settings.folder), inputs.rows, rule=settings.answers)
+    return {
+        "split": settings.split,
+        "split_rows": inputs.split_rows,
+        "limit": settings.limit,
+        "prompt": settings.prompt,
+        "answers": settings.answers,
+        **scores,
+    }

@@ -1,0 +1,92 @@
+"""The settings of an evaluation: which model answers which rows, asked and decoded how."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.answers import Rule
+
+AUTO_BATCH_SIZE = 64
+
+
+@dataclass
+class EvaluationArguments:
+    """One evaluation. A YAML file holds the same names; the command line overrides it."""
+
+    model: str = field(metadata={"help": "Checkpoint folder (merged or base), embedded:<family>, or hub id org/name."})
+    data: str = field(metadata={"help": "Data set folder; ${VARIABLES} are filled in."})
+    out: str = field(metadata={"help": "Output folder: generations.jsonl, scores.json, manifest.json."})
+    adapter: str | None = field(default=None, metadata={"help": "LoRA adapter folder to put on the model."})
+    split: str = field(default="validation", metadata={"help": "Split to answer."})
+    limit: int | None = field(
+        default=None, metadata={"help": "Answer only this many rows, drawn with the seed; all of them if unset."}
+    )
+    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
+    answers: Rule = field(default="strict", metadata={"help": "How an answer is read from a completion."})
+    max_new_tokens: int = field(default=512, metadata={"help": "Longest completion, in tokens."})
+    temperature: float = field(default=0.0, metadata={"help": "0 decodes greedily; above 0 samples."})
+    top_p: float = field(default=1.0, metadata={"help": "Nucleus of sampling; needs a temperature above 0."})
+    seed: int = field(default=42, metadata={"help": "Seed of sampling and of the limit's draw."})
+    batch_size: str = field(
+        default="auto",
+        metadata={"help": f"Rows a batch; auto starts at {AUTO_BATCH_SIZE}, halved when memory runs out."},
+    )
+    use_cache: str = field(
+        default="default",
+        metadata={"help": "KV cache: default (as the family needs), auto (parity check first), true or false."},
+    )
+    dtype: str = field(default="auto", metadata={"help": "auto (by hardware), bfloat16, float16 or float32."})
+    attention: str = field(
+        default="sdpa", metadata={"help": "Attention implementation: sdpa, eager, flash_attention_2."}
+    )
+    min_pixels: int | None = field(default=None, metadata={"help": "Qwen: smallest picture, in pixels."})
+    max_pixels: int | None = field(default=None, metadata={"help": "Qwen: largest picture, in pixels."})
+    longest_edge: int | None = field(default=None, metadata={"help": "SmolVLM: longest side before tiling, in pixels."})
+    image_splitting: bool | None = field(default=None, metadata={"help": "SmolVLM: cut pictures into tiles."})
+
+    def __post_init__(self) -> None:
+        self.batch_size = str(self.batch_size)
+        if self.batch_size != "auto" and not (self.batch_size.isdecimal() and int(self.batch_size) > 0):
+            raise UserError(f"batch_size {self.batch_size!r} is neither auto nor a positive number")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"limit {self.limit} leaves no row; give a positive number or leave it unset")
+        if self.max_new_tokens < 1:
+            raise UserError(
+                f"max_new_tokens {self.max_new_tokens} leaves no room for an answer; give a positive number"
+            )
+        if self.temperature < 0:
+            raise UserError(f"temperature {self.temperature} is negative; 0 decodes greedily")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top_p {self.top_p} is not a share; give a number above 0 and up to 1")
+        if self.top_p < 1 and self.temperature == 0:
+            raise UserError("setting 'top_p' has no effect at temperature 0; set a temperature or remove it")
+
+    @property
+    def root(self) -> Path:
+        """The data set's folder."""
+        return Path(self.data)
+
+    @property
+    def folder(self) -> Path:
+        """The output folder."""
+        return Path(self.out)
+
+    @property
+    def image_options(self) -> dict[str, int | bool | None]:
+        """The picture settings, for `Checkpoint.load_processor`."""
+        return {
+            "min_pixels": self.min_pixels,
+            "max_pixels": self.max_pixels,
+            "longest_edge": self.longest_edge,
+            "image_splitting": self.image_splitting,
+        }
+
+    def sampling(self) -> dict[str, Any]:
+        """What decides the tokens beside weights and prompt: noted on every line of the generations."""
+        settings: dict[str, Any] = {
+            "max_new_tokens": self.max_new_tokens,
+            "temperature": self.temperature,
+            "images": {name: value for name, value in self.image_options.items() if value is not None},
+        }
+        return settings if self.temperature == 0 else settings | {"top_p": self.top_p, "seed": self.seed}
