@@ -34,6 +34,7 @@ class Generation(Source):
     Attributes:
         id: the row.
         images: its pictures, relative to the data set's root.
+        problem: the row's question and `solution` its true answer, for readers without the data set (the judge).
         prompt: name of the template; `prompt_hash` is the SHA-256 of the prompt as rendered for the model.
         text: the completion without special tokens.
         prompt_tokens: length of the prompt, image tokens included.
@@ -43,6 +44,8 @@ class Generation(Source):
 
     id: str
     images: tuple[str, ...]
+    problem: str
+    solution: str
     prompt_hash: str
     text: str
     prompt_tokens: int

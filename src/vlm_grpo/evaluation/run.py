@@ -163,6 +163,8 @@ def _generation(completion: Completion, source: Source) -> Generation:
         **source.model_dump(),
         id=row.id,
         images=row.images,
+        problem=row.problem,
+        solution=row.solution,
         prompt_hash=completion.prompt.hash,
         text=completion.text,
         prompt_tokens=completion.prompt_tokens,
