@@ -1,9 +1,11 @@
 """Read `--config FILE.yaml` and command-line overrides into dataclasses, strictly.
 
-TRL's `TrlParser` does the reading. Added here: an unknown key, a value of the wrong kind, an unset `${VARIABLE}` or a
-setting that has no effect is one clear line, and `--dry-run` is known.
+TRL's `TrlParser` does the parsing; the file's entries are given to it as words before the command line's, so both are
+checked alike. Added here: an unknown key, a value of the wrong kind, an unset `${VARIABLE}` or a setting that has no
+effect is one clear line, and `--dry-run` is known.
 """
 
+import json
 import os
 import re
 import sys
@@ -50,19 +52,39 @@ def parse(
     parser = _Parser(dataclass_types=list(types), description=description, allow_abbrev=False)
     parser.add_argument("--config", metavar="FILE.yaml", help="Settings; the command line overrides them.")
     parser.add_argument("--dry-run", action="store_true", help="Print the resolved settings and what would run.")
-    from_file = _read(_value_after(words, "--config"), known=[name for t in types for name in _names(t)])
+    path = _value_after(words, "--config")
+    from_file = _read(path, known=[name for t in types for name in _names(t)])
     from_words = {name for name in _names_in(words) if name not in ("config", "dry_run")}
     given = frozenset(from_file) | frozenset(from_words)
     for name in sorted(given & no_effect.keys()):
         raise UserError(f"setting {name!r} has no effect: {no_effect[name]}; remove it")
-    parser.set_defaults_with_config(**from_file)
+    parser.set_defaults_with_config(**{key: None for key, value in from_file.items() if value is None})
     try:
-        *arguments, extra, unknown = parser.parse_args_into_dataclasses(args=words, return_remaining_strings=True)
+        *arguments, extra, unknown = parser.parse_args_into_dataclasses(
+            args=[*_as_words(from_file), *words], return_remaining_strings=True
+        )
     except ValueError as error:
         raise UserError(f"{str(error).strip().splitlines()[0]}; see --help") from None
+    except UserError as error:
+        flag = re.search(r"argument --(\w+)", str(error))
+        blame = f"config {path}: " if flag and flag[1] in from_file and flag[1] not in from_words else ""
+        raise UserError(f"{blame}{error}") from None
     if unknown:
         raise UserError(f"unknown setting {unknown[0]!r} on the command line; see --help")
     return Parsed(arguments=tuple(arguments), given=given, dry_run=extra.dry_run)
+
+
+def _as_words(settings: dict[str, Any]) -> list[str]:
+    """`settings` as command-line words; what is null keeps its default and has none."""
+    words: list[str] = []
+    for key, value in settings.items():
+        if isinstance(value, list):
+            words += [f"--{key}", *map(str, value)]
+        elif isinstance(value, dict):
+            words += [f"--{key}", json.dumps(value)]
+        elif value is not None:
+            words += [f"--{key}", str(value)]
+    return words
 
 
 def _names(dataclass_type: type) -> list[str]:

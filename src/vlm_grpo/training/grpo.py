@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     settings = run.resolved(parsed)
     folder = run.claim(KIND, inputs, settings, training)
     set_seed(training.seed)
-    processor, model = run.load(inputs.base, study, training)
+    processor, model = run.load(inputs, study, training, completion_tokens=training.max_completion_length)
     training.generation_kwargs = (training.generation_kwargs or {}) | rollout_settings(
         reward_arguments.rollout_cache, model=model, processor=processor, inputs=inputs, prompt=study.prompt
     )

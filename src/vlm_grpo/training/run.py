@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArgu
 from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.datasets import store
+from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
 from vlm_grpo.datasets.records import Row
 from vlm_grpo.results import atomic, manifest
 from vlm_grpo.training import checkpoints, rows
@@ -121,10 +123,20 @@ def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArg
 
 
 def load(
-    base: Checkpoint, study: StudyArguments, training: GRPOArguments | SFTArguments
+    inputs: Inputs, study: StudyArguments, training: GRPOArguments | SFTArguments, *, completion_tokens: int
 ) -> tuple[Any, PreTrainedModel]:
-    """The base's processor and model; the trainer decides on devices."""
+    """The base's processor and model; the trainer decides on devices.
+
+    `UserError` naming the first row whose prompt leaves no room for `completion_tokens` in the model's context.
+    """
+    base, data = inputs.base, inputs.data
     processor = base.load_processor(**study.image_options)
+    check_lengths(
+        data.rows,
+        PromptLengths(base.adapter, processor, root=data.root, prompt=study.prompt),
+        limit=context_length(base.path) - completion_tokens,
+        where=f"{data.root} split {study.split!r}",
+    )
     return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
 
 
@@ -138,6 +150,8 @@ def train(kind: str, trainer: Trainer, inputs: Inputs, settings: dict[str, Any],
         if resume.newest is not None:
             print(f"resuming from {resume.newest}", file=sys.stderr, flush=True)
     trainer.remove_callback(PrinterCallback)
+    # TRL still passes on the name that transformers is about to drop.
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
     trainer.save_model(str(run / FINAL))

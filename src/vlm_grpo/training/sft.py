@@ -17,6 +17,7 @@ from vlm_grpo.training.progress import ProgressLine
 from vlm_grpo.training.settings import SFT_NO_EFFECT, settle_sft
 
 KIND = "sft"
+ANSWER_TOKENS = 16
 
 
 @exits_cleanly
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     settings = run.resolved(parsed)
     folder = run.claim(KIND, inputs, settings, training)
     set_seed(training.seed)
-    processor, model = run.load(inputs.base, study, training)
+    processor, model = run.load(inputs, study, training, completion_tokens=ANSWER_TOKENS)
     trainer = SFTTrainer(
         model=model,
         args=training,

@@ -1,0 +1,116 @@
+"""Settings are read strictly: what is unknown, ill-typed or without effect is told in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
+from vlm_grpo.training.config import Parsed, parse
+from vlm_grpo.training.settings import GRPO_NO_EFFECT, SFT_NO_EFFECT, check_grpo
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def parse_grpo(*words: str) -> Parsed:
+    types = (StudyArguments, RewardArguments, GRPOArguments)
+    return parse(types, words, description="GRPO", no_effect=GRPO_NO_EFFECT)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "grpo.yaml"
+    path.write_text("model: embedded:qwen2_5_vl\ndata: ${SOME_DATA}/vsr\nlearning_rate: 1e-5\nnum_rows: 7\n")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_DATA", "/somewhere")
+
+
+def test_file_then_command_line(config, tmp_path):
+    parsed = parse_grpo("--config", str(config), "--num_rows", "9", "--output-dir", str(tmp_path), "--dry-run")
+    study, rewards, training = parsed.arguments
+    assert (study.data, study.num_rows, training.learning_rate) == ("/somewhere/vsr", 9, 1e-5)
+    assert rewards.rewards == ["accuracy", "format"]
+    assert parsed.dry_run
+    assert parsed.given == {"model", "data", "learning_rate", "num_rows", "output_dir"}
+
+
+@pytest.mark.parametrize(
+    "line,message",
+    [
+        ("betta: 0.1", "unknown key 'betta'; did you mean 'beta'"),
+        ("max_prompt_length: 1024", "unknown key 'max_prompt_length'"),
+        ("beta: many", r"grpo\.yaml: argument --beta.*: invalid float value: 'many'"),
+        ("num_generations: [4, 5]", "num_generations|unrecognized|unknown"),
+        ("gradient_checkpointing: perhaps", "perhaps"),
+        ("bf16: true", "'bf16' has no effect"),
+        ("resume_from_checkpoint: x", "'resume_from_checkpoint' has no effect"),
+        ("split: ${NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE"),
+        ("answers: loose", "answers"),
+        ("[1, 2]", "not YAML"),
+    ],
+)
+def test_a_bad_line_is_told(config, line, message):
+    config.write_text(config.read_text() + line + "\n")
+    with pytest.raises(UserError, match=message):
+        parse_grpo("--config", str(config))
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["--modle", "x", "--data", "y"], "model"),
+        (["--model", "x", "--data", "y", "--colour", "red"], "unknown setting '--colour'"),
+        (["--model", "x"], "--data"),
+    ],
+)
+def test_bad_words_are_told(words, message):
+    with pytest.raises(UserError, match=message):
+        parse_grpo(*words)
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--reward_weights", "1"], "1 numbers for 2 rewards"),
+        (["--answers", "bare"], "without tags"),
+        (["--vllm_mode", "colocate"], "'vllm_mode' has no effect without use_vllm"),
+        (["--ref_model_sync_steps", "4"], "'ref_model_sync_steps' has no effect without sync_ref_model"),
+    ],
+)
+def test_settings_that_contradict_each_other(config, tmp_path, words, message):
+    parsed = parse_grpo("--config", str(config), "--output_dir", str(tmp_path), *words)
+    _, rewards, training = parsed.arguments
+    with pytest.raises(UserError, match=message):
+        check_grpo(training, rewards, parsed.given)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*_grpo.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_shipped_grpo_configs_hold_the_studys_choices(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATA_PATH", str(tmp_path))
+    monkeypatch.setenv("OUT_PATH", str(tmp_path))
+    parsed = parse_grpo("--config", str(path))
+    study, rewards, training = parsed.arguments
+    check_grpo(training, rewards, parsed.given)
+    assert (study.lora_r, study.lora_alpha) == (16, 32)
+    assert (training.loss_type, training.epsilon, training.num_iterations) == ("grpo", 0.2, 1)
+    if path.parent.name == "vsr":
+        assert (training.beta, training.num_generations, training.learning_rate) == (0.04, 4, 1e-5)
+        assert (study.num_rows, study.row_seed, training.num_train_epochs) == (1000, 42, 2)
+        assert (study.lora_dropout, training.save_steps, training.save_total_limit) == (0.05, 0.05, 3)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*_sft.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_shipped_sft_configs_share_rows_and_lora_with_grpo(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATA_PATH", str(tmp_path))
+    monkeypatch.setenv("OUT_PATH", str(tmp_path))
+    types = (StudyArguments, SFTTargetArguments, SFTArguments)
+    sft, _, _ = parse(types, ["--config", str(path)], description="SFT", no_effect=SFT_NO_EFFECT).arguments
+    grpo, _, _ = parse_grpo("--config", str(path).replace("_sft", "_grpo")).arguments
+    shared = ("model", "data", "split", "num_rows", "row_seed", "lora_r", "lora_alpha", "lora_dropout")
+    assert {name: getattr(sft, name) for name in shared} == {name: getattr(grpo, name) for name in shared}
+    assert sft.image_options == grpo.image_options
