@@ -128,11 +128,12 @@ def test_out_holds_all_formats_and_figures(tmp_path):
     assert r"\toprule" in (tmp_path / "alignment.tex").read_text()
 
 
-def test_strict_rule_leaves_unread_answers_out():
+def test_strict_rule_counts_the_answers_it_cannot_read():
     found = {(r["split"], r["model"]): r for r in rows("--answer-rule", "strict", "--split", "validation")}
     base = found["validation", "base"]
     assert base["answers_read"] < base["total"]
-    assert base["accuracy"] == base["correct"] / base["answers_read"]
+    assert base["accuracy"] == base["correct"] / base["total"]
+    assert base["correct"] == 246  # ">False" is read
 
 
 def original(n: int = 4, **changes: object) -> list[dict]:

@@ -3,7 +3,7 @@
     published   the study's: the first word after the first `Answer:`, else the last non-empty line; what is not
                 literally True or False is wrong ("No", ">False" and no answer at all included)
     strict      the package's extractor (`vlm_grpo.evaluation.answers`): one True/False word; anything else is
-                unparsed, which is missing and not wrong
+                unparsed, and how many were read is told beside the accuracy
 
 The responses that the study's judge saw are "polished": reasoning, then a line `Answer: X`, without tags (reference,
 section 10.1). Its verdict files keep only that X.

@@ -65,7 +65,7 @@ def _summary(rows: Sequence[Summary], marks: Marks) -> Table:
         ("  95 % interval", *(interval(s.misaligned) for s in rows)),
         ("correct and aligned", *(f"{s.reliable.k}/{s.reliable.n} {percent(s.reliable)}" for s in rows)),
         ("  95 % interval", *(interval(s.reliable) for s in rows)),
-        ("answers read", *(f"{s.accuracy.n}/{s.total}" for s in rows)),
+        ("answers read", *(f"{s.answers_read}/{s.total}" for s in rows)),
         ("verdicts (coverage)", *(f"{s.misaligned.n}/{s.total} {100 * s.coverage:.1f} %" for s in rows)),
     ]
     return Table(
@@ -165,7 +165,7 @@ def records(summaries: Sequence[Summary], comparisons: Sequence[Comparison], mar
                 "ci_high": high,
                 "accuracy_ci_low": accuracy_low,
                 "accuracy_ci_high": accuracy_high,
-                "answers_read": s.accuracy.n,
+                "answers_read": s.answers_read,
                 "verdicts": s.misaligned.n,
                 "coverage": s.coverage,
                 "quadrants": s.quadrants,
