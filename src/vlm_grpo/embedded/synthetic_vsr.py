@@ -1,0 +1,128 @@
+"""`synthetic_vsr`: rendered scenes with a caption and a label, in VSR's own columns.
+
+Every row has a picture of its own. Splits share no layout (see `scenes`), labels are balanced within each relation, and
+one seed always gives the same bytes. The rows follow the project's schema; VSR's columns (`image_path`, `caption`,
+`label`, `relation`, `subj`, `obj`) stand beside it, and once more in `<split>.jsonl` for readers without `datasets`.
+
+    python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr --seed 0
+"""
+
+import argparse
+import json
+import random
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.datasets import store
+from vlm_grpo.datasets.records import Row
+from vlm_grpo.embedded.curriculum import STATEMENT
+from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
+from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.results import atomic, manifest
+
+SOURCE = {"name": "synthetic_vsr", "revision": "1"}
+DEFAULT_ROWS = {"train": 2000, "validation": 344, "test": 344}
+"""Multiples of eight: four relations, each with as many true as false captions."""
+MOST_ROWS = {"train": 8000, "validation": 1200, "test": 1200}
+"""Beyond these a split would search long for layouts that it has not used yet."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row before it is stored: the scene and VSR's columns."""
+
+    scene: Scene
+    image_path: str
+    caption: str
+    label: int
+    relation: str
+    subj: str
+    obj: str
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """VSR's columns."""
+        return {name: value for name, value in asdict(self).items() if name != "scene"}
+
+
+def draw_split(split: str, rows: int, *, seed: int) -> list[Item]:
+    """`rows` items of `split`, each with a layout of its own; relations and, within them, labels take turns."""
+    if not 0 < rows <= MOST_ROWS[split]:
+        raise UserError(f"--{split} {rows}: give 1 to {MOST_ROWS[split]} rows, the layouts set aside for this split")
+    rng = random.Random(f"synthetic_vsr {split} {seed}")
+    plan = [(RELATIONS[i % len(RELATIONS)], i // len(RELATIONS) % 2 == 0) for i in range(rows)]
+    used: set[str] = set()
+    items = []
+    for relation, label in plan:
+        scene = pair_scene(rng, relation=relation, label=label, pool=split)
+        while scene.layout in used:
+            scene = pair_scene(rng, relation=relation, label=label, pool=split)
+        used.add(scene.layout)
+        items.append((scene, relation, label))
+    rng.shuffle(items)
+    return [
+        Item(
+            scene=scene,
+            image_path=f"images/{split}/{index:05d}.png",
+            caption=caption_of(scene, relation),
+            label=int(label),
+            relation=relation,
+            subj=scene.things[0].name,
+            obj=scene.things[1].name,
+        )
+        for index, (scene, relation, label) in enumerate(items)
+    ]
+
+
+def as_row(item: Item) -> Row:
+    """The item in the project's schema; the problem and the solution are worded as in the study."""
+    return Row(
+        id=Path(item.image_path).with_suffix("").as_posix().removeprefix("images/"),
+        images=(item.image_path,),
+        problem=STATEMENT.format(caption=item.caption),
+        solution=f"<answer> {bool(item.label)} </answer>",
+        task="vsr",
+        meta=item.columns,
+    )
+
+
+def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
+    """Write pictures, `<split>.jsonl` and the data set under `out`; `rows` maps each split to its number of rows."""
+    started = time.monotonic()
+    rows = rows or DEFAULT_ROWS
+    config = {"source": SOURCE, "seed": seed, "rows": rows}
+    splits = {split: draw_split(split, rows[split], seed=seed) for split in POOLS}
+    manifest.claim(out, {"kind": store.KIND, **config})
+    for split, items in splits.items():
+        (out / "images" / split).mkdir(parents=True, exist_ok=True)
+        for item in items:
+            render(item.scene).save(out / item.image_path, format="PNG")
+        lines = (json.dumps(item.columns, ensure_ascii=False) + "\n" for item in items)
+        atomic.write_text(out / f"{split}.jsonl", "".join(lines))
+    store.save(
+        out,
+        {split: [as_row(item) for item in items] for split, items in splits.items()},
+        source=SOURCE,
+        config=config,
+        seconds=time.monotonic() - started,
+        seeds={"data": seed},
+    )
+
+
+@exits_cleanly
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m vlm_grpo.embedded.synthetic_vsr", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--seed", type=int, default=0)
+    for split, default in DEFAULT_ROWS.items():
+        parser.add_argument(f"--{split}", type=int, default=default, metavar="N", help=f"rows (default {default})")
+    given = parser.parse_args(arguments)
+    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS})
+    print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
+
+
+if __name__ == "__main__":
+    main()

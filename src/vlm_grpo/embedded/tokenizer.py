@@ -1,0 +1,65 @@
+"""The embedded models' tokenizer: byte-level BPE trained on pretraining's texts, each fixed phrase in one piece.
+
+The study's instruction and the study's tags are always the same characters. The pre-tokenizer keeps each of them whole,
+so BPE merges each into one token: a prompt of 30 words costs 20 tokens, and a CPU step costs half as much. Any other
+text still encodes, down to bytes.
+"""
+
+import random
+import re
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from vlm_grpo.embedded import curriculum
+from vlm_grpo.prompts import REASON_TRUE_FALSE
+
+VOCABULARY = 512
+_CORPUS_ROWS = 400
+_WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_PHRASES = (
+    " " + REASON_TRUE_FALSE,
+    "Is the following statement true:",
+    " Please answer with Yes or No.",
+)
+_TAGS = r" ?</?(?:think|answer)>"
+_CHAT_WORDS = "system\nuser\nassistant\nUser:Assistant: True. False. Yes. No. True False Yes No"
+
+
+def train(specials: tuple[str, ...], *, eos: str, pad: str, seed: int) -> PreTrainedTokenizerFast:
+    """Train the tokenizer whose first ids are `specials`, among them `eos` and `pad`; same seed, same vocabulary."""
+    tokenizer = Tokenizer(models.BPE())
+    pieces = "|".join([*(re.escape(phrase).replace(r"\ ", " ") for phrase in _PHRASES), _TAGS, _WORDS])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pieces), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=list(specials),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_corpus(seed), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=eos,
+        pad_token=pad,
+        additional_special_tokens=[token for token in specials if token not in (eos, pad)],
+        padding_side="left",
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _corpus(seed: int) -> list[str]:
+    rng = random.Random(seed)
+    texts = [_CHAT_WORDS]
+    for _ in range(_CORPUS_ROWS):
+        for draw in curriculum.EXERCISES:
+            exercise = draw(rng)
+            texts += [exercise.question, exercise.target, " " + exercise.target]
+    return texts
