@@ -25,18 +25,19 @@ from tenacity import (
     sleep_using_event,
     stop_after_attempt,
     stop_when_event_set,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
+from tenacity.wait import wait_base
 
 from vlm_grpo.datasets.images import NotAPicture, decode
 from vlm_grpo.errors import UserError
 from vlm_grpo.progress import progress
 
 PASSING = (408, 425, 429, 500, 502, 503, 504)
+LONGEST_PAUSE = 20.0
 LONGEST_RETRY_AFTER = 300.0
 OUTAGE = 24
-
-_growing = wait_exponential_jitter(initial=0.5, max=20.0, jitter=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +48,13 @@ class Policy:
         workers: pictures fetched at the same time.
         timeout: seconds one attempt may take, from connecting to the last byte.
         retries: attempts after the first one, for passing troubles only.
+        pause: seconds before the first retry (and up to as many more, drawn at random); doubled for each further one.
     """
 
     workers: int = 8
     timeout: float = 30.0
     retries: int = 4
+    pause: float = 0.5
 
 
 @dataclass
@@ -121,7 +124,7 @@ def _ensure(client: httpx.Client, address: str, path: Path, policy: Policy, leav
     attempts = Retrying(
         retry=retry_if_exception_type(_Passing),
         stop=stop_after_attempt(policy.retries + 1) | stop_when_event_set(leave),
-        wait=_pause,
+        wait=_Pause(policy.pause),
         sleep=sleep_using_event(leave),
         reraise=True,
     )
@@ -199,7 +202,13 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome is not None else None
-    asked = error.retry_after if isinstance(error, _Passing) else None
-    return max(_growing(state), asked or 0.0)
+class _Pause(wait_base):
+    """A growing, jittered pause, or the one that the server asked for where that is longer."""
+
+    def __init__(self, first: float) -> None:
+        self._growing = wait_exponential(multiplier=first, max=LONGEST_PAUSE) + wait_random(0, first)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome is not None else None
+        asked = error.retry_after if isinstance(error, _Passing) else None
+        return max(self._growing(retry_state), asked or 0.0)

@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, DatasetDict, load_from_disk
+from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
 
 from vlm_grpo.datasets.records import Row, check_unique, parse_row
 from vlm_grpo.errors import UserError
@@ -38,6 +38,7 @@ def save(
         check_unique(rows, where=f"{root} split {name!r}")
     (root / manifest.MANIFEST).unlink(missing_ok=True)
     tables = {name: _table(rows) for name, rows in splits.items()}
+    disable_progress_bars()
     DatasetDict(tables).save_to_disk(str(root))
     images = {name: {image for row in rows for image in row.images} for name, rows in splits.items()}
     manifest.write(

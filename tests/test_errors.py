@@ -1,0 +1,65 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vlm_grpo.errors import UserError
+
+COMMAND = """
+import os, signal
+from vlm_grpo.errors import UserError, exits_cleanly
+
+@exits_cleanly
+def main() -> None:
+    print("before")
+    {body}
+
+main()
+"""
+
+
+def run(body: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND.format(body=body)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "body, told",
+    [
+        ("raise UserError('rows.jsonl line 3:\\n  no label')", "rows.jsonl line 3: no label"),
+        ("open('/dev/full', 'w', buffering=1).write('x\\n')", "no space left on the disk"),
+        ("raise RuntimeError('I/O error: No space left on device (os error 28)')", "no space left on the disk"),
+        ("raise PermissionError(13, 'x', '/root/a')", "permission denied (/root/a)"),
+        ("raise OSError(30, 'x', '/a')", "read-only file system (/a)"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_exit_code_2(body: str, told: str) -> None:
+    done = run(body)
+    assert done.returncode == 2
+    assert done.stdout == "before\n"
+    assert done.stderr.startswith(f"error: {told}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    for body in ("raise KeyError('a')", "open('/does/not/exist')"):
+        done = run(body)
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+
+
+def test_success_and_exit_codes_pass_through() -> None:
+    assert run("pass").returncode == 0
+    assert run("raise SystemExit(5)").returncode == 5
+
+
+def test_an_interrupt_says_how_to_go_on() -> None:
+    done = run("os.kill(os.getpid(), signal.SIGINT)")
+    assert done.returncode == 130
+    assert done.stderr == "error: interrupted; run the same command again to go on\n"
+
+
+def test_a_message_is_one_line_whatever_it_quotes(tmp_path: Path) -> None:
+    assert str(UserError("a\n   b\tc")) == "a b c"
