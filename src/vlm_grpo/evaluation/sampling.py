@@ -17,7 +17,7 @@ class RowNoise(LogitsProcessor):
     def __init__(self, row_ids: list[str], *, seed: int, device: torch.device) -> None:
         self._streams = [torch.Generator(device).manual_seed(_stream_seed(seed, row)) for row in row_ids]
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The scores with their noise; `input_ids` (B, L) are not looked at."""
         noise = torch.empty_like(scores, dtype=torch.float32)
         for row, stream in zip(noise, self._streams, strict=True):
