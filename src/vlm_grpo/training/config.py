@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+from argparse import ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -32,6 +33,10 @@ class Parsed:
     dry_run: bool
 
 
+class _Help(RawDescriptionHelpFormatter, ArgumentDefaultsHelpFormatter):
+    """Keep the lines of the module's docstring, and tell defaults."""
+
+
 class _Parser(TrlParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see --help")
@@ -49,7 +54,7 @@ def parse(
     `no_effect` maps a setting to the reason why it does nothing here: setting it is an error.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = _Parser(dataclass_types=list(types), description=description, allow_abbrev=False)
+    parser = _Parser(dataclass_types=list(types), description=description, allow_abbrev=False, formatter_class=_Help)
     parser.add_argument("--config", metavar="FILE.yaml", help="Settings; the command line overrides them.")
     parser.add_argument("--dry-run", action="store_true", help="Print the resolved settings and what would run.")
     path = _value_after(words, "--config")
