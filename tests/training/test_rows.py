@@ -2,8 +2,8 @@
 
 import pytest
 from PIL import Image
-from tiny_data import tiny_rows
 
+from tiny_data import tiny_rows
 from vlm_grpo.errors import UserError
 from vlm_grpo.training import rows
 
@@ -26,7 +26,7 @@ def test_more_rows_than_there_are_is_told(count):
 def test_a_solution_that_is_no_truth_value_is_told():
     broken = tiny_rows(3)
     broken[2] = broken[2].model_copy(update={"solution": "<answer> Perhaps </answer>"})
-    with pytest.raises(UserError, match="data row validation-002: solution .*Perhaps.* neither True nor False"):
+    with pytest.raises(UserError, match=r"data row validation-002: solution .*Perhaps.* neither True nor False"):
         rows.check_solutions(broken, where="data")
 
 

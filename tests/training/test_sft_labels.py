@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_data import tiny_rows
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
+from tiny_data import tiny_rows
 from vlm_grpo import prompts
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.datasets.images import open_image
@@ -30,9 +30,7 @@ def test_only_the_answer_carries_loss(base, tiny_data, prompt):
     collate = DataCollatorForVisionLanguageModeling(processor=processor, max_length=None, completion_only_loss=True)
     batch = collate([dict(dataset[i]) for i in range(len(asked))])
     tokenizer = processor.tokenizer
-    for row, ids, labels, mask in zip(
-        asked, batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True
-    ):
+    for row, ids, labels, mask in zip(asked, batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
         learnt = labels != -100
         text = tokenizer.decode(ids[learnt])
         answer = rows.TARGETS[TARGET[prompt]][0 if "True" in row.solution else 1]

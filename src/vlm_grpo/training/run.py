@@ -113,9 +113,9 @@ def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArg
     if training.should_save:
         identity = {
             "kind": kind,
-            "settings": {k: v for k, v in settings.items() if k not in PLACES},
             "base": inputs.base.fingerprint,
             "rows": inputs.data.fingerprint,
+            **{k: v for k, v in settings.items() if k not in PLACES},
         }
         manifest.claim(run, identity)
         atomic.write_text(run / "config.yaml", yaml.safe_dump(settings, sort_keys=True, allow_unicode=True))
