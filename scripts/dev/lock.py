@@ -1,6 +1,6 @@
 """Pin every package of the project, with hashes, into `requirements/`.
 
-    pixi run lock        or        source scripts/env.sh && python scripts/dev/lock.py [--upgrade] [--cpu-wheels FOLDER]
+    bash scripts/lock.sh [--upgrade] [--cpu-wheels FOLDER]
 
 Three files come out of one resolution of `pyproject.toml` (base and all extras), so what they share has one version:
 
