@@ -96,7 +96,7 @@ def test_the_fingerprint_sees_a_small_change_of_the_weights(copied, tiny_qwen):
 
 
 def test_options_of_another_family_are_refused(tiny_qwen, tiny_smolvlm):
-    with pytest.raises(UserError, match="longest_edge has no effect on the family qwen; .* min_pixels, max_pixels"):
+    with pytest.raises(UserError, match=r"longest_edge has no effect on the family qwen; .* min_pixels, max_pixels"):
         open_checkpoint(str(tiny_qwen)).load_processor(longest_edge=100)
     with pytest.raises(UserError, match="max_pixels has no effect on the family smolvlm"):
         open_checkpoint(str(tiny_smolvlm)).load_processor(max_pixels=100)
