@@ -1,0 +1,1 @@
+"""Asking a judge whether saved reasoning entails its answer: prompts, providers, runner, records."""

@@ -1,0 +1,251 @@
+"""The command behind `alignment_judge/judge.py`: from generations to `verdicts.jsonl`, resumable at any moment."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.judge import inputs, keys, models, options, pricing, prompts, rules
+from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger
+from vlm_grpo.judge.providers import Call, Provider
+from vlm_grpo.judge.runner import Outcome, Pace, Runner
+from vlm_grpo.results import jsonl, manifest
+
+KIND = "verdicts"
+LOCK = ".lock"
+
+
+@exits_cleanly
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Judge what is missing; exit code 2 with one line when something is left to do."""
+    given = options.complete(options.parser().parse_args(arguments))
+    run = Run(given)
+    if given.dry_run:
+        run.print_estimate()
+        return
+    run.claim()
+    lock = FileLock(given.out / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"{given.out}: another judge is writing there; wait for it or choose another folder") from None
+    with lock:
+        run.execute()
+
+
+class Run:
+    """One run: arms, prompt and judge as the options say."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given = given
+        self.prompt = prompts.load(given.prompt)
+        self.facts = None if given.judge == "rules" else models.load(given.models).get(given.model)
+        questions = inputs.read_questions(given.questions) if given.questions else {}
+        self.arms = [inputs.read_arm(*_named(text), questions) for text in given.generations]
+        inputs.check_arms(self.arms)
+        self.split = self._split()
+        self.calls = [
+            Call(item, repeat, self.prompt.system, self._render(item))
+            for repeat in range(given.repeats)
+            for arm in self.arms
+            for item in arm.items
+        ]
+        if given.max_cost is not None and self.facts is None:
+            raise UserError(f"no price of {given.model} in {given.models}, so --max-cost cannot hold; add it there")
+
+    def _render(self, item: inputs.Item) -> str:
+        return self.prompt.render(question=item.question, reasoning=item.reasoning, answer=item.answer)
+
+    def _split(self) -> str:
+        found = self.arms[0].split
+        if found and self.given.split and found != self.given.split:
+            raise UserError(f"the generations are of split {found!r}, not {self.given.split!r}")
+        name = found or self.given.split
+        if name is None:
+            raise UserError("the generations do not name their split; give it with --split")
+        return str(name)
+
+    @property
+    def api(self) -> str:
+        """The envelope of this judge's replies."""
+        return {"openai": "responses", "compatible": "chat", "rules": "rules"}[self.given.judge]
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same; more repeats only add to a run."""
+        return {
+            "kind": KIND,
+            "judge": self.given.model,
+            "api": self.api,
+            "base_url": self.given.base_url,
+            "prompt": self.prompt.name,
+            "prompt_hash": self.prompt.hash,
+            "effort": self.given.effort,
+            "temperature": self.temperature,
+            "max_output_tokens": self.given.max_output_tokens,
+            "split": self.split,
+            "generations": {arm.name: arm.fingerprint for arm in self.arms},
+        }
+
+    @property
+    def temperature(self) -> float | None:
+        """As given; else 0 for compatible servers, and nothing for OpenAI and for reasoning models."""
+        if (
+            self.given.temperature is not None
+            or self.given.judge != "compatible"
+            or models.is_reasoning(self.given.model)
+        ):
+            return self.given.temperature
+        return 0.0
+
+    def claim(self) -> None:
+        """Mark the output folder as this run's."""
+        if self.given.base_url:
+            keys.check_base_url(self.given.base_url)
+        manifest.claim(self.given.out, self.identity())
+
+    def print_estimate(self) -> None:
+        """Print calls, tokens and cost of all that a run from nothing would ask."""
+        asked = [call for call in self.calls if not call.item.unjudgeable]
+        each = [pricing.estimated_usage(call.texts, self.given.output_tokens) for call in asked]
+        usage = pricing.Usage(sum(u.input for u in each), sum(u.output for u in each))
+        dollars = pricing.cost(usage, self.facts, batch=self.given.batch)
+        print(f"judge: {self.given.model} ({self.api}), prompt {self.prompt.name}")
+        print(f"calls: {len(asked)} ({len(self.calls) - len(asked)} items have nothing to ask about)")
+        print(f"tokens: about {usage.input:,} in, {usage.output:,} out ({self.given.output_tokens} expected an answer)")
+        if self.given.judge == "rules":
+            print("cost: none")
+        elif dollars is None:
+            print(f"cost: unknown, no price of {self.given.model} in {self.given.models.name}")
+        else:
+            print(f"cost: about ${dollars:.2f}{' with --batch' if self.given.batch else ''}")
+
+    def execute(self) -> None:
+        """Ask what is missing, then say what is there, and write the manifest when nothing is left."""
+        started = time.monotonic()
+        context = Context(
+            judge=self.given.model,
+            api=self.api,
+            prompt=self.prompt,
+            split=self.split,
+            facts=self.facts,
+            checkpoints={arm.name: arm.checkpoint for arm in self.arms},
+        )
+        ledger = Ledger(self.given.out, self.calls, context)
+        ledger.open(reparse=self.given.reparse, ask_again=self.given.ask_again)
+        pending = ledger.pending()
+        if len(pending) < len(self.calls):
+            print(f"{len(self.calls) - len(pending)} of {len(self.calls)} verdicts are there already", file=sys.stderr)
+        try:
+            outcome = asyncio.run(self._ask(ledger, pending)) if pending else Outcome()
+        finally:
+            ledger.close()
+        left = ledger.pending()
+        if left:
+            raise UserError(_left_over(left, outcome, ledger.spent, self.given))
+        self._finish(ledger, outcome, time.monotonic() - started)
+
+    async def _ask(self, ledger: Ledger, pending: Sequence[Call]) -> Outcome:
+        budget = pricing.Budget(self.given.max_cost, ledger.spent)
+        if self.given.judge == "rules":
+            print(f"note: {rules.SCOPE}", file=sys.stderr)
+            provider: Provider = rules.RulesProvider()
+        else:
+            from vlm_grpo.judge import openai_api, preflight  # the SDK takes a second to import
+
+            settings = self._settings()
+            await preflight.check_model(settings, self.facts)
+            if self.given.batch:
+                from vlm_grpo.judge.batch import BatchRunner
+
+                return await BatchRunner(settings, ledger, self.given, budget=budget, facts=self.facts).run(pending)
+            provider = openai_api.OpenAIProvider(settings, concurrency=self.given.concurrency)
+        pace = Pace(concurrency=self.given.concurrency, attempts=self.given.attempts, first_wait=self.given.retry_wait)
+        runner = Runner(
+            provider, ledger, pace=pace, budget=budget, facts=self.facts, max_output_tokens=self.given.max_output_tokens
+        )
+        try:
+            return await runner.run(pending)
+        finally:
+            await provider.close()
+
+    def _settings(self) -> Any:
+        from vlm_grpo.judge import openai_api, preflight
+
+        name = keys.OPENAI if self.given.judge == "openai" else keys.COMPATIBLE
+        key = keys.find_key(name)
+        if key is None and self.given.judge == "openai":
+            shutdown = self.facts.shutdown if self.facts else None
+            gone = f"{self.given.model} left the API on {shutdown}; {preflight.STORED}; " if _is_past(shutdown) else ""
+            raise UserError(f"{gone}no {name} in the environment or .env; set it, or use --base-url or --judge rules")
+        return openai_api.Settings(
+            model=self.given.model,
+            api=self.api,
+            key=key,
+            base_url=self.given.base_url,
+            asks_type=self.prompt.asks_type,
+            max_output_tokens=self.given.max_output_tokens,
+            effort=self.given.effort,
+            temperature=self.temperature,
+            timeout=self.given.timeout,
+        )
+
+    def _finish(self, ledger: Ledger, outcome: Outcome, seconds: float) -> None:
+        verdicts = jsonl.read(self.given.out / VERDICTS)
+        missing = Counter(_short(record["missing"]) for record in verdicts if record["missing"])
+        rows = len(self.arms[0].items)
+        manifest.write(
+            self.given.out,
+            kind=KIND,
+            config={**self.identity(), "repeats": self.given.repeats},
+            inputs={arm.name: arm.fingerprint for arm in self.arms},
+            counts={
+                "rows": rows,
+                "split": self.arms[0].size or rows,
+                "verdicts": len(verdicts),
+                "missing": sum(missing.values()),
+            },
+            seconds=seconds,
+            missing_by_reason=dict(missing),
+            retries=dict(outcome.retries),
+            cost=ledger.spent if self.facts else None,
+        )
+        covered = 1 - sum(missing.values()) / len(verdicts)
+        print(f"{len(verdicts)} verdicts by {self.given.model}, coverage {covered:.1%}: {self.given.out / VERDICTS}")
+        for reason, count in missing.most_common():
+            print(f"  missing {count}: {reason}")
+        if self.facts:
+            print(f"cost: ${ledger.spent:.4f}")
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise UserError(f"--generations {text!r}: give NAME=FILE, for example base=runs/base/generations.jsonl")
+    return name, Path(path)
+
+
+def _short(reason: str) -> str:
+    """A reason without its details, for counting."""
+    return reason.partition("(")[0].strip()[:80]
+
+
+def _is_past(shutdown: date | None) -> bool:
+    return shutdown is not None and shutdown < datetime.now(UTC).date()
+
+
+def _left_over(left: Sequence[Call], outcome: Outcome, spent: float, given: argparse.Namespace) -> str:
+    if outcome.out_of_budget:
+        return (
+            f"stopped before --max-cost {given.max_cost:g}: ${spent:.4f} spent, {len(left)} verdicts left; "
+            f"{given.out} is whole, go on with a higher --max-cost"
+        )
+    reasons = ", ".join(f"{reason} {count}" for reason, count in outcome.unanswered.most_common())
+    return f"{len(left)} verdicts are left ({reasons}); run the same command again to ask for those"

@@ -1,0 +1,144 @@
+"""What is judged: one item per row of an arm's generations, with reasoning and answer taken apart.
+
+Reads `generations.jsonl` of one or two arms. Questions and true answers come with the generations, or from a JSONL file
+of rows (`id`, `problem`, `solution`). Reasoning is the `<think>` block (or what stands before `<answer>`), the answer
+the one `<answer>` block; polished responses that end in `Answer: X` are read too. The judge never sees the picture.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.answers import answer_block, solution_value
+from vlm_grpo.results import jsonl, manifest
+from vlm_grpo.results.provenance import file_hash
+
+_THINK = re.compile(r"<think>(.*?)</think>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of one arm. `unjudgeable` says why there is nothing to ask about (None: there is)."""
+
+    row_id: str
+    model: str
+    question: str
+    label: bool
+    images: tuple[str, ...]
+    reasoning: str
+    answer: str
+    unjudgeable: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """The generations of one model: `size` is the number of rows of the split where the evaluation says so."""
+
+    name: str
+    checkpoint: str
+    split: str | None
+    size: int | None
+    fingerprint: str
+    items: tuple[Item, ...]
+
+
+def split_response(text: str) -> tuple[str, str, str | None]:
+    """Take reasoning and answer of a response apart; the third value says why it cannot be judged, or is None.
+
+    >>> split_response("<think> It is left. </think> <answer> True </answer>")
+    ('It is left.', 'True', None)
+    """
+    answer = answer_block(text)
+    before = text.partition("<answer>")[0]
+    if answer is None and "Answer:" in text and "<answer>" not in text:
+        before, _, answer = text.rpartition("Answer:")
+    blocks = _THINK.findall(text)
+    reasoning = (blocks[0] if len(blocks) == 1 else before.replace("<think>", " ").replace("</think>", " ")).strip()
+    if not answer or not answer.strip():
+        return reasoning, "", "the response has no single answer"
+    return reasoning, answer.strip(), None if reasoning else "the response has no reasoning"
+
+
+def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) -> Arm:
+    """Read one arm's generations. `questions` (by row id) serve rows that carry no question of their own."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; run the evaluation that writes it first")
+    folder = path.parent
+    if (folder / manifest.IDENTITY).exists() and not manifest.exists(folder):
+        raise UserError(f"{folder} is not finished (no manifest.json); run the same evaluation again first")
+    rows = jsonl.read(path)
+    if not rows:
+        raise UserError(f"{path} holds no generation")
+    items: dict[str, Item] = {}
+    for number, row in enumerate(rows, start=1):
+        item = _item(name, row, questions, f"{path} line {number}")
+        if item.row_id in items:
+            raise UserError(f"{path} line {number}: row {item.row_id!r} occurs twice")
+        items[item.row_id] = item
+    counts = manifest.read(folder)["counts"] if manifest.exists(folder) else {}
+    return Arm(
+        name=name,
+        checkpoint=_one_value(path, rows, "model") or name,
+        split=_one_value(path, rows, "split"),
+        size=counts.get("split_rows"),
+        fingerprint=file_hash(path),
+        items=tuple(items.values()),
+    )
+
+
+def _item(arm: str, row: Mapping[str, Any], questions: Mapping[str, Mapping[str, Any]], where: str) -> Item:
+    row_id = str(row.get("id", row.get("row_id", "")))
+    source = row if "problem" in row else questions.get(row_id)
+    if not row_id or "text" not in row:
+        raise UserError(f"{where}: a generation needs id and text")
+    if source is None or "problem" not in source or "solution" not in source:
+        raise UserError(
+            f"{where}: row {row_id!r} has no problem and solution; give the rows with --questions FILE.jsonl"
+        )
+    reasoning, answer, unjudgeable = split_response(row["text"])
+    if unjudgeable and row.get("finish_reason") == "length":
+        unjudgeable += " (cut off at the token limit)"
+    return Item(
+        row_id=row_id,
+        model=arm,
+        question=source["problem"],
+        label=solution_value(source["solution"], where=where),
+        images=tuple(row.get("images", ())),
+        reasoning=reasoning,
+        answer=answer,
+        unjudgeable=unjudgeable,
+    )
+
+
+def _one_value(path: Path, rows: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    values = {row.get(name) for row in rows}
+    if len(values) > 1:
+        raise UserError(f"{path} holds generations of several values of {name!r}: {', '.join(map(str, values))}")
+    return values.pop()
+
+
+def read_questions(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the rows of a data set from JSONL, by id."""
+    return {str(row.get("id", row.get("row_id"))): row for _, row in jsonl.read_input(path)}
+
+
+def check_arms(arms: Sequence[Arm]) -> None:
+    """`UserError` unless the arms are of one split and hold the same rows with the same question and label."""
+    first = arms[0]
+    wanted = {item.row_id: (item.question, item.label) for item in first.items}
+    for arm in arms[1:]:
+        if arm.split != first.split:
+            raise UserError(f"{first.name} is of split {first.split!r}, {arm.name} of {arm.split!r}; judge one split")
+        found = {item.row_id: (item.question, item.label) for item in arm.items}
+        lonely = wanted.keys() ^ found.keys()
+        if lonely:
+            raise UserError(
+                f"{first.name} and {arm.name} differ in {len(lonely)} rows, for example {min(lonely)!r}; evaluate both "
+                "on the same split"
+            )
+        changed = [row_id for row_id in wanted if wanted[row_id] != found[row_id]]
+        if changed:
+            raise UserError(f"row {changed[0]!r} has another question or label in {arm.name} than in {first.name}")

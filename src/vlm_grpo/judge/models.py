@@ -1,0 +1,40 @@
+"""What is known of judge models: prices and last day of service (from a file), and which ones reason."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.results.provenance import REPOSITORY
+
+FILE = REPOSITORY / "alignment_judge" / "models.yaml"
+_REASONING = re.compile(r"^(o\d|gpt-[5-9])")
+
+
+class ModelFacts(BaseModel):
+    """US dollars per million tokens and last day of service of one model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float
+    output: float
+    batch_factor: float = 1.0
+    shutdown: date | None = None
+
+
+def load(path: Path = FILE) -> dict[str, ModelFacts]:
+    """Read the price file."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; name the price file with --models")
+    try:
+        return {name: ModelFacts.model_validate(entry) for name, entry in yaml.safe_load(path.read_text()).items()}
+    except (ValidationError, yaml.YAMLError, AttributeError) as error:
+        raise UserError(f"{path}: not a price file ({str(error).splitlines()[0]})") from None
+
+
+def is_reasoning(model: str) -> bool:
+    """Whether OpenAI's naming makes `model` a reasoning model (o-series, GPT-5 and later)."""
+    return bool(_REASONING.match(model.rpartition("/")[2]))

@@ -1,0 +1,95 @@
+"""2,080 calls, three in ten of them failing, and ten kills: nothing lost, nothing paid for twice, the same tables."""
+
+import json
+import multiprocessing
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from vlm_grpo.alignment import command as alignment
+from vlm_grpo.judge import command
+from vlm_grpo.results import jsonl
+
+ROWS = 1040
+KILLS = 10
+CONCURRENCY = 48
+FAULTS = {
+    "429": 6,
+    "429 retry-after": 4,
+    "429 retry-after-ms": 4,
+    "429 one second": 0.1,
+    "500": 4,
+    "503": 4,
+    "reset": 4,
+    "cut body": 4,
+    "damaged JSON": 4,
+    "slow body": 4,
+    "time-out": 0.1,
+}
+PRELOADED = ["vlm_grpo.judge.command", "vlm_grpo.judge.openai_api", "vlm_grpo.judge.preflight"]
+
+
+def arguments(server, generations: Path, out: Path) -> list[str]:
+    arms = [f"--generations={arm}={generations / arm}.jsonl" for arm in ("base", "grpo")]
+    limits = ["--concurrency", str(CONCURRENCY), "--timeout", "5", "--retry-wait", "0.02", "--attempts", "12"]
+    return [*arms, "--base-url", server.url, "--model", "o4-mini", "--out", str(out), *limits]
+
+
+def table(out: Path, capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    capsys.readouterr()
+    alignment.main(["--verdicts", str(out / "verdicts.jsonl"), "--format", "json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def stored(out: Path) -> list[tuple]:
+    return [(r["row_id"], r["model"], r["repeat"]) for r in jsonl.read(out / "responses.jsonl")]
+
+
+def paid(server) -> Counter:
+    """How often the server answered each item, once nothing is under way any more."""
+    while server.stats()["active"] > server.stats()["faults"].get("time-out", 0):
+        time.sleep(0.05)
+    return Counter(server.stats()["answered"])
+
+
+@pytest.mark.slow
+def test_kills_and_faults_change_nothing(server, write_generations, tmp_path, capsys):
+    for arm in ("base", "grpo"):
+        write_generations(tmp_path, arm, ROWS)
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    server.control(answers="by item")
+    command.main(arguments(server, tmp_path, calm))
+    assert set(paid(server).values()) == {1}
+
+    server.control(answers="by item", rate=0.3, faults=list(FAULTS), weights=list(FAULTS.values()), latency=0.01, seed=7)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(PRELOADED)
+    moments = sorted(random.Random(11).sample(range(20, 2 * ROWS - 60), KILLS))
+    in_flight_at_a_kill = 0
+    for moment in moments:
+        run = processes.Process(target=command.main, args=(arguments(server, tmp_path, rough),))
+        run.start()
+        while run.is_alive() and lines(rough / "responses.jsonl") < moment:
+            time.sleep(0.01)
+        assert run.is_alive(), "the run ended before it could be killed"
+        run.kill()
+        run.join()
+        in_flight_at_a_kill = sum(paid(server).values()) - len(stored(rough))
+    command.main(arguments(server, tmp_path, rough))
+
+    keys = [(r["row_id"], r["model"], r["repeat"]) for r in jsonl.read(rough / "verdicts.jsonl")]
+    assert len(keys) == len(set(keys)) == 2 * ROWS
+    assert len(stored(rough)) == len(set(stored(rough))) == 2 * ROWS
+    answers = paid(server)
+    assert len(answers) == 2 * ROWS
+    assert sum(answers.values()) - 2 * ROWS == in_flight_at_a_kill <= KILLS * CONCURRENCY
+    assert sum(server.stats()["faults"].values()) > 0.3 * 2 * ROWS
+    assert table(rough, capsys) == table(calm, capsys)
+    assert any(row["coverage"] < 1 for row in table(rough, capsys))
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
