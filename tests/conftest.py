@@ -38,3 +38,19 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_data import save_tiny_data
 
     return save_tiny_data(tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen_lora(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path) -> Path:
+    """A LoRA adapter of `tiny_qwen` that changes what it says. Read it; copy it to change it."""
+    from tiny_lora import save_tiny_lora
+
+    return save_tiny_lora(tmp_path_factory.mktemp("adapters") / "tiny_qwen", tiny_qwen)
+
+
+@pytest.fixture(scope="session")
+def tiny_smolvlm_lora(tmp_path_factory: pytest.TempPathFactory, tiny_smolvlm: Path) -> Path:
+    """A LoRA adapter of `tiny_smolvlm` that changes what it says. Read it; copy it to change it."""
+    from tiny_lora import save_tiny_lora
+
+    return save_tiny_lora(tmp_path_factory.mktemp("adapters") / "tiny_smolvlm", tiny_smolvlm)

@@ -1,0 +1,84 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiny_generations import make_generation, make_row
+from vlm_grpo.evaluation.scores import NO_RELATION, outcomes, predictions, score
+
+
+def arm(pairs):
+    """Rows and generations of (true answer, predicted answer) pairs."""
+    rows = [make_row(i, actual) for i, (actual, _) in enumerate(pairs)]
+    said = [make_generation(row, answer) for row, (_, answer) in zip(rows, pairs, strict=True)]
+    return {g.id: g for g in said}, rows
+
+
+@pytest.mark.parametrize(
+    "tp, fn, fp, tn, true_unparsed, accuracy, low, high, precision, f1",
+    [
+        # Published score files of the study (reference, section 11.5): GRPO validation, SFT validation, SFT on 5 rows.
+        (135, 32, 15, 158, 0, 0.8618, 0.8210, 0.8944, 0.8652, 0.8613),
+        (131, 36, 18, 155, 0, 0.8412, 0.7985, 0.8762, 0.8448, 0.8406),
+        (87, 79, 2, 171, 1, 0.7588, 0.7106, 0.8012, 0.8282, 0.7452),
+    ],
+)
+def test_published_scores(tp, fn, fp, tn, true_unparsed, accuracy, low, high, precision, f1):
+    pairs = [(True, True)] * tp + [(True, False)] * fn + [(False, True)] * fp + [(False, False)] * tn
+    generations, rows = arm(pairs + [(True, None)] * true_unparsed)
+    found = score(generations, rows, rule="strict")
+    assert found["n"] == 340
+    assert found["correct"] == tp + tn
+    assert [found[k] for k in ("accuracy", "ci_low", "ci_high", "precision", "f1")] == pytest.approx(
+        [accuracy, low, high, precision, f1], abs=5e-5
+    )
+    assert found["recall"] == pytest.approx(found["accuracy"])
+    assert found["confusion"] == {
+        "true_as_true": tp,
+        "true_as_false": fn,
+        "true_unparsed": true_unparsed,
+        "false_as_true": fp,
+        "false_as_false": tn,
+        "false_unparsed": 0,
+    }
+    assert found["parse_rate"] == pytest.approx(1 - true_unparsed / 340)
+    assert (found["predicted_true"], found["predicted_false"]) == (tp + fp, fn + tn)
+
+
+ANSWERS = st.sampled_from([True, False, None])
+
+
+@given(st.lists(st.tuples(st.booleans(), ANSWERS), min_size=1, max_size=40))
+def test_counts_agree_with_each_other(pairs):
+    generations, rows = arm(pairs)
+    found = score(generations, rows, rule="strict")
+    right = outcomes(predictions(generations, rows, rule="strict"), rows)
+    assert found["n"] == len(pairs) == sum(found["confusion"].values())
+    assert found["correct"] == sum(right.values()) == sum(actual is answer for actual, answer in pairs)
+    assert found["parsed"] == found["predicted_true"] + found["predicted_false"]
+    assert found["accuracy"] <= found["parse_rate"]
+    assert 0 <= found["ci_low"] <= found["accuracy"] <= found["ci_high"] <= 1
+    assert 0 <= found["f1"] <= 1
+
+
+def test_relations_clipping_and_lengths():
+    rows = [make_row(0, True, "left of"), make_row(1, False, "left of"), make_row(2, True, "on"), make_row(3, True)]
+    said = {
+        "r0": make_generation(rows[0], True, completion_tokens=2),
+        "r1": make_generation(rows[1], True, completion_tokens=4),
+        "r2": make_generation(rows[2], True, completion_tokens=6),
+        "r3": make_generation(rows[3], None, completion_tokens=8, finish_reason="length"),
+    }
+    found = score(said, rows, rule="strict")
+    shares = {name: (r["correct"], r["n"], r["accuracy"]) for name, r in found["relations"].items()}
+    assert shares == {"left of": (1, 2, 0.5), "on": (1, 1, 1.0), NO_RELATION: (0, 1, 0.0)}
+    assert found["clipped"] == 1
+    assert found["clip_rate"] == 0.25
+    assert found["mean_completion_tokens"] == 5
+
+
+def test_a_missing_or_surplus_generation_is_a_bug():
+    generations, rows = arm([(True, True), (False, True)])
+    with pytest.raises(ValueError, match="2 generations for 1 rows"):
+        score(generations, rows[:1], rule="strict")
+    with pytest.raises(ValueError, match="1 rows have none"):
+        score({"r0": generations["r0"]}, rows, rule="strict")
