@@ -59,7 +59,7 @@ def save(
 
 def _table(rows: list[Row]) -> Dataset:
     table = Dataset.from_list([row.flat() for row in rows])
-    for row, stored in zip(rows, table, strict=True):
+    for row, stored in zip(rows, table.to_list(), strict=True):
         if stored != json.loads(json.dumps(row.flat())):
             raise ValueError(f"row {row.id} changes when stored; give all rows of a split the same columns and types")
     return table
@@ -74,7 +74,7 @@ def load(root: Path, split: str) -> list[Row]:
         table = load_from_disk(str(root / split))
     except (OSError, ValueError) as error:
         raise UserError(f"{root}: split {split!r} cannot be read ({error}); build the data set again") from None
-    rows = [parse_row(flat, where=f"{root} split {split!r} row {i}") for i, flat in enumerate(table)]
+    rows = [parse_row(flat, where=f"{root} split {split!r} row {i}") for i, flat in enumerate(table.to_list())]
     if fingerprint(rows) != found["fingerprints"][split]:
         raise UserError(f"{root}: split {split!r} differs from its manifest; build the data set again")
     return rows
