@@ -1,0 +1,82 @@
+"""Every notebook runs from top to bottom on small data, and is committed without outputs.
+
+A new notebook needs a line in `CASES`: a function that prepares small data and returns the environment variables that
+point the notebook's settings to it, and one that checks what the notebook did and showed.
+"""
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import nbclient
+import nbformat
+import pytest
+from PIL import Image
+
+from picture_server import PictureServer
+from vlm_grpo.datasets import store
+from vsr_lines import write_splits
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+LARGEST = 100_000
+
+
+def small_vsr(server: PictureServer, folder: Path) -> dict[str, str]:
+    """Ten captions of six pictures, served from loopback."""
+    source = write_splits(folder / "source", "http://images.invalid")
+    return {"DATA_PATH": str(folder / "data"), "VSR_JSONL": str(source), "VSR_MIRROR": server.address, "VSR_ROWS": "5"}
+
+
+def check_vsr(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """The data set is there, and the table has the share of True: 3 of 5 in train."""
+    assert len(store.load(folder / "data" / "vsr", "train")) == 5
+    assert "0.6000" in outputs(notebook, "text/html")[0]
+
+
+class Case(NamedTuple):
+    """How a notebook is run and checked."""
+
+    prepare: Callable[[PictureServer, Path], dict[str, str]]
+    check: Callable[[nbformat.NotebookNode, Path], None]
+
+
+CASES = {"create_dataset": Case(small_vsr, check_vsr)}
+
+
+def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
+    """All outputs of one MIME type."""
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [output.data[kind] for output in shown if kind in output.get("data", {})]
+
+
+def test_there_is_a_line_for_every_notebook_and_no_other() -> None:
+    assert {path.stem for path in NOTEBOOKS} == set(CASES)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_committed_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert path.stat().st_size < LARGEST
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_from_top_to_bottom(
+    path: Path, picture_server: PictureServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[path.stem]
+    for name, value in case.prepare(picture_server, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    notebook = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    figures = [Image.open(io.BytesIO(base64.b64decode(figure))) for figure in outputs(notebook, "image/png")]
+    assert figures, "a notebook is there to show pictures"
+    assert all(min(figure.size) > 100 for figure in figures)
+    case.check(notebook, tmp_path)
