@@ -5,6 +5,7 @@ A name is a local folder, `embedded:<family>` (the tiny models shipped with the 
 """
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import AutoModelForImageTextToText, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
 from vlm_grpo.adapters import registry
 from vlm_grpo.adapters.base import Adapter
@@ -50,6 +52,8 @@ class Checkpoint:
 
     def load_model(self, *, dtype: torch.dtype, device: str | None = None, attention: str = "sdpa") -> PreTrainedModel:
         """The model in `dtype`, on `device` (None leaves placement to the trainer)."""
+        if not sys.stderr.isatty():
+            disable_progress_bar()
         model = AutoModelForImageTextToText.from_pretrained(
             self.path,
             dtype=dtype,

@@ -4,6 +4,7 @@ Training writes `base.json` (name and fingerprint of the base) beside the adapte
 loads without complaint and answers nonsense, so the fingerprint is checked before any weight is read.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,10 @@ class LoraAdapter:
 
     def attach(self, model: PreTrainedModel) -> PeftModel:
         """`model`, which must be the base, with the adapter's weights added; not trainable."""
-        return PeftModel.from_pretrained(model, self.path)
+        with warnings.catch_warnings():
+            # PEFT 0.21 reads a property under a name that transformers 5.23 deprecates.
+            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+            return PeftModel.from_pretrained(model, self.path)
 
 
 def open_lora(folder: Path, *, base: str | None = None) -> LoraAdapter:
