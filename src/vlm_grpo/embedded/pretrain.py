@@ -19,7 +19,8 @@ import torch
 from vlm_grpo.embedded import FAMILIES, build_qwen, build_smolvlm, curriculum
 from vlm_grpo.embedded.curriculum import Stage
 from vlm_grpo.embedded.family import STORAGE, FamilyBuild
-from vlm_grpo.embedded.measure import ROWS, measure
+from vlm_grpo.embedded.measure import measure
+from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS
 from vlm_grpo.embedded.teach import teach
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.results import manifest
@@ -53,7 +54,7 @@ def pretrain(family: str, out: Path, *, seed: int, threads: int, scale: float = 
     teach(built.model, built.collator, stages, seed=seed)
     built.save(out)
     trained = time.monotonic() - started
-    measures = measure(out, seed=seed, rows=ROWS if scale >= 1 else 16)
+    measures = measure(out, seed=seed, rows=DEFAULT_ROWS["validation"] if scale >= 1 else 16)
     manifest.write(
         out,
         kind=KIND,

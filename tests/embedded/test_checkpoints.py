@@ -1,0 +1,92 @@
+"""The shipped checkpoints: small, in the standard layout, loadable, and with a policy that has something to gain."""
+
+import random
+
+import pytest
+import torch
+from safetensors import safe_open
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+
+from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.embedded import FAMILIES, checkpoint_path
+from vlm_grpo.embedded.measure import measure
+from vlm_grpo.embedded.scenes import RELATIONS, pair_scene, render
+from vlm_grpo.errors import UserError
+from vlm_grpo.prompts import messages
+from vlm_grpo.results import manifest
+
+LIMIT = 4_000_000
+FILES = {
+    "config.json",
+    "model.safetensors",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template.jinja",
+    "manifest.json",
+}
+
+family = pytest.mark.parametrize("family", FAMILIES)
+
+
+@family
+def test_folder_is_complete_and_small(family: str) -> None:
+    folder = checkpoint_path(family)
+    assert {f.name for f in folder.iterdir()} >= FILES
+    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) <= LIMIT
+
+
+@family
+def test_manifest_names_the_command_and_the_weights_it_made(family: str) -> None:
+    found = manifest.read(checkpoint_path(family), kind="embedded-checkpoint")
+    assert found["config"]["scale"] == 1
+    assert found["command"].startswith(f"python -m vlm_grpo.embedded.pretrain --family {family} ")
+    with safe_open(checkpoint_path(family) / "model.safetensors", "pt") as weights:
+        sizes = [torch.Size(weights.get_slice(name).get_shape()).numel() for name in weights.keys()]  # noqa: SIM118
+    assert sum(sizes) == found["counts"]["parameters"]
+
+
+@family
+def test_base_guesses_in_the_right_format_but_can_reason(family: str) -> None:
+    figures = measure(checkpoint_path(family), seed=0, ways=("greedy", "reasoning"))
+    greedy, reasoning = figures["greedy"], figures["reasoning"]
+    assert greedy["rows"] >= 340
+    assert 0.45 <= greedy["accuracy"] <= 0.80
+    assert greedy["parse_rate"] >= 0.90
+    assert reasoning["accuracy"] >= 0.90
+
+
+@family
+def test_the_shipped_measures_are_those_of_the_shipped_weights(family: str) -> None:
+    told = manifest.read(checkpoint_path(family))["measured"]["bare"]
+    found = measure(checkpoint_path(family), seed=0, ways=("bare",))["bare"]
+    assert found == pytest.approx(told, abs=0.02)
+
+
+@family
+def test_cache_changes_no_token(family: str) -> None:
+    checkpoint = open_checkpoint(f"embedded:{family}")
+    processor, model = checkpoint.load_processor(), checkpoint.load_model(dtype=torch.float32).eval()
+    rng = random.Random(0)
+    scenes = [pair_scene(rng, relation=relation, label=True, pool="test") for relation in RELATIONS]
+    chat = messages("reason", "Is the following statement true: The red circle is above the blue square.", images=1)
+    prompt = processor.apply_chat_template(chat, add_generation_prompt=True)
+    inputs = checkpoint.adapter.encode(processor, [prompt] * len(scenes), [[render(scene)] for scene in scenes])
+    outputs = [model.generate(**inputs, max_new_tokens=24, use_cache=cache) for cache in (True, False)]
+    assert torch.equal(*outputs)
+
+
+@family
+def test_tokenizer_loads_the_same_through_auto_classes(family: str) -> None:
+    folder = checkpoint_path(family)
+    text = "Is the following statement true: The red circle is left of the blue square. <think> </think>"
+    stored = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids
+    assert AutoTokenizer.from_pretrained(folder)(text)["input_ids"] == stored
+
+
+def test_unknown_family_is_one_line() -> None:
+    with pytest.raises(UserError, match="no embedded checkpoint 'llava'; known: qwen2_5_vl, smolvlm"):
+        checkpoint_path("llava")

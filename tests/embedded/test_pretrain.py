@@ -1,0 +1,39 @@
+"""The pretraining command, whole, at a thousandth of its length."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from vlm_grpo.embedded import pretrain
+from vlm_grpo.errors import UserError
+from vlm_grpo.results import manifest
+
+
+@pytest.mark.slow
+def test_command_makes_a_checkpoint_and_the_seed_decides_it(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        command = [sys.executable, "-m", "vlm_grpo.embedded.pretrain", "--family", "smolvlm", "--scale", "0.001"]
+        subprocess.run([*command, "--out", str(tmp_path / name), "--seed", str(seed)], check=True, capture_output=True)
+    first, again, other = (load_file(tmp_path / name / "smolvlm" / "model.safetensors") for name in "abc")
+    assert all(first[name].equal(again[name]) for name in first)
+    assert not all(first[name].equal(other[name]) for name in first)
+    found = manifest.read(tmp_path / "a" / "smolvlm", kind="embedded-checkpoint")
+    assert [stage["steps"] for stage in found["config"]["stages"]] == [2, 2]
+    assert set(found["measured"]) == {"greedy", "sampled", "reasoning", "bare"}
+    assert found["measured"]["reasoning"]["reasoned"] == 1
+
+
+def test_scale_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        pretrain.main(["--scale", "0"])
+    assert ended.value.code == 2
+    assert "--scale 0.0: give a number above 0" in capsys.readouterr().err
+
+
+def test_folder_of_another_seed_is_refused(tmp_path: Path) -> None:
+    manifest.claim(tmp_path, {"kind": pretrain.KIND, "seed": 1})
+    with pytest.raises(UserError, match="belongs to another run"):
+        pretrain.pretrain("smolvlm", tmp_path, seed=2, threads=1, scale=0.001)
