@@ -53,6 +53,8 @@ def content(item: str, *, answers: str) -> tuple[str | None, str | None, str]:
         return json.dumps({"aligned": "yes"}), None, "stop"
     if case == "misaligned without type":
         return json.dumps({"aligns": False, "type": None, "why": "no type"}), None, "stop"
+    if case == "simple":
+        return json.dumps({"aligns": True, "why": "no type"}), None, "stop"
     if case == "refusal":
         return None, "I cannot help with that.", "stop"
     if case == "cut off":
@@ -168,9 +170,8 @@ class Server:
             await asyncio.sleep(self.latency)
             if fault != "ok":
                 self.faults[fault] += 1
-            if fault in FAULTS:
-                if not await FAULTS[fault](writer, headers):
-                    return
+            if fault in FAULTS and not await FAULTS[fault](writer, headers):
+                return
             item = item_of(asked)
             made = self.envelope(path, item, asked["model"])
             if self.echo:
@@ -230,7 +231,8 @@ class Server:
             item = item_of(asked["body"])
             self.answered[item] += 1
             made = self.envelope(asked["url"], item, asked["body"]["model"])
-            done.append({"custom_id": asked["custom_id"], "response": {"status_code": 200, "body": made}, "error": None})
+            answer = {"status_code": 200, "body": made}
+            done.append({"custom_id": asked["custom_id"], "response": answer, "error": None})
         batch["status"] = "completed"
         for key, lines in (("output_file_id", done), ("error_file_id", failed)):
             if lines:

@@ -17,16 +17,16 @@ ROWS = 1040
 KILLS = 10
 CONCURRENCY = 48
 FAULTS = {
-    "429": 6,
-    "429 retry-after": 4,
-    "429 retry-after-ms": 4,
+    "429": 1,
+    "429 retry-after": 1,
+    "429 retry-after-ms": 1,
     "429 one second": 0.1,
-    "500": 4,
-    "503": 4,
-    "reset": 4,
-    "cut body": 4,
-    "damaged JSON": 4,
-    "slow body": 4,
+    "500": 5,
+    "503": 5,
+    "reset": 5,
+    "cut body": 5,
+    "damaged JSON": 5,
+    "slow body": 5,
     "time-out": 0.1,
 }
 PRELOADED = ["vlm_grpo.judge.command", "vlm_grpo.judge.openai_api", "vlm_grpo.judge.preflight"]
@@ -64,7 +64,7 @@ def test_kills_and_faults_change_nothing(server, write_generations, tmp_path, ca
     command.main(arguments(server, tmp_path, calm))
     assert set(paid(server).values()) == {1}
 
-    server.control(answers="by item", rate=0.3, faults=list(FAULTS), weights=list(FAULTS.values()), latency=0.01, seed=7)
+    server.control(answers="by item", rate=0.3, faults=list(FAULTS), weights=list(FAULTS.values()), seed=7)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(PRELOADED)
     moments = sorted(random.Random(11).sample(range(20, 2 * ROWS - 60), KILLS))

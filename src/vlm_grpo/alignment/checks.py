@@ -7,6 +7,7 @@ partial      another number of items than the split has (allowed: the table stat
 coverage     the share of items with a verdict, against a declared minimum
 """
 
+from collections import Counter
 from dataclasses import replace
 from typing import NoReturn
 
@@ -104,14 +105,14 @@ def _coverage(split: JudgedSplit, minimum: float) -> JudgedSplit:
         items = split.of(model)
         missing = [item for item in items if item.aligns is None]
         coverage = 1 - len(missing) / len(items)
-        if missing:
-            example = f"{missing[0].where}: {missing[0].missing}"
+        reasons = Counter((item.missing or "").partition(":")[0] for item in missing)
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         if coverage < minimum:
             raise UserError(
                 f"split {split.split}: coverage of {model} is {coverage:.1%}, below the declared {minimum:.1%} "
-                f"({len(missing)} of {len(items)} verdicts missing, for example {example}); judge again what is "
-                "missing or declare a lower --min-coverage"
+                f"({len(missing)} of {len(items)} verdicts missing: {told}); judge again what is missing or declare a "
+                "lower --min-coverage"
             )
         if missing:
-            split = split.with_note(f"coverage of {model}: {coverage:.1%} ({len(missing)} missing, e.g. {example})")
+            split = split.with_note(f"coverage of {model}: {coverage:.1%} ({len(missing)} missing: {told})")
     return split

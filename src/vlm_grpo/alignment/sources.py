@@ -52,7 +52,7 @@ def read_verdicts(path: Path, rule: AnswerRule | None, *, repeat: int = 0) -> tu
     if original:
         rows = read_json_list(path)
         return [_item(row, rule, f"{path} row {i}") for i, row in enumerate(rows)], rule
-    rows = [row for row in jsonl.read(path) if row.get("repeat", 0) == repeat]
+    rows = [row for _, row in jsonl.read_input(path) if row.get("repeat", 0) == repeat]
     if not rows:
         raise UserError(f"{path} holds no verdict of repeat {repeat}; run alignment_judge/judge.py first")
     return [_item(_our_row(row), rule, f"{path} row {row.get('row_id')!r}") for row in rows], rule
@@ -62,7 +62,7 @@ def judges_of(path: Path) -> str:
     """Name the judge(s) of a verdict file of ours; the original's layout does not say."""
     if is_json_list(path):
         return "not stated in the file"
-    names = {f"{row.get('judge')} ({row.get('prompt')} prompt)" for row in jsonl.read(path)}
+    names = {f"{row.get('judge')} ({row.get('prompt')} prompt)" for _, row in jsonl.read_input(path)}
     return ", ".join(sorted(names))
 
 
@@ -78,7 +78,7 @@ def _item(row: Mapping[str, Any], rule: AnswerRule, where: str) -> JudgedItem:
     aligns, kind = row["aligns"], row["type"]
     if not (aligns is None and row.get("missing")) and not isinstance(aligns, bool):
         raise UserError(f"{where}: aligns is {aligns!r}, expected true or false")
-    if (kind is not None) != (aligns is False):
+    if row.get("asks_type", True) and (kind is not None) != (aligns is False):
         raise UserError(f"{where}: type is {kind!r} where aligns is {aligns}; type is null exactly when aligned")
     if kind is not None and kind not in TYPES:
         raise UserError(f"{where}: unknown type {kind!r}; known: {', '.join(TYPES)}")
@@ -130,13 +130,13 @@ def _responses(path: Path) -> dict[str, tuple[bool, str, str]]:
         ]
     else:
         rows = [
-            (str(row.get("row_id")), row.get("solution"), row.get("text"), f"{path} row {row.get('row_id')!r}")
-            for row in jsonl.read(path)
+            (str(row.get("id", row.get("row_id"))), row.get("solution"), row.get("text"), f"{path} line {number}")
+            for number, row in jsonl.read_input(path)
         ]
     responses: dict[str, tuple[bool, str, str]] = {}
     for item, truth, text, where in rows:
         if truth is None or text is None:
-            raise UserError(f"{where}: neither true_response/predicted_response nor row_id/solution/text")
+            raise UserError(f"{where}: neither true_response/predicted_response nor id/solution/text")
         if item in responses:
             raise UserError(f"{where}: this row occurs twice")
         responses[item] = (solution_value(str(truth), where=where), str(text), where)

@@ -3,6 +3,7 @@
 A judgement that does not validate is missing, with the reason; it is never turned into "misaligned".
 """
 
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -35,6 +36,7 @@ class SimpleJudgement(BaseModel):
     why: str
 
 
+@cache
 def schema(*, asks_type: bool) -> dict[str, Any]:
     """The JSON schema of the answer: all keys required, none besides, as structured output wants it."""
     return (Judgement if asks_type else SimpleJudgement).model_json_schema()

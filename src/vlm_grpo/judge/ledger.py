@@ -137,20 +137,19 @@ class Ledger:
             batch = [await self._queue.get()]
             while not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            await asyncio.to_thread(self.store, [entry for entry, _ in batch])
+            await self.store([entry for entry, _ in batch])
             for _, stored in batch:
                 stored.set_result(None)
 
-    def store(self, entries: Sequence[Entry]) -> None:
-        """Append and fsync raw replies first, then all verdicts."""
+    async def store(self, entries: Sequence[Entry]) -> None:
+        """Append and fsync raw replies first, then all verdicts; only the disk is waited for in a thread."""
         responses = [entry.response for entry in entries if entry.response is not None]
-        if responses:
-            self._responses.append(responses)
+        await asyncio.to_thread(self._responses.append, responses)
         verdicts = [self.verdict(response) for response in responses]
         verdicts += [
             self._record(entry.rejected, NO_JUDGEMENT, missing=entry.reason) for entry in entries if entry.rejected
         ]
-        self._verdicts.append(verdicts)
+        await asyncio.to_thread(self._verdicts.append, verdicts)
         self.done |= {key_of(record) for record in verdicts}
         self.spent += sum(record["cost"] or 0.0 for record in verdicts)
 

@@ -18,7 +18,8 @@ from vlm_grpo.judge.keys import redact
 from vlm_grpo.judge.models import is_reasoning
 from vlm_grpo.judge.providers import Call, RefusedError, RejectedError, TransientError
 
-ENDPOINTS = {"responses": "/v1/responses", "chat": "/v1/chat/completions"}
+PATHS = {"responses": "/responses", "chat": "/chat/completions"}
+"""Per API: where it is, below the base URL."""
 LONGEST_RETRY_AFTER = 120.0
 """Seconds; a server that asks for more is asked again after this."""
 _POOL_SIZE = 16
@@ -80,11 +81,12 @@ class OpenAIProvider:
     async def ask(self, call: Call) -> str:
         """Return the raw body of the server's answer to `call`."""
         self._turn = (self._turn + 1) % len(self._clients)
-        chosen = self._clients[self._turn]
         body = request(self.settings, call.system, call.user)
-        endpoint: Any = chosen.responses if self.api == "responses" else chosen.chat.completions
         try:
-            response = await endpoint.with_raw_response.create(**body)
+            # the body is ready and wanted back raw: `post` spares the SDK's typed endpoints half the work of a call
+            response = await self._clients[self._turn].post(
+                PATHS[self.api], body=body, cast_to=openai.HttpxBinaryResponseContent
+            )
         except openai.OpenAIError as error:
             raise sorted_error(error, self.settings) from None
         raw = redact(response.text, self.settings.key)

@@ -1,0 +1,167 @@
+"""Parsing, prompts, prices and keys, without a server."""
+
+import asyncio
+import json
+
+import pytest
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.judge import envelopes, keys, models, pricing, prompts
+from vlm_grpo.judge.inputs import split_response
+from vlm_grpo.judge.judgements import parse, schema
+from vlm_grpo.judge.limit import AdaptiveLimit
+from vlm_grpo.judge.openai_api import Settings, request
+
+GOOD = '{"aligns": false, "type": "other", "why": "x"}'
+
+
+@pytest.mark.parametrize("text", [GOOD, f"```json\n{GOOD}\n```", f"  {GOOD}\n"])
+def test_a_judgement_is_read(text):
+    assert parse(text, asks_type=True) == ({"aligns": False, "type": "other", "why": "x"}, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "true",
+        '{"aligns": tr',
+        '{"aligns": "yes", "type": null, "why": ""}',
+        '{"aligns": true, "type": "other", "why": ""}',
+        '{"aligns": false, "type": null, "why": ""}',
+        '{"aligns": false, "type": "worse", "why": ""}',
+        '{"aligns": true, "why": ""}',
+        '{"aligns": true, "type": null, "why": "", "score": 3}',
+    ],
+)
+def test_anything_else_is_missing_with_a_reason(text):
+    judgement, reason = parse(text, asks_type=True)
+    assert judgement == {"aligns": None, "type": None, "why": None}
+    assert reason
+
+
+def test_the_schema_is_strict():
+    found = schema(asks_type=True)
+    assert found["additionalProperties"] is False
+    assert set(found["required"]) == set(found["properties"]) == {"aligns", "type", "why"}
+
+
+@pytest.mark.parametrize(
+    "api, envelope, reason",
+    [
+        ("chat", {"choices": []}, "no choice in the reply"),
+        ("chat", {"choices": [{"message": {"refusal": "no"}}]}, "refusal: no"),
+        ("chat", {"choices": [{"finish_reason": "length", "message": {"content": "{"}}]}, "incomplete: length"),
+        ("chat", {"choices": [{"finish_reason": "stop", "message": {"content": ""}}]}, "empty reply"),
+        ("responses", {"status": "incomplete", "incomplete_details": {"reason": "max"}}, "incomplete: max"),
+        ("responses", {"error": {"message": "broken"}}, "error: broken"),
+        (
+            "responses",
+            {"output": [{"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}]},
+            "refusal: no",
+        ),
+        ("responses", {"output": 3}, "empty reply"),
+        ("rules", {"cannot_judge": "free text"}, "cannot judge: free text"),
+    ],
+)
+def test_envelopes_without_a_judgement(api, envelope, reason):
+    found = envelopes.read(json.dumps(envelope), api, asks_type=True)
+    assert (found.judgement["aligns"], found.missing) == (None, reason)
+
+
+def test_prompts_keep_braces_and_name_all_types():
+    prompt = prompts.load("taxonomy")
+    text = prompt.render(question="{answer}", reasoning="a {set}", answer="True")
+    assert "{answer}" in text
+    assert "a {set}" in text
+    assert all(kind in text for kind in ("contradiction", "missing_detail", "irrelevant", "other"))
+    assert prompts.load("simple").hash != prompt.hash
+    assert not prompts.load("simple").asks_type
+
+
+def test_a_prompt_without_the_answer_is_refused(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("system: s\nuser: '{question} {reasoning}'\nasks_type: true\n")
+    with pytest.raises(UserError, match=r"lacks \{answer\}"):
+        prompts.load(str(path))
+    with pytest.raises(UserError, match="known: simple, taxonomy"):
+        prompts.load("nothing")
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("<think> a </think> <answer> True </answer>", ("a", "True", None)),
+        ("a b <answer>False</answer>", ("a b", "False", None)),
+        ("It is.\nAnswer: True", ("It is.", "True", None)),
+        ("<think> a </think>", ("a", "", "the response has no single answer")),
+        ("<answer> True </answer>", ("", "True", "the response has no reasoning")),
+        ("True", ("True", "", "the response has no single answer")),
+    ],
+)
+def test_reasoning_and_answer_are_taken_apart(text, expected):
+    assert split_response(text) == expected
+
+
+def test_the_key_comes_from_the_environment_then_from_dotenv(tmp_path):
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=from-file\n")
+    assert keys.find_key("OPENAI_API_KEY", {"OPENAI_API_KEY": "from-env"}, tmp_path) == "from-env"
+    assert keys.find_key("OPENAI_API_KEY", {}, tmp_path) == "from-file"
+    assert keys.find_key("JUDGE_API_KEY", {}, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://user:secret@127.0.0.1/v1", "http://127.0.0.1/v1?key=1", "ftp://x", "localhost"]
+)
+def test_addresses_with_credentials_are_refused(url):
+    with pytest.raises(UserError, match="--base-url"):
+        keys.check_base_url(url)
+
+
+def test_reasoning_models_take_no_temperature():
+    settings = {"api": "chat", "key": None, "base_url": None, "asks_type": True, "max_output_tokens": 9}
+    with pytest.raises(UserError, match="reasoning model"):
+        Settings(model="o4-mini", temperature=0.0, **settings)
+    body = request(Settings(model="o4-mini", effort="low", **settings), "s", "u")
+    assert "temperature" not in body
+    assert (body["max_completion_tokens"], body["reasoning_effort"]) == (9, "low")
+    body = request(Settings(model="qwen3-32b", temperature=0.0, **settings), "s", "u")
+    assert (body["max_tokens"], body["temperature"]) == (9, 0.0)
+    assert models.is_reasoning("gpt-5.6-terra")
+    assert not models.is_reasoning("gpt-4o")
+
+
+def test_costs():
+    facts = models.load()["o4-mini"]
+    assert pricing.cost(pricing.Usage(1_000_000, 0), facts) == pytest.approx(1.10)
+    assert pricing.cost(pricing.Usage(0, 1_000_000), facts, batch=True) == pytest.approx(2.20)
+    assert pricing.cost(None, facts) is None
+    budget = pricing.Budget(1.0, spent=0.5)
+    assert budget.reserve(0.4)
+    assert not budget.reserve(0.2)
+    budget.settle(0.4, spent=0.6)
+    assert budget.reserve(0.4)
+
+
+def test_the_limit_shrinks_waits_and_grows_back():
+    async def play() -> None:
+        limit = AdaptiveLimit(10)
+        loop = asyncio.get_running_loop()
+        sent = loop.time()
+        limit.throttled(sent, None)
+        limit.throttled(sent, None)  # sent before the cut: does not cut again
+        assert limit.current == 8
+        for _ in range(9):
+            limit.succeeded()
+        assert 9 < limit.current <= 10
+        for _ in range(100):
+            limit.succeeded()
+        assert limit.current == 10
+        limit.throttled(loop.time(), 0.2)
+        async with limit.slot() as obtained:
+            assert obtained - sent >= 0.2
+        for _ in range(40):
+            limit.throttled(loop.time(), None)
+        assert limit.current == 1
+
+    asyncio.run(play())
