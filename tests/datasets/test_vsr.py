@@ -376,3 +376,12 @@ def test_the_studys_captions_make_the_studys_data_set(picture_server: PictureSer
         split: {row.meta["relation"] for row in store.load(tmp_path / "out", split)} for split in found["counts"]
     }
     assert {split: len(names) for split, names in relations.items()} == {"train": 60, "validation": 40, "test": 53}
+
+
+def test_the_script_builds_under_data_path(picture_server: PictureServer, tmp_path: Path) -> None:
+    source = write_splits(tmp_path / "in", picture_server.address)
+    script = Path(__file__).parents[2] / "scripts" / "create_dataset.sh"
+    environment = {**os.environ, "DATA_PATH": str(tmp_path / "data"), "VLM_GRPO_PYTHON": sys.executable}
+    command = ["bash", str(script), "--jsonl", str(source)]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    assert manifest.read(tmp_path / "data" / "vsr")["counts"] == {"train": 6, "validation": 2, "test": 2}
