@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from vsr_lines import line, write_lines, write_splits
 
 from picture_server import PictureServer, answer, cut_off, picture, png, silent, trickle
 from vlm_grpo.datasets import store, vsr, vsr_source
 from vlm_grpo.results import jsonl, manifest
+from vsr_lines import line, write_lines, write_splits
 
 STUDY = Path(__file__).parents[3] / "shared" / "data" / "vsr_zeroshot"
 
