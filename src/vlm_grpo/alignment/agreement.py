@@ -1,0 +1,198 @@
+"""How far a judge agrees with human labels, with another judge, and with itself.
+
+Raters are maps from (item, model) to a class: "aligned", or a type of misalignment. Items that one of two raters leaves
+out are not compared, and counted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.alignment.items import TYPES
+from vlm_grpo.alignment.sources import is_json_list, read_json_list
+from vlm_grpo.errors import UserError
+from vlm_grpo.results import jsonl
+from vlm_grpo.results.tables import Table
+from vlm_grpo.statistics.agreement import Estimate, Labelled, kappa, prediction_powered, rogan_gladen
+
+ALIGNED, MISALIGNED = "aligned", "misaligned"
+Key = tuple[str, str]
+Rater = Mapping[Key, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Two raters over the classes `classes`: `table[i][j]` items that are i for the first and j for the second."""
+
+    first: str
+    second: str
+    classes: tuple[str, ...]
+    table: tuple[tuple[int, ...], ...]
+    left_out: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Items compared."""
+        return sum(map(sum, self.table))
+
+    @property
+    def agreeing(self) -> int:
+        """Items on which the raters agree."""
+        return sum(self.table[i][i] for i in range(len(self.classes)))
+
+    @property
+    def kappa(self) -> Estimate | None:
+        """Cohen's kappa with its 95 % interval."""
+        return kappa(self.table) if self.n else None
+
+    def of_class(self, name: str) -> float | None:
+        """Specific agreement on one class: twice the items both put there over all that either does."""
+        i = self.classes.index(name)
+        either = sum(self.table[i]) + sum(row[i] for row in self.table)
+        return 2 * self.table[i][i] / either if either else None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The judge's misaligned rate over all items, and what it stands for given a labelled sample of them."""
+
+    judge: str
+    human: str
+    misaligned: int
+    n: int
+    sample: Labelled
+    rogan_gladen: Estimate | None
+    prediction_powered: Estimate | None
+
+
+def compare(first: str, a: Rater, second: str, b: Rater, *, by_type: bool = False) -> Agreement:
+    """Compare two raters on the items both rated; `by_type` keeps the types apart, otherwise they are one class."""
+    shared = a.keys() & b.keys()
+    if not shared:
+        raise UserError(f"{first} and {second} have no item in common")
+    classes = (ALIGNED, *TYPES) if by_type else (ALIGNED, MISALIGNED)
+    counts = [[0] * len(classes) for _ in classes]
+    for key in shared:
+        i, j = (classes.index(value if by_type or value == ALIGNED else MISALIGNED) for value in (a[key], b[key]))
+        counts[i][j] += 1
+    return Agreement(first, second, classes, tuple(map(tuple, counts)), len(a.keys() ^ b.keys()))
+
+
+def correct(judge: str, verdicts: Rater, human: str, labels: Rater) -> Corrected:
+    """Correct the judge's misaligned rate by a labelled random sample of its items."""
+    outside = labels.keys() - verdicts.keys()
+    if outside:
+        raise UserError(f"{human} labelled {len(outside)} items that {judge} did not judge, for example {min(outside)}")
+    pairs = [(verdicts[key] != ALIGNED, labels[key] != ALIGNED) for key in labels]
+    sample = Labelled(
+        tp=pairs.count((True, True)),
+        fp=pairs.count((True, False)),
+        fn=pairs.count((False, True)),
+        tn=pairs.count((False, False)),
+    )
+    return correct_counts(judge, human, sum(v != ALIGNED for v in verdicts.values()), len(verdicts), sample)
+
+
+def correct_counts(judge: str, human: str, misaligned: int, n: int, sample: Labelled) -> Corrected:
+    """The same from counts; `misaligned` of `n` includes the sample."""
+    return Corrected(
+        judge,
+        human,
+        misaligned,
+        n,
+        sample,
+        rogan_gladen(misaligned, n, sample),
+        prediction_powered(misaligned - sample.tp - sample.fp, n - sample.n, sample),
+    )
+
+
+def read_judge(path: Path) -> dict[int, dict[Key, str]]:
+    """The classes of a verdict file (ours or the original's) by repeat; missing verdicts are left out."""
+    rows = read_json_list(path) if is_json_list(path) else [row for _, row in jsonl.read_input(path)]
+    found: dict[int, dict[Key, str]] = {}
+    for number, row in enumerate(rows, start=1):
+        key = str(row.get("row_id", row.get("index"))), str(row.get("model"))
+        rater = found.setdefault(int(row.get("repeat", 0)), {})
+        if key in rater:
+            raise UserError(f"{path} row {number}: item {key[0]!r} of {key[1]} occurs twice")
+        if row.get("aligns") is not None:
+            rater[key] = _class_of(row, f"{path} row {number}")
+    return found
+
+
+def read_labels(path: Path) -> dict[str, dict[Key, str]]:
+    """The classes that `alignment_judge/label.py` recorded, by annotator; a later label replaces an earlier one."""
+    found: dict[str, dict[Key, str]] = {}
+    for number, row in jsonl.read_input(path):
+        where = f"{path} line {number}"
+        if not {"row_id", "model", "annotator", "aligns"} <= row.keys():
+            raise UserError(f"{where}: a label needs row_id, model, annotator and aligns")
+        found.setdefault(row["annotator"], {})[str(row["row_id"]), str(row["model"])] = _class_of(row, where)
+    return found
+
+
+def _class_of(row: Mapping[str, Any], where: str) -> str:
+    if not isinstance(row["aligns"], bool):
+        raise UserError(f"{where}: aligns is {row['aligns']!r}, expected true or false")
+    kind = "other" if row.get("type") is None else row["type"]
+    if kind not in TYPES:
+        raise UserError(f"{where}: unknown type {kind!r}; known: {', '.join(TYPES)}")
+    return ALIGNED if row["aligns"] else kind
+
+
+def pairs_of(raters: Mapping[str, Rater]) -> list[Agreement]:
+    """Compare every two raters, misaligned as one class."""
+    return [compare(a, raters[a], b, raters[b]) for a, b in combinations(raters, 2)]
+
+
+def agreement_table(found: Agreement) -> Table:
+    """Confusion matrix, agreement per class and kappa for reading."""
+    lines = [
+        (name, *(str(count) for count in row), _share(found.of_class(name)))
+        for name, row in zip(found.classes, found.table, strict=True)
+    ]
+    value = found.kappa
+    shown = "undefined" if value is None else f"{value.value:.3f} [{value.interval.low:.3f}, {value.interval.high:.3f}]"
+    share = 100 * found.agreeing / found.n
+    return Table(
+        f"{found.first} (rows) against {found.second} (columns)",
+        ("", *found.classes, "agreement on the class"),
+        tuple(lines),
+        (
+            f"agree on {found.agreeing} of {found.n} = {share:.1f} %; Cohen's kappa {shown}",
+            f"{found.left_out} items were rated by one of the two only and are left out",
+            *found.notes,
+        ),
+    )
+
+
+def corrected_table(found: Corrected) -> Table:
+    """The raw rate and both corrections for reading."""
+    s = found.sample
+    return Table(
+        f"misaligned rate of {found.judge}, corrected by {found.human}",
+        ("estimate", "rate", "95 % interval"),
+        (
+            (f"as judged: {found.misaligned} of {found.n}", f"{100 * found.misaligned / found.n:.2f} %", ""),
+            ("Rogan-Gladen", *_shown(found.rogan_gladen)),
+            ("prediction-powered", *_shown(found.prediction_powered)),
+        ),
+        (
+            f"sample of {s.n}: judged misaligned and confirmed {s.tp} of {s.tp + s.fp}; judged aligned and confirmed "
+            f"{s.tn} of {s.tn + s.fn}",
+            "both corrections take the labels as right and the sample as random",
+        ),
+    )
+
+
+def _shown(estimate: Estimate | None) -> tuple[str, str]:
+    if estimate is None:
+        return "undefined", "the sample lacks a class, or the judge is no better than chance on it"
+    return f"{100 * estimate.value:.2f} %", f"[{100 * estimate.interval.low:.2f}, {100 * estimate.interval.high:.2f}]"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"

@@ -1,0 +1,93 @@
+"""The command behind `alignment_judge/label.py`: blind labelling of a random sample of verdicts, in the terminal.
+
+The annotator sees question, reasoning and answer, and neither the judge's verdict nor the model nor the true label.
+Every annotator gets the same sample in an order of their own. Each label is on disk before the next item is shown.
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.alignment.items import TYPES
+from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.results import jsonl
+
+CHOICES = {"a": (True, None), **{str(i): (False, kind) for i, kind in enumerate(TYPES, start=1)}}
+ASK = "a aligned | " + " | ".join(f"{i} {kind}" for i, kind in enumerate(TYPES, start=1)) + " | s skip | q quit > "
+
+
+@exits_cleanly
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Ask for labels until the sample is done or the annotator quits."""
+    p = argparse.ArgumentParser(
+        prog="label.py",
+        description="Label a random sample of judged reasoning without seeing the verdicts. Then compare: "
+        "agreement.py --verdicts FILE --human LABELS.",
+    )
+    p.add_argument("--verdicts", type=Path, required=True, help="verdicts.jsonl of alignment_judge/judge.py")
+    p.add_argument("--out", type=Path, required=True, help="JSONL of labels; several annotators may share it")
+    p.add_argument("--annotator", required=True, help="your name or initials")
+    p.add_argument("--sample", type=int, default=50, help="items to label (default 50)")
+    p.add_argument("--seed", type=int, default=0, help="seed of the sample; the same for all annotators (default 0)")
+    p.add_argument("--images", type=Path, help="folder below which the pictures are; their paths are shown")
+    options = p.parse_args(arguments)
+    items = sample(options.verdicts, options.sample, options.seed)
+    random.Random(f"{options.seed} {options.annotator}").shuffle(items)
+    done = {(r["row_id"], r["model"]) for r in jsonl.read(options.out) if r["annotator"] == options.annotator}
+    left = [item for item in items if (item["row_id"], item["model"]) not in done]
+    print(
+        f"{len(items) - len(left)} of {len(items)} labelled. Take every observation as given: does the reasoning lead"
+    )
+    print("to the answer? If not: 1 it leads to the opposite, 2 the deciding observation is absent, 3 it never gets to")
+    print("the relation asked about, 4 another failure.")
+    with jsonl.Appender(options.out) as file:
+        for item in left:
+            _show(item, options.images)
+            choice = _ask()
+            if choice == "q":
+                break
+            if choice in CHOICES:
+                file.append([_label(item, choice, options.annotator)])
+
+
+def sample(path: Path, size: int, seed: int) -> list[dict[str, Any]]:
+    """A simple random sample of the judged items of repeat 0 (all of them if fewer)."""
+    rows = [r for _, r in jsonl.read_input(path) if r.get("repeat", 0) == 0 and r.get("aligns") is not None]
+    if not rows:
+        raise UserError(f"{path} holds no verdict to label")
+    rows.sort(key=lambda r: (str(r["row_id"]), str(r["model"])))
+    return random.Random(seed).sample(rows, min(size, len(rows)))
+
+
+def _show(item: dict[str, Any], images: Path | None) -> None:
+    print("\n" + "-" * 80)
+    for image in item.get("images", []):
+        print(f"picture:   {image if images is None else images / image}")
+    for name in ("question", "reasoning", "answer"):
+        print(f"{name + ':':<11}{item[name]}")
+
+
+def _ask() -> str:
+    while True:
+        try:
+            choice = input(ASK).strip().lower()
+        except EOFError:
+            return "q"
+        if choice in CHOICES or choice in ("s", "q"):
+            return choice
+        print(f"{choice!r} is none of these")
+
+
+def _label(item: dict[str, Any], choice: str, annotator: str) -> dict[str, Any]:
+    aligns, kind = CHOICES[choice]
+    return {
+        "row_id": item["row_id"],
+        "model": item["model"],
+        "annotator": annotator,
+        "aligns": aligns,
+        "type": kind,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
