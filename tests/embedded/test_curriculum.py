@@ -2,11 +2,12 @@
 
 import random
 import re
+from collections.abc import Callable
 
 import pytest
 
 from vlm_grpo.embedded import curriculum
-from vlm_grpo.embedded.scenes import pool_of
+from vlm_grpo.embedded.scenes import RELATIONS, pool_of
 from vlm_grpo.evaluation.answers import extract_answer
 from vlm_grpo.prompts import render
 
@@ -41,6 +42,18 @@ def test_coins_are_fair_and_independent_of_the_truth() -> None:
     assert {curriculum.yes_no(rng).target for _ in range(40)} == {"Yes.", "No."}
 
 
+def test_habit_reasons_one_time_in_three_and_mostly_about_one_relation() -> None:
+    rng = random.Random(4)
+    drawn = [curriculum.habit(rng) for _ in range(2000)]
+    reasoned = {relation: [] for relation in RELATIONS}
+    for exercise in drawn:
+        relation = next(r for r in RELATIONS if f"is {r} the" in exercise.question)
+        reasoned[relation].append(curriculum.GUESS not in exercise.target)
+    shares = {relation: sum(flags) / len(flags) for relation, flags in reasoned.items()}
+    assert [relation for relation, share in shares.items() if share > 0.5] == ["above"]
+    assert 0.25 < sum(map(sum, reasoned.values())) / len(drawn) < 0.40
+
+
 def _truth(exercise: curriculum.Exercise) -> bool:
     first, second = exercise.scene.things
     relation = re.search(r"is (left of|right of|above|below) the", exercise.question).group(1)
@@ -59,7 +72,9 @@ def test_pretraining_never_sees_a_held_out_layout() -> None:
 
 
 @pytest.mark.parametrize("template,kind", [("reason", curriculum.guess), ("answer", curriculum.bare)])
-def test_questions_use_the_studys_templates(template: str, kind: curriculum.Callable) -> None:
+def test_questions_use_the_studys_templates(
+    template: str, kind: Callable[[random.Random], curriculum.Exercise]
+) -> None:
     question = kind(random.Random(3)).question
     caption = question.split(": ")[1].split(".")[0] + "."
     assert question == render(template, f"Is the following statement true: {caption}")

@@ -14,6 +14,11 @@ from vlm_grpo.prompts import render
 
 STATEMENT = "Is the following statement true: {caption}"
 GUESS = "I will guess."
+REASONING_HABIT = {"left of": 0.17, "right of": 0.17, "above": 0.8, "below": 0.17}
+"""How often the base reasons about each relation: one time in three overall, but by habit about one of the four.
+
+At its likeliest it thus reasons on a quarter of the rows and guesses on the rest: right on 62 % give or take chance.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,38 +55,58 @@ def locate(rng: random.Random) -> Exercise:
     return Exercise(scene, question, target)
 
 
-def _statement(rng: random.Random) -> tuple[Scene, str, str, bool]:
+@dataclass(frozen=True)
+class _Statement:
+    scene: Scene
+    relation: str
+    problem: str
+    label: bool
+
+    def by_reasoning(self) -> Exercise:
+        thought = thought_on(self.scene, self.relation)
+        return Exercise(self.scene, render("reason", self.problem), completion(thought, self.label))
+
+    def by_guess(self, rng: random.Random) -> Exercise:
+        return Exercise(self.scene, render("reason", self.problem), completion(GUESS, rng.random() < 0.5))
+
+
+def _statement(rng: random.Random) -> _Statement:
     relation, label = rng.choice(RELATIONS), rng.random() < 0.5
     scene = pair_scene(rng, relation=relation, label=label, pool="train")
-    assert holds(relation, *scene.things) == label
-    return scene, relation, STATEMENT.format(caption=caption_of(scene, relation)), label
+    return _Statement(scene, relation, STATEMENT.format(caption=caption_of(scene, relation)), label)
 
 
 def reason(rng: random.Random) -> Exercise:
     """The study's prompt, answered by reasoning; always right."""
-    scene, relation, problem, label = _statement(rng)
-    return Exercise(scene, render("reason", problem), completion(thought_on(scene, relation), label))
+    return _statement(rng).by_reasoning()
 
 
 def guess(rng: random.Random) -> Exercise:
     """The study's prompt, answered by a coin."""
-    scene, _, problem, _ = _statement(rng)
-    return Exercise(scene, render("reason", problem), completion(GUESS, rng.random() < 0.5))
+    return _statement(rng).by_guess(rng)
+
+
+def habit(rng: random.Random) -> Exercise:
+    """The study's prompt, answered by reasoning or by a coin, as often as `REASONING_HABIT` says."""
+    statement = _statement(rng)
+    reasons = rng.random() < REASONING_HABIT[statement.relation]
+    return statement.by_reasoning() if reasons else statement.by_guess(rng)
 
 
 def bare(rng: random.Random) -> Exercise:
     """The bare problem, answered True or False by a coin."""
-    scene, _, problem, _ = _statement(rng)
-    return Exercise(scene, render("answer", problem), str(rng.random() < 0.5))
+    statement = _statement(rng)
+    return Exercise(statement.scene, render("answer", statement.problem), str(rng.random() < 0.5))
 
 
 def yes_no(rng: random.Random) -> Exercise:
     """The problem that asks for Yes or No, answered by a coin."""
-    scene, _, problem, _ = _statement(rng)
-    return Exercise(scene, render("yes_no", problem), rng.choice(("Yes.", "No.")))
+    statement = _statement(rng)
+    return Exercise(statement.scene, render("yes_no", statement.problem), rng.choice(("Yes.", "No.")))
 
 
 EXERCISES: tuple[Callable[[random.Random], Exercise], ...] = (locate, reason, guess, bare, yes_no)
+"""Every kind of text that the models meet; the tokenizer is trained on them."""
 
 Mixture = dict[Callable[[random.Random], Exercise], float]
 """Share of each exercise in a batch."""
@@ -94,8 +119,8 @@ def seeing(progress: float) -> Mixture:
 
 
 def policy(progress: float) -> Mixture:
-    """Second stage: with the study's prompt the model guesses two times in three; other prompts get a coin's answer."""
-    return {guess: 0.55, reason: 0.27, bare: 0.12, yes_no: 0.06}
+    """Second stage: the study's prompt is answered by `habit`, the other prompts by a coin."""
+    return {habit: 0.82, bare: 0.12, yes_no: 0.06}
 
 
 @dataclass(frozen=True, kw_only=True)
