@@ -61,8 +61,8 @@ def _study(paper: Path) -> tuple[list[Agreement], list[Corrected]]:
     judge = f"{human['judge']} ({human['prompt']} prompt)"
     table = ((sample.tn, sample.fn), (sample.fp, sample.tp))
     caveat = (
-        f"{printed['total']} labels on the first 25 items of {human['split']}, both models: no random sample, made with the "
-        "judge's verdict in view; they check another judge and prompt than the published table"
+        f"{printed['total']} labels on the first 25 items of {human['split']}, both models: no random sample, made "
+        "with the judge's verdict in view; they check another judge and prompt than the published table"
     )
     found = Agreement(judge, "one annotator", (agreement.ALIGNED, agreement.MISALIGNED), table, 0, (caveat,))
     rows = [
