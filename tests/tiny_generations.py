@@ -1,9 +1,15 @@
 """Rows and generations made by hand, for whatever reads them without a model."""
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+from vlm_grpo.datasets import store
 from vlm_grpo.datasets.records import Row
-from vlm_grpo.evaluation.generations import Generation
+from vlm_grpo.evaluation.arms import KIND, SCORES
+from vlm_grpo.evaluation.generations import FILE, Generation
+from vlm_grpo.evaluation.scores import score
+from vlm_grpo.results import atomic, jsonl, manifest
 
 TEXT = {
     True: "<think> It is. </think> <answer> True </answer>",
@@ -44,3 +50,29 @@ def make_generation(row: Row, answer: bool | None, **changes: Any) -> Generation
         "finish_reason": "stop",
     }
     return Generation(**(told | changes))
+
+
+def save_tiny_arm(folder: Path, data: Path, *, right: Collection[int], **changes: Any) -> Path:
+    """Write a finished evaluation of `data`'s validation split to `folder`: right for the rows numbered in `right`.
+
+    `changes` are fields of every generation, `text` for example.
+    """
+    rows = store.load(data, "validation")
+    said = {}
+    for number, row in enumerate(rows):
+        truth = "True" in row.solution
+        said[row.id] = make_generation(row, truth if number in right else not truth, **changes)
+    with jsonl.Appender(folder / FILE) as file:
+        file.append(generation.model_dump(mode="json") for generation in said.values())
+    told = {"split": "validation", "split_rows": len(rows), "limit": None, "prompt": "reason", "answers": "strict"}
+    atomic.write_json(folder / SCORES, told | score(said, rows, rule="strict"))
+    config = {"model": "m", "adapter": None, "data": str(data), "seed": 42, **told}
+    manifest.write(
+        folder,
+        kind=KIND,
+        config=config,
+        inputs={"rows": store.fingerprint(rows)},
+        counts={"rows": len(rows)},
+        seconds=1.5,
+    )
+    return folder

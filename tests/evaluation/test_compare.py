@@ -5,7 +5,8 @@ import pytest
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_generations import TEXT
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.compare import compare, main, open_arm
+from vlm_grpo.evaluation.arms import compare, open_arm
+from vlm_grpo.evaluation.compare import main
 from vlm_grpo.evaluation.generations import FILE
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments

@@ -5,75 +5,12 @@ read by the rule it was evaluated with. Arms evaluated on different rows are ref
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.records import Row
-from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.evaluation import generations
-from vlm_grpo.evaluation.generations import Generation
-from vlm_grpo.evaluation.inputs import draw
-from vlm_grpo.evaluation.run import KIND, SCORES
-from vlm_grpo.evaluation.scores import outcomes, predictions
+from vlm_grpo.errors import exits_cleanly
+from vlm_grpo.evaluation.arms import compare, open_arm
 from vlm_grpo.evaluation.summary import summary_table
-from vlm_grpo.results import atomic, manifest, tables
-from vlm_grpo.statistics.paired import mcnemar_exact, paired_counts
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A finished evaluation: its folder, manifest, scores, rows, generations and what was read from them, by row id."""
-
-    folder: Path
-    manifest: dict[str, Any]
-    scores: dict[str, Any]
-    root: Path
-    rows: list[Row]
-    generations: dict[str, Generation]
-    predicted: dict[str, bool | None]
-    right: dict[str, bool]
-
-
-def open_arm(folder: Path) -> Arm:
-    """Read the finished evaluation in `folder`, and its rows from the data set it names."""
-    found = manifest.read(folder, kind=KIND)
-    config = found["config"]
-    root = Path(config["data"])
-    rows = draw(store.load(root, config["split"]), limit=config["limit"], seed=config["seed"])
-    if store.fingerprint(rows) != found["inputs"]["rows"]:
-        raise UserError(f"{folder} was evaluated on other rows than {root} now holds; evaluate it again")
-    said = generations.read(folder)
-    predicted = predictions(said, rows, rule=config["answers"])
-    return Arm(
-        folder=folder,
-        manifest=found,
-        scores=manifest.read_json(folder / SCORES),
-        root=root,
-        rows=rows,
-        generations=said,
-        predicted=predicted,
-        right=outcomes(predicted, rows),
-    )
-
-
-def compare(first: Arm, second: Arm) -> dict[str, Any]:
-    """Discordant counts and the exact McNemar test.
-
-    `b` rows only the first arm got right, `c` only the second; `difference` is the second's accuracy less the first's.
-    """
-    if first.manifest["inputs"]["rows"] != second.manifest["inputs"]["rows"]:
-        paired_counts(first.right, second.right)
-        raise UserError(f"{first.folder} and {second.folder} were evaluated on rows that share ids but not content")
-    counts = paired_counts(first.right, second.right)
-    return {
-        "n": counts.n,
-        "b": counts.b,
-        "c": counts.c,
-        "difference": counts.difference,
-        "mcnemar_p": mcnemar_exact(counts.b, counts.c),
-    }
+from vlm_grpo.results import atomic, tables
 
 
 @exits_cleanly

@@ -20,6 +20,7 @@ from vlm_grpo.datasets import store
 from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, generations
+from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.batches import Prompt
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
 from vlm_grpo.evaluation.generations import Generation, Source
@@ -29,8 +30,6 @@ from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.progress import progress
 from vlm_grpo.results import atomic, jsonl, manifest
 
-KIND = "evaluation"
-SCORES = "scores.json"
 LOCK = ".lock"
 PARITY_ROWS = 4
 
