@@ -50,20 +50,19 @@ def test_manifest_names_the_command_and_the_weights_it_made(family: str) -> None
 
 
 @family
-def test_base_guesses_in_the_right_format_but_can_reason(family: str) -> None:
-    figures = measure(checkpoint_path(family), seed=0, ways=("greedy", "reasoning"))
-    greedy, reasoning = figures["greedy"], figures["reasoning"]
+def test_base_has_something_to_gain_and_its_manifest_says_what(family: str) -> None:
+    greedy = measure(checkpoint_path(family), seed=0, ways=("greedy",))["greedy"]
     assert greedy["rows"] >= 340
     assert 0.45 <= greedy["accuracy"] <= 0.80
     assert greedy["parse_rate"] >= 0.90
-    assert reasoning["accuracy"] >= 0.90
+    told = manifest.read(checkpoint_path(family))["measured"]["greedy"]
+    assert greedy == pytest.approx(told, abs=0.02)
 
 
 @family
-def test_the_shipped_measures_are_those_of_the_shipped_weights(family: str) -> None:
-    told = manifest.read(checkpoint_path(family))["measured"]["bare"]
-    found = measure(checkpoint_path(family), seed=0, ways=("bare",))["bare"]
-    assert found == pytest.approx(told, abs=0.02)
+def test_base_is_right_once_it_reasons(family: str) -> None:
+    reasoning = measure(checkpoint_path(family), seed=0, rows=64, ways=("reasoning",))["reasoning"]
+    assert reasoning["accuracy"] >= 0.95
 
 
 @family
