@@ -24,6 +24,7 @@ KIND = "grpo"
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
+    run.hush_renamed_settings()
     types = (StudyArguments, RewardArguments, GRPOArguments)
     parsed = parse(types, argv, description=__doc__, no_effect=GRPO_NO_EFFECT)
     study, reward_arguments, training = parsed.arguments

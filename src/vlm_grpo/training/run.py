@@ -55,6 +55,11 @@ class Inputs:
     data: DrawnRows
 
 
+def hush_renamed_settings() -> None:
+    """Silence the warning about `gradient_checkpointing`: TRL's name for what transformers is about to rename."""
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
+
+
 def open_inputs(study: StudyArguments) -> Inputs:
     """Vet the base and the rows; every mistake in either is told before any weight is loaded."""
     return Inputs(base=open_checkpoint(study.model), data=open_rows(study))
@@ -153,8 +158,6 @@ def train(kind: str, trainer: Trainer, inputs: Inputs, settings: dict[str, Any],
         if resume.newest is not None:
             print(f"resuming from {resume.newest}", file=sys.stderr, flush=True)
     trainer.remove_callback(PrinterCallback)
-    # TRL still passes on the name that transformers is about to drop.
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
     trainer.save_model(str(run / FINAL))

@@ -23,6 +23,7 @@ ANSWER_TOKENS = 16
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Run SFT as the command line says."""
+    run.hush_renamed_settings()
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
     parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT)
     study, target, training = parsed.arguments
