@@ -67,7 +67,6 @@ vlm_grpo_choose_environment || return 2
 if [[ -f $vlm_grpo_prefix/pyvenv.cfg ]]; then
     export VIRTUAL_ENV=$vlm_grpo_prefix
 fi
-export DATA_PATH=${DATA_PATH:-$VLM_GRPO_ROOT/data} OUT_PATH=${OUT_PATH:-$VLM_GRPO_ROOT/runs}
 # Data loaders fork; the tokenizers library warns at every fork unless it is told what to do.
 export TOKENIZERS_PARALLELISM=${TOKENIZERS_PARALLELISM:-false}
 unset -f vlm_grpo_choose_environment vlm_grpo_accept

@@ -95,20 +95,45 @@ make_environment() {
     "$base" -m venv --clear "$prefix"
 }
 
-# pip's long output goes to a log; here a line for every 25 packages, and the end of the log if it fails.
+# Run pip on a requirements file. Its long output goes to a log; here comes a line for every 25 packages.
 pip_install() {
-    local list=$requirements/$1 status=0
-    say "installing $(grep -c '==' "$list") packages from ${list#"$VLM_GRPO_ROOT/"} (log: $log)"
     "$python" -m pip install --no-input --disable-pip-version-check --no-compile --require-hashes --no-deps \
-        --no-build-isolation --requirement "$list" 2>&1 | tee -a "$log" | awk '
-            /^(Collecting|Requirement already satisfied)/ && ++n % 25 == 0 { print "  " n " fetched" }
+        --no-build-isolation --requirement "$1" 2>&1 | tee -a "$log" | awk '
+            /^(Collecting|Processing|Requirement already satisfied)/ && ++n % 25 == 0 { print "  " n " fetched" }
             /^Building wheels/ || /Retrying/ { print "  " $0 }
             /^Installing collected/ { print "  unpacking" }
-            { fflush() }' >&2 || status=$?
-    if [[ $status != 0 ]]; then
+            { fflush() }' >&2
+}
+
+install_list() {
+    local list=$requirements/$1
+    say "installing $(grep -c '==' "$list") packages from $(basename "$requirements")/$1 (log: $log)"
+    if ! pip_install "$list"; then
         tail -n 15 "$log" >&2
-        fail "pip could not install ${list#"$VLM_GRPO_ROOT/"}: see above; the same command goes on from there"
+        fail "pip could not install $list: see above; the same command goes on from there"
     fi
+}
+
+# Install torch's CPU-only build, if an index or folder that pip is set up for has one of those in cpu.txt.
+install_cpu_torch() {
+    local list=$prefix/.vlm-grpo-torch.txt
+    sed -n '/^torch==/,/[^\\]$/ { s/^torch==[^ ]*/&+cpu/; p }' "$requirements/cpu.txt" >"$list"
+    [[ ! -s $list ]] || pip_install "$list"
+}
+
+# Import what the commands use: shows that it starts, and writes its bytecode, which pip has been told not to do for all
+# that is never loaded (that would take longer than the rest).
+load_once() {
+    local modules process processes=()
+    for modules in "$@"; do
+        # shellcheck disable=SC2086
+        env -u PYTHONDONTWRITEBYTECODE "$python" -c \
+            'import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]' $modules >>"$log" 2>&1 &
+        processes+=($!)
+    done
+    for process in "${processes[@]}"; do
+        wait "$process" || fail "an installed package does not start: $(tail -n 1 "$log") (log: $log)"
+    done
 }
 
 if up_to_date; then
@@ -135,19 +160,17 @@ if [[ $wanted == cuda ]] && compgen -G "$prefix/lib/python3*/site-packages/torch
     "$python" -m pip uninstall --quiet --yes torch
 fi
 export DS_BUILD_OPS=0 # deepspeed compiles its kernels when they are first used
-pip_install build.txt
-pip_install "$wanted.txt"
-
-# Where pip's index has no CPU-only build of torch, cpu.txt brings the CUDA one, and that cannot start without its
-# libraries. The import also writes the bytecode of what every command loads.
-if grep -q '^torch==' "$requirements/$wanted.txt"; then
-    say "checking the packages"
-    if ! message=$(env -u PYTHONDONTWRITEBYTECODE "$python" -c 'import torch' 2>&1); then
-        [[ $wanted == cpu && $message =~ lib(cu|nv|nccl)[A-Za-z]*\.so ]] || fail "torch does not start: ${message##*$'\n'}"
-        say "this index has torch with CUDA only, which needs NVIDIA's libraries (2 GB) even on a CPU: adding them"
-        wanted=cuda
-        pip_install cuda.txt
-    fi
+install_list build.txt
+if [[ $wanted == cpu ]] && ! install_cpu_torch; then
+    say "pip finds no CPU-only build of torch here; the other one needs NVIDIA's libraries (3 GB) even on a CPU: taking both"
+    wanted=cuda
+fi
+install_list "$wanted.txt"
+if grep -q '^trl==' "$requirements/$wanted.txt"; then
+    say "loading the packages once"
+    load_once "torch trl.trainer.sft_trainer trl.trainer.grpo_trainer peft datasets deepspeed \
+        transformers.models.qwen2_5_vl.modeling_qwen2_5_vl transformers.models.idefics3.modeling_idefics3" \
+        "scipy.stats sklearn.metrics statsmodels.api matplotlib.pyplot openai snakemake.cli hypothesis pytest"
 fi
 # The project's own sources, so that programs of this environment find them without env.sh too.
 echo "$VLM_GRPO_ROOT/src" >"$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vlm_grpo.pth"

@@ -2,7 +2,7 @@
 
     bash scripts/lock.sh [--upgrade] [--cpu-wheels FOLDER]
 
-Three files come out of one resolution of `pyproject.toml` (base and all extras), so what they share has one version:
+Three files come out of one resolution of `pyproject.toml` (base and extras), so what they share has one version:
 
 * `cuda.txt`   everything, with the CUDA libraries that torch's Linux build asks for;
 * `cpu.txt`    the same without them: of torch's dependencies, only those of a platform without CUDA;
@@ -12,8 +12,10 @@ They hold names, versions and hashes and no address: whichever index or mirror p
 resolves from metadata alone, so no gigabytes travel. The hashes cover each file of a release that fits CPython 3.11 or
 3.12 on Linux (x86_64, aarch64), and its source archive. Versions in the present `cuda.txt` stay unless `--upgrade`.
 
-`torch` in `cpu.txt` also accepts its CPU-only builds, which the default index does not carry: put such wheels into a
-folder and name it with `--cpu-wheels`. Without it, the hashes in the present `cpu.txt` stay.
+`torch` in `cpu.txt` is its CPU-only build, which the default index does not carry: put such wheels into a folder and
+name it with `--cpu-wheels`. Without it, the hashes in the present `cpu.txt` stay. The index's own hashes are left out
+there, because pip would prefer the file that they belong to. The extra `tracking` is not locked: TRL imports these
+packages at every start wherever they are installed, which costs a second each time.
 
 Only the index is asked (PIP_INDEX_URL, else pip's default): pip's configuration files and further links are left out,
 so that the result does not depend on whose machine made it. Needs Python 3.11 on Linux, with the `dev` extra.
@@ -42,6 +44,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
 PIP = "pip==26.3"
 BUILD_TOOLS = {"setuptools"}
+UNLOCKED_EXTRAS = {"tracking"}
 MACHINES = ("x86_64", "aarch64")
 PYTHONS = ("3.11", "3.12")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
@@ -73,7 +76,7 @@ def main() -> None:
     with httpx.Client(follow_redirects=True, timeout=60) as client, ThreadPoolExecutor(8) as pool:
         pages = pool.map(lambda name: release_hashes(client, index, name, versions[name]), versions)
         hashes = dict(zip(versions, pages, strict=True))
-    cpu_hashes = hashes | {"torch": hashes["torch"] | cpu_only_hashes(options.cpu_wheels, versions["torch"])}
+    cpu_hashes = hashes | {"torch": cpu_only_hashes(options.cpu_wheels, versions["torch"])}
 
     reasons = dependents(roots, graph, versions)
     write("cuda.txt", "Linux with an NVIDIA GPU.", versions, set(versions), hashes, reasons)
@@ -82,10 +85,11 @@ def main() -> None:
 
 
 def project_requirements() -> list[Requirement]:
-    """Return what `pyproject.toml` asks for, base and every extra."""
+    """Return what `pyproject.toml` asks for, base and extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [text for texts in project["optional-dependencies"].values() for text in texts]
-    return [Requirement(text) for text in project["dependencies"] + extras]
+    extras = project["optional-dependencies"]
+    texts = [text for name in extras.keys() - UNLOCKED_EXTRAS for text in extras[name]]
+    return [Requirement(text) for text in project["dependencies"] + texts]
 
 
 def pinned_versions(path: Path) -> dict[str, str]:
