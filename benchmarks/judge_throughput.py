@@ -1,8 +1,9 @@
 """Calls per second of the judge against a server that takes 200 ms, beside a sequential loop, in one run.
 
 The server runs in a process of its own on loopback and answers every call after that time, so `concurrency / latency`
-calls per second are possible. The rival is the loop that the study used: one call, then the next. Both speak to the
-server through the SDK and keep every verdict; the loop is timed on its first calls only.
+calls per second are possible. Rates are what the server sees, from the first request to the last answer; the seconds of
+the whole command (model list, verdicts on disk, manifest) stand beside. The rival is the loop that the study used: one
+call, then the next, through the same SDK; it is timed on a few calls.
 
     python benchmarks/judge_throughput.py [--calls 2080] [--concurrency 64] [--latency 0.2] [--sequential 25]
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,11 @@ ANSWER = {"aligns": True, "type": None, "why": "the reasoning leads to the answe
 
 
 async def serve(latency: float) -> None:
-    """Answer every POST after `latency` seconds and every GET with a model list; prints the port."""
+    """Answer every POST after `latency` seconds; prints the port. `GET /v1/seconds` tells how long the last POSTs took.
+
+    Every other GET gets a model list.
+    """
+    times: list[float] = []
     message = {"role": "assistant", "content": json.dumps(ANSWER)}
     usage = {"prompt_tokens": 400, "completion_tokens": 100, "total_tokens": 500}
     choice = {"index": 0, "finish_reason": "stop", "message": message}
@@ -43,9 +49,16 @@ async def serve(latency: float) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = next((int(h[15:]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length:")), 0)
                 await reader.readexactly(length)
+                answer: Any = models
                 if head.startswith(b"POST"):
+                    times.append(time.perf_counter())
                     await asyncio.sleep(latency)
-                body = json.dumps(chat if head.startswith(b"POST") else models).encode()
+                    times.append(time.perf_counter())
+                    answer = chat
+                elif head.startswith(b"GET /v1/seconds"):
+                    answer = max(times) - min(times)
+                    times.clear()
+                body = json.dumps(answer).encode()
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
                 )
@@ -77,8 +90,14 @@ def write_generations(path: Path, calls: int) -> None:
         )
 
 
-def ours(url: str, folder: Path, calls: int, concurrency: int) -> float:
-    """Seconds of the whole command: preflight, calls, every reply on disk, manifest."""
+def seen_by_server(url: str) -> float:
+    """Seconds from the first request to the last answer since this was last asked."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/seconds") as answer:
+        return float(json.load(answer))
+
+
+def ours(url: str, folder: Path, calls: int, concurrency: int) -> tuple[float, float]:
+    """Seconds seen by the server, and of the whole command."""
     write_generations(folder / "generations.jsonl", calls)
     arguments = ["--generations", f"base={folder / 'generations.jsonl'}", "--base-url", url, "--model", "local"]
     started = time.perf_counter()
@@ -88,22 +107,21 @@ def ours(url: str, folder: Path, calls: int, concurrency: int) -> float:
     kept = jsonl.read(folder / "out" / "verdicts.jsonl")
     assert len(kept) == calls
     assert all(verdict["aligns"] for verdict in kept)
-    return seconds
+    return seen_by_server(url), seconds
 
 
 def sequential(url: str, calls: int) -> float:
-    """Seconds of a plain loop: one call, parsed and kept, then the next."""
+    """Seconds seen by the server of a plain loop: one call, parsed and kept, then the next."""
     settings = Settings(model="local", api="chat", key=None, base_url=url, asks_type=True, max_output_tokens=4096)
     prompt = prompts.load("taxonomy")
     kept: list[Any] = []
-    started = time.perf_counter()
     with openai.OpenAI(api_key="none", base_url=url) as one:
         for i in range(calls):
             user = prompt.render(question=f"claim {i}", reasoning="so", answer="True")
             answer = one.chat.completions.create(**request(settings, prompt.system, user))
             kept.append(Judgement.model_validate_json(answer.choices[0].message.content or ""))
     assert len(kept) == calls
-    return time.perf_counter() - started
+    return seen_by_server(url)
 
 
 def main() -> None:
@@ -127,11 +145,13 @@ def main() -> None:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
         loop = given.sequential / sequential(url, given.sequential)
-        rate = given.calls / ours(url, Path(folder), given.calls, given.concurrency)
+        seconds, whole = ours(url, Path(folder), given.calls, given.concurrency)
         process.kill()
     possible = given.concurrency / given.latency
+    rate = given.calls / seconds
     print(f"possible     {possible:8.1f} calls/s ({given.concurrency} at a time, {given.latency:g} s each)")
-    print(f"judge        {rate:8.1f} calls/s = {100 * rate / possible:.1f} % of possible ({given.calls} calls)")
+    share = f"{100 * rate / possible:.1f} % of possible"
+    print(f"judge        {rate:8.1f} calls/s = {share} ({given.calls} calls, whole command {whole:.1f} s)")
     print(f"sequential   {loop:8.1f} calls/s ({given.sequential} calls timed)")
     print(f"ratio        {rate / loop:8.1f}")
 

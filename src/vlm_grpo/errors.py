@@ -15,6 +15,7 @@ P = ParamSpec("P")
 
 USER_ERROR_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
+BROKEN_PIPE_EXIT_CODE = 141
 
 
 class UserError(Exception):
@@ -25,12 +26,19 @@ class UserError(Exception):
 
 
 def exits_cleanly(main: Callable[P, None]) -> Callable[P, None]:
-    """Turn `UserError`, a full disk and a forbidden file into one line and exit code 2, Ctrl-C into exit code 130."""
+    """Turn `UserError`, a full disk and a forbidden file into one line and exit code 2, Ctrl-C into exit code 130.
+
+    A pipe that nobody reads any more ends the command quietly with exit code 141, as it ends other tools.
+    """
 
     @functools.wraps(main)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             main(*args, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(BROKEN_PIPE_EXIT_CODE)
         except KeyboardInterrupt:
             _leave("interrupted; run the same command again to go on", INTERRUPTED_EXIT_CODE)
         except Exception as error:

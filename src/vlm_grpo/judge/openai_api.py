@@ -7,6 +7,7 @@ out of it and of every error message.
 
 import json
 import re
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ PATHS = {"responses": "/responses", "chat": "/chat/completions"}
 """Per API: where it is, below the base URL."""
 LONGEST_RETRY_AFTER = 120.0
 """Seconds; a server that asks for more is asked again after this."""
-_POOL_SIZE = 16
+_POOL_SIZE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +69,16 @@ def request(settings: Settings, system: str, user: str) -> dict[str, Any]:
 class OpenAIProvider:
     """Asks a server over HTTP.
 
-    Calls are spread over several clients: one connection pool takes time that grows with its connections.
+    Calls are spread over many small clients: the time that a connection pool takes for a call grows with its size. They
+    share one TLS context, since reading the trusted certificates takes longer than a call.
     """
 
     def __init__(self, settings: Settings, *, concurrency: int = 64) -> None:
         self.settings = settings
         self.api = settings.api
         count = max(1, -(-concurrency // _POOL_SIZE))
-        self._clients = [client(settings) for _ in range(count)]
+        tls = ssl.create_default_context()
+        self._clients = [client(settings, tls) for _ in range(count)]
         self._turn = 0
 
     async def ask(self, call: Call) -> str:
@@ -100,10 +103,14 @@ class OpenAIProvider:
             await one.close()
 
 
-def client(settings: Settings) -> openai.AsyncOpenAI:
+def client(settings: Settings, tls: ssl.SSLContext | None = None) -> openai.AsyncOpenAI:
     """An SDK client without retries of its own. Servers that want no key get a placeholder."""
     return openai.AsyncOpenAI(
-        api_key=settings.key or "none", base_url=settings.base_url, max_retries=0, timeout=settings.timeout
+        api_key=settings.key or "none",
+        base_url=settings.base_url,
+        max_retries=0,
+        timeout=settings.timeout,
+        http_client=openai.DefaultAsyncHttpxClient(verify=tls or ssl.create_default_context()),
     )
 
 

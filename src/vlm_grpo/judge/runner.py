@@ -6,13 +6,13 @@ attempt has no verdict, and the next run asks it again.
 """
 
 import asyncio
+import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from itertools import count
 
 from vlm_grpo.judge.ledger import Entry, Ledger, response_record
 from vlm_grpo.judge.limit import AdaptiveLimit
@@ -67,7 +67,6 @@ class Runner:
         self._outcome = Outcome()
         self._budget_freed = asyncio.Condition()
         self._refused: RefusedError | None = None
-        self._jitter = wait_random_exponential(pace.first_wait, pace.longest_wait)
 
     async def run(self, calls: Sequence[Call]) -> Outcome:
         """Ask `calls`; returns when all are answered, given up, or out of budget.
@@ -133,13 +132,14 @@ class Runner:
             await self._settle(bound)
 
     async def _retrying(self, call: Call) -> tuple[float, str]:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(TransientError),
-            wait=self._wait,
-            stop=stop_after_attempt(self._pace.attempts),
-            reraise=True,
-        )
-        return await retrying(self._attempt, call)
+        for attempt in count(1):
+            try:
+                return await self._attempt(call)
+            except TransientError as error:
+                if attempt == self._pace.attempts:
+                    raise
+                await asyncio.sleep(self._wait(attempt, error))
+        raise AssertionError("unreachable")
 
     async def _attempt(self, call: Call) -> tuple[float, str]:
         async with self._limit.slot() as sent_at:
@@ -154,11 +154,10 @@ class Runner:
             self._limit.succeeded()
             return started, raw
 
-    def _wait(self, state: RetryCallState) -> float:
-        jittered = self._jitter(state)
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, TransientError) else None
-        return max(jittered, asked or 0.0)
+    def _wait(self, attempt: int, error: TransientError) -> float:
+        """Seconds before the next attempt: random up to a bound that doubles, and no less than the server asks."""
+        bound = min(self._pace.longest_wait, self._pace.first_wait * 2 ** (attempt - 1))
+        return max(random.uniform(0, bound), error.retry_after or 0.0)
 
     async def _reserve(self, dollars: float) -> bool:
         """Wait until `dollars` fit into the budget; False when they never will."""

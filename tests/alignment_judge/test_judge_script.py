@@ -1,0 +1,66 @@
+"""The judge as people start it: script and batch script, from generations to tables."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from vlm_grpo.results.provenance import REPOSITORY
+
+CLAIM = "Is the following statement true: The red circle is left of the blue square."
+PLACES = "The red circle is in column 1, the blue square in column 3, so it is left."
+ARMS = {"base": "I will guess.", "grpo": PLACES}
+
+
+def run(*words: object, folder: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if "KEY" not in k}
+    environment |= {"OMP_NUM_THREADS": "1", "VLM_GRPO_PYTHON": sys.executable}
+    return subprocess.run(
+        ["bash", *map(str, words)], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_generations_become_tables_without_a_network(tmp_path):
+    arguments: list[str] = []
+    for arm, thought in ARMS.items():
+        row = {
+            "split": "test",
+            "model": arm,
+            "images": [],
+            "problem": CLAIM,
+            "solution": "True",
+            "text": f"<think> {thought} </think> <answer> True </answer>",
+            "finish_reason": "stop",
+        }
+        path = tmp_path / f"{arm}.jsonl"
+        path.write_text("".join(json.dumps({**row, "id": f"row-{i}"}) + "\n" for i in range(8)))
+        arguments += ["--generations", f"{arm}={path}"]
+    script = REPOSITORY / "scripts/run_judge.sh"
+    done = run(script, "--judge", "rules", *arguments, "--out", tmp_path / "out", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "test: types of misalignment, judge rules" in done.stdout
+    found = {row["model"]: row for row in json.loads((tmp_path / "out/tables/alignment.json").read_text())}
+    assert (found["base"]["types"]["irrelevant"], found["grpo"]["misaligned"]) == (8, 0)
+    assert found["grpo"]["paired"][0]["p_mcnemar"] == 2 / 2**8
+    assert (tmp_path / "out/tables/misaligned_rates.png").exists()
+
+
+def test_the_batch_script_needs_no_gpu_and_names_no_account():
+    text = (REPOSITORY / "slurm/judge.sbatch").read_text()
+    directives = [line for line in text.splitlines() if line.startswith("#SBATCH")]
+    assert not any(word in line for line in directives for word in ("gres", "account", "qos", "partition"))
+    done = run("slurm/judge.sbatch", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "--generations" in done.stdout
+
+
+def test_judging_imports_no_training_package():
+    probe = (
+        "import sys; sys.argv = ['judge.py'];"
+        "import vlm_grpo.judge.command, vlm_grpo.judge.openai_api, vlm_grpo.judge.batch, vlm_grpo.judge.preflight;"
+        "import vlm_grpo.alignment.agreement_command, vlm_grpo.alignment.audit_command, vlm_grpo.alignment.figures;"
+        "print([name for name in ('torch', 'transformers', 'datasets') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
