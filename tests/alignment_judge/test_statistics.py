@@ -118,7 +118,7 @@ def test_out_holds_all_formats_and_figures(tmp_path):
     texts = {f"alignment.{suffix}" for suffix in ("txt", "json", "csv", "md", "tex")}
     names = ("misaligned_rates", "misaligned_types", "correct_by_aligned")
     figures = {f"{name}.{suffix}" for name in names for suffix in ("png", "pdf")}
-    assert {p.name for p in tmp_path.iterdir()} == texts | figures | {"simple_prompt.json"}
+    assert {p.name for p in tmp_path.iterdir()} == texts | figures | {"simple_prompt.json", "manifest.json"}
     assert len(list(csv.DictReader((tmp_path / "alignment.csv").open()))) == 6
     assert (tmp_path / "misaligned_rates.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "misaligned_rates.pdf").read_bytes().startswith(b"%PDF")
@@ -161,6 +161,20 @@ def test_the_originals_layout(tmp_path):
     found = rows("--verdicts", verdicts, "--split", "test", "--split-size", 4)
     assert [(r["model"], r["correct"], r["misaligned"]) for r in found] == [("base", 2, 2), ("grpo", 2, 2)]
     assert found[0]["answer_rule"] == "published"
+
+
+def test_the_studys_own_files_give_its_table(tmp_path):
+    with (PAPER / "alignment" / "test.tsv").open() as file:
+        stored = list(csv.DictReader(file, delimiter="\t"))
+    originals = [
+        {**row, "aligns": row["aligns"] == "true", "type": None if row["type"] == "-" else row["type"]}
+        for row in stored
+    ]
+    verdicts = write_json(tmp_path / "v.json", originals)
+    done = run("--verdicts", verdicts, "--split", "test", "--check")
+    assert done.returncode == 0, done.stderr
+    assert "60 (= published)" in done.stdout
+    assert "the first 350 of the split's 1,222 rows" in done.stdout
 
 
 def test_correctness_from_response_files(tmp_path):

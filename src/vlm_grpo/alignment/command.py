@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from vlm_grpo.alignment.checks import ALLOWANCES, check
 from vlm_grpo.alignment.items import JudgedItem, JudgedSplit
 from vlm_grpo.alignment.summary import Summary, compare, summarise
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.results import atomic, manifest
+from vlm_grpo.results import atomic, manifest, provenance
 from vlm_grpo.results.tables import RENDERERS
 
 DIFFERS_EXIT_CODE = 1
@@ -54,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
 @exits_cleanly
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables; exit code 1 when `--check` finds a difference, 2 on a user's mistake."""
+    started = time.monotonic()
     options = parser().parse_args(arguments)
     splits = _stored(options) if options.verdicts is None else [_own(options)]
     summaries = [summary for split in splits for summary in summarise(split)]
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     print(rendered(options.format))
     if options.out is not None:
-        _write(options.out, {name: rendered(name) for name in FORMATS}, simple, summaries)
+        _write(options, {name: rendered(name) for name in FORMATS}, simple, summaries, started)
     if options.check:
         _leave_if_different(marks)
 
@@ -119,7 +122,18 @@ def _own(options: argparse.Namespace) -> JudgedSplit:
         if responses is not None:
             items = sources.with_responses(items, model, responses, rule)
     name, size = _split_of(options)
-    return _checked(JudgedSplit(name, sources.judges_of(path), rule, _models(items), tuple(items), size), options)
+    split = JudgedSplit(name, sources.judges_of(path), rule, _models(items), tuple(items), size)
+    if sources.is_json_list(path) and not options.split_size and name in published.SPLITS:
+        split = _as_the_study(split, options.paper)
+    return _checked(split, options)
+
+
+def _as_the_study(split: JudgedSplit, paper: Path) -> JudgedSplit:
+    """The original's files hold the first rows of a split, as many as the study judged: whole in that sense."""
+    judged, rows = published.judged_rows(split.split, paper), published.split_rows(split.split, paper)
+    if judged == rows or any(len(split.of(model)) != judged for model in split.models):
+        return split
+    return replace(split, size=judged).with_note(f"items: the first {judged} of the split's {rows:,} rows")
 
 
 def _models(items: Sequence[JudgedItem]) -> tuple[str, ...]:
@@ -146,11 +160,30 @@ def _checked(split: JudgedSplit, options: argparse.Namespace) -> JudgedSplit:
     return check(split, allow=frozenset(options.allow), min_coverage=options.min_coverage)
 
 
-def _write(folder: Path, texts: dict[str, str], simple: list[dict[str, Any]], summaries: Sequence[Summary]) -> None:
+def _write(
+    options: argparse.Namespace,
+    texts: dict[str, str],
+    simple: list[dict[str, Any]],
+    summaries: Sequence[Summary],
+    started: float,
+) -> None:
     from vlm_grpo.alignment import figures  # matplotlib takes a second to import, and only this needs it
 
+    folder: Path = options.out
     for name, text in texts.items():
         atomic.write_text(folder / f"alignment.{FORMATS[name]}", text + "\n")
     if simple:
         atomic.write_json(folder / "simple_prompt.json", simple)
     figures.save(summaries, folder)
+    read = [options.verdicts, options.base, options.grpo]
+    if options.verdicts is None:
+        read = [options.paper / "alignment" / f"{name}.tsv" for name in dict.fromkeys(s.split for s in summaries)]
+    manifest.write(
+        folder,
+        kind="alignment",
+        config={"answer_rules": sorted({s.answer_rule for s in summaries}), "allow": options.allow},
+        inputs={path.name: provenance.file_hash(path) for path in read if path is not None},
+        counts={f"{s.split} {s.model}": s.total for s in summaries},
+        seconds=time.monotonic() - started,
+        seeds={"bootstrap": options.seed},
+    )

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.judge import inputs, keys, models, options, pricing, prompts, rules
-from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger
+from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, key_of
 from vlm_grpo.judge.providers import Call, Provider
 from vlm_grpo.judge.runner import Outcome, Pace, Runner
 from vlm_grpo.results import jsonl, manifest
@@ -112,13 +112,15 @@ class Run:
         manifest.claim(self.given.out, self.identity())
 
     def print_estimate(self) -> None:
-        """Print calls, tokens and cost of all that a run from nothing would ask."""
-        asked = [call for call in self.calls if not call.item.unjudgeable]
+        """Print calls, tokens and cost of all that a run would ask now."""
+        done = {key_of(record) for record in jsonl.read(self.given.out / VERDICTS)}
+        unjudgeable = sum(call.item.unjudgeable is not None for call in self.calls)
+        asked = [call for call in self.calls if not call.item.unjudgeable and call.key not in done]
         each = [pricing.estimated_usage(call.texts, self.given.output_tokens) for call in asked]
         usage = pricing.Usage(sum(u.input for u in each), sum(u.output for u in each))
         dollars = pricing.cost(usage, self.facts, batch=self.given.batch)
         print(f"judge: {self.given.model} ({self.api}), prompt {self.prompt.name}")
-        print(f"calls: {len(asked)} ({len(self.calls) - len(asked)} items have nothing to ask about)")
+        print(f"calls: {len(asked)}, {len(done)} verdicts are there already, {unjudgeable} have nothing to ask about")
         print(f"tokens: about {usage.input:,} in, {usage.output:,} out ({self.given.output_tokens} expected an answer)")
         if self.given.judge == "rules":
             print("cost: none")
