@@ -69,5 +69,8 @@ if [[ -f $vlm_grpo_prefix/pyvenv.cfg ]]; then
 fi
 # Data loaders fork; the tokenizers library warns at every fork unless it is told what to do.
 export TOKENIZERS_PARALLELISM=${TOKENIZERS_PARALLELISM:-false}
+# OpenMP's threads spin while they wait, which stalls a machine that others use too: let them sleep.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
+export HF_HUB_DISABLE_TELEMETRY=${HF_HUB_DISABLE_TELEMETRY:-1}
 unset -f vlm_grpo_choose_environment vlm_grpo_accept
 unset vlm_grpo_prefix
