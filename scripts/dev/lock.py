@@ -47,6 +47,7 @@ BUILD_TOOLS = {"setuptools"}
 UNLOCKED_EXTRAS = {"tracking"}
 MACHINES = ("x86_64", "aarch64")
 PYTHONS = ("3.11", "3.12")
+INTERPRETERS = ("py3", "py311", "py312", "cp311", "cp312")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 HEADER = "# Made by scripts/dev/lock.py from pyproject.toml: do not edit. {about}\n\n"
 
@@ -172,7 +173,7 @@ def usable(filename: str, version: str) -> bool:
     if f"-{version}-" not in filename or not filename.endswith(".whl"):
         return False
     return any(
-        (tag.interpreter in ("py3", "cp311", "cp312") or tag.abi == "abi3")
+        (tag.interpreter in INTERPRETERS or tag.abi == "abi3")
         and (tag.platform == "any" or ("manylinux" in tag.platform and tag.platform.endswith(MACHINES)))
         for tag in parse_wheel_filename(filename)[3]
     )
