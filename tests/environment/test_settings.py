@@ -16,9 +16,7 @@ FOREIGN = re.compile(
     r"|VLM_GRPO_ROOT|WORLD_SIZE"
 )
 READS = {
-    "*.py": re.compile(
-        r"""environ(?:\.get\(|\.setdefault\(|\[)\s*["']([A-Z][A-Z0-9_]+)["'](?!\]\s*=[^=])|getenv\(["'](\w+)"""
-    ),
+    "*.py": re.compile(r"""environ(?:\.get\(|\[)\s*["']([A-Z][A-Z0-9_]+)["'](?!\]\s*=[^=])|getenv\(["'](\w+)"""),
     "*.sh": re.compile(r"\$\{?([A-Z][A-Z0-9_]+)"),
     "*.sbatch": re.compile(r"\$\{?([A-Z][A-Z0-9_]+)"),
     "*.yaml": re.compile(r"\$\{([A-Z][A-Z0-9_]+)\}|_(?:env|key): *([A-Z][A-Z0-9_]+)"),

@@ -1,5 +1,6 @@
 """The settings of a training run: ours, and TRL's with the defaults that a VLM study needs."""
 
+import os
 from dataclasses import dataclass, field
 
 import torch
@@ -83,6 +84,8 @@ class HardwarePrecision:
         self.bf16 = dtype is torch.bfloat16
         self.fp16 = dtype is torch.float16
         self.use_cpu = not torch.cuda.is_available()
+        if self.use_cpu:
+            os.environ.setdefault("DS_ACCELERATOR", "cpu")  # accelerate loads deepspeed, which warns unless it is told
         self.disable_tqdm = True
         super().__post_init__()  # type: ignore[misc]
 
