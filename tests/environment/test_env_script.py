@@ -44,7 +44,6 @@ class Checkout:
         self.folder = folder
         self.root = folder / "checkout"
         shutil.copytree(ROOT / "scripts", self.root / "scripts")
-        shutil.copy(ROOT / "pyproject.toml", self.root)
         shutil.copy(ROOT / "pixi.toml", self.root)
         (self.root / "src/vlm_grpo").mkdir(parents=True)
         (self.root / "src/vlm_grpo/__init__.py").touch()

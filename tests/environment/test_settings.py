@@ -73,5 +73,6 @@ def test_no_secret_is_tracked() -> None:
 
 
 def test_what_installs_names_no_address() -> None:
+    address = re.compile(r"://(?!127\.0\.0\.1|localhost)")
     for path in tracked("pyproject.toml", "pixi.toml", "requirements/*", "scripts/*.sh", "scripts/dev/*", ".ci/*"):
-        assert "://" not in path.read_text(), f"{path.relative_to(ROOT)} holds an address"
+        assert not address.search(path.read_text()), f"{path.relative_to(ROOT)} holds an address"
