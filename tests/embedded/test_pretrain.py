@@ -13,13 +13,12 @@ from vlm_grpo.results import manifest
 
 
 @pytest.mark.slow
-def test_command_makes_a_checkpoint_and_the_seed_decides_it(tmp_path: Path) -> None:
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+def test_command_makes_the_same_checkpoint_twice(tmp_path: Path) -> None:
+    for name in ("a", "b"):
         command = [sys.executable, "-m", "vlm_grpo.embedded.pretrain", "--family", "smolvlm", "--scale", "0.001"]
-        subprocess.run([*command, "--out", str(tmp_path / name), "--seed", str(seed)], check=True, capture_output=True)
-    first, again, other = (load_file(tmp_path / name / "smolvlm" / "model.safetensors") for name in "abc")
+        subprocess.run([*command, "--out", str(tmp_path / name), "--seed", "1"], check=True, capture_output=True)
+    first, again = (load_file(tmp_path / name / "smolvlm" / "model.safetensors") for name in ("a", "b"))
     assert all(first[name].equal(again[name]) for name in first)
-    assert not all(first[name].equal(other[name]) for name in first)
     found = manifest.read(tmp_path / "a" / "smolvlm", kind="embedded-checkpoint")
     assert [stage["steps"] for stage in found["config"]["stages"]] == [2, 2]
     assert set(found["measured"]) == {"greedy", "sampled", "reasoning", "bare"}
