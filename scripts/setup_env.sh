@@ -132,7 +132,7 @@ load_once() {
         processes+=($!)
     done
     for process in "${processes[@]}"; do
-        wait "$process" || fail "an installed package does not start: $(tail -n 1 "$log") (log: $log)"
+        wait "$process" || fail "an installed package does not load (exit status $?), see the end of $log"
     done
 }
 
