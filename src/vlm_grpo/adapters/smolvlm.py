@@ -35,8 +35,12 @@ class _ImageOnlySmolVLMProcessor(SmolVLMProcessor):
         self.video_token = None
         ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
 
+    # The stock method asks the video processor for its number of frames.
+    apply_chat_template = ProcessorMixin.apply_chat_template
+
     @classmethod
     def get_attributes(cls) -> list[str]:
+        """The parts that are loaded and saved."""
         return ["image_processor", "tokenizer"]
 
 

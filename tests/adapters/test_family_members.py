@@ -1,14 +1,21 @@
-"""Qwen2-VL and Qwen3-VL run through the Qwen adapter: loading, encoding, LoRA placement, decoding and a GRPO step."""
+"""Qwen2-VL, Qwen3-VL and SmolVLM2 run through their family's adapter: loading, LoRA, decoding, a GRPO step."""
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
 from peft import get_peft_model
 from PIL import Image
-from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers import (
+    PreTrainedModel,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    SmolVLMConfig,
+    SmolVLMForConditionalGeneration,
+)
 
 from tiny_data import save_tiny_data, tiny_rows
 from vlm_grpo import prompts
@@ -18,7 +25,7 @@ from vlm_grpo.training import grpo
 from vlm_grpo.training.arguments import StudyArguments
 from vlm_grpo.training.lora import check_placement, lora_config
 
-IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "eos_token_id")
+QWEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "eos_token_id")
 
 
 def text_settings(vocabulary: int) -> dict:
@@ -36,14 +43,16 @@ def text_settings(vocabulary: int) -> dict:
     }
 
 
-def qwen2_vl(vocabulary: int, ids: dict) -> Qwen2VLForConditionalGeneration:
+def qwen2_vl(written: dict) -> PreTrainedModel:
+    text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written[name] for name in QWEN_IDS}
     vision = {"depth": 1, "embed_dim": 64, "hidden_size": 64, "num_heads": 4, "mlp_ratio": 2, "patch_size": 14}
     return Qwen2VLForConditionalGeneration(
-        Qwen2VLConfig(text_config=text_settings(vocabulary), vision_config=vision, tie_word_embeddings=False, **ids)
+        Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **ids)
     )
 
 
-def qwen3_vl(vocabulary: int, ids: dict) -> Qwen3VLForConditionalGeneration:
+def qwen3_vl(written: dict) -> PreTrainedModel:
+    text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written[name] for name in QWEN_IDS}
     vision = {
         "depth": 1,
         "hidden_size": 64,
@@ -55,25 +64,41 @@ def qwen3_vl(vocabulary: int, ids: dict) -> Qwen3VLForConditionalGeneration:
         "deepstack_visual_indexes": [0],
     }
     return Qwen3VLForConditionalGeneration(
-        Qwen3VLConfig(text_config=text_settings(vocabulary), vision_config=vision, tie_word_embeddings=False, **ids)
+        Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **ids)
     )
 
 
-@pytest.fixture(scope="module", params=[qwen2_vl, qwen3_vl], ids=lambda build: build.__name__)
-def checkpoint(request: pytest.FixtureRequest, tiny_qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    """A random model of that generation beside the tiny Qwen2.5-VL's tokenizer and picture settings."""
-    folder = tmp_path_factory.mktemp("qwens") / request.param.__name__
-    shutil.copytree(tiny_qwen, folder)
-    written = json.loads((folder / "config.json").read_text())
+def smolvlm2(written: dict) -> PreTrainedModel:
+    kept = {name: written[name] for name in ("text_config", "vision_config", "scale_factor", "image_token_id")}
+    kept["vision_config"] = {k: v for k, v in kept["vision_config"].items() if k != "model_type"}
+    return SmolVLMForConditionalGeneration(
+        SmolVLMConfig(**kept, pad_token_id=written["text_config"]["pad_token_id"], tie_word_embeddings=False)
+    )
+
+
+MEMBERS = {
+    "qwen2_vl": (qwen2_vl, "tiny_qwen"),
+    "qwen3_vl": (qwen3_vl, "tiny_qwen"),
+    "smolvlm": (smolvlm2, "tiny_smolvlm"),
+}
+
+
+@pytest.fixture(scope="module", params=MEMBERS)
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A random model of that type beside the tokenizer and picture settings of the family's tiny checkpoint."""
+    build, relative = MEMBERS[request.param]
+    folder = tmp_path_factory.mktemp("members") / request.param
+    shutil.copytree(request.getfixturevalue(relative), folder)
     torch.manual_seed(0)
-    model = request.param(written["text_config"]["vocab_size"], {name: written[name] for name in IDS})
+    model = build(json.loads((folder / "config.json").read_text()))
     (folder / "generation_config.json").unlink()
     model.save_pretrained(folder)
+    assert json.loads((folder / "config.json").read_text())["model_type"] == request.param
     return open_checkpoint(str(folder))
 
 
 def test_it_loads_encodes_and_decodes(checkpoint):
-    assert checkpoint.adapter.family == "qwen"
+    assert checkpoint.path.name in checkpoint.adapter.model_types
     processor = checkpoint.load_processor()
     turns = prompts.messages("reason", "Is the following statement true: it is.", images=1)
     text = processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
@@ -90,7 +115,8 @@ def test_lora_stays_on_the_language_tower(checkpoint):
     model = checkpoint.load_model(dtype=torch.float32)
     adapted = get_peft_model(model, lora_config(StudyArguments(model="x", data="y"), checkpoint.adapter))
     check_placement(adapted, checkpoint.adapter)
-    assert sum(p.requires_grad for p in adapted.parameters()) == 2 * 7 * 2
+    layers = model.config.get_text_config().num_hidden_layers
+    assert sum(p.requires_grad for p in adapted.parameters()) == 2 * 7 * layers
 
 
 def test_a_grpo_step(checkpoint, tmp_path):
