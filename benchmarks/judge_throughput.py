@@ -31,6 +31,12 @@ from vlm_grpo.results import jsonl
 ANSWER = {"aligns": True, "type": None, "why": "the reasoning leads to the answer"}
 
 
+def http(value: Any) -> bytes:
+    """A whole HTTP answer with `value` as JSON."""
+    body = json.dumps(value).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
 async def serve(latency: float) -> None:
     """Answer every POST after `latency` seconds; prints the port. `GET /v1/seconds` tells how long the last POSTs took.
 
@@ -41,7 +47,9 @@ async def serve(latency: float) -> None:
     usage = {"prompt_tokens": 400, "completion_tokens": 100, "total_tokens": 500}
     choice = {"index": 0, "finish_reason": "stop", "message": message}
     chat = {"id": "c", "object": "chat.completion", "created": 1, "model": "local", "choices": [choice], "usage": usage}
+    chat_reply = http(chat)
     models = {"object": "list", "data": [{"id": "local", "object": "model", "created": 1, "owned_by": "x"}]}
+    models_reply = http(models)
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -49,20 +57,16 @@ async def serve(latency: float) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = next((int(h[15:]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length:")), 0)
                 await reader.readexactly(length)
-                answer: Any = models
+                reply = models_reply
                 if head.startswith(b"POST"):
                     times.append(time.perf_counter())
                     await asyncio.sleep(latency)
                     times.append(time.perf_counter())
-                    answer = chat
+                    reply = chat_reply
                 elif head.startswith(b"GET /v1/seconds"):
-                    answer = max(times) - min(times)
+                    reply = http(max(times) - min(times))
                     times.clear()
-                body = json.dumps(answer).encode()
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-                )
-                writer.write(body)
+                writer.write(reply)
                 await writer.drain()
         writer.close()
 

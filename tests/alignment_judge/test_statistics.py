@@ -245,3 +245,8 @@ def test_a_closed_pipe_is_no_error():
     assert done.stdout.splitlines()[0].startswith("train: types of misalignment")
     assert done.stdout.splitlines()[1] in ("0", "141")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name, suffix", [("markdown", "md"), ("text", "txt"), ("latex", "tex"), ("csv", "csv")])
+def test_the_kept_tables_are_current(name, suffix):
+    assert run("--format", name).stdout == (PAPER / "tables" / f"alignment.{suffix}").read_text()

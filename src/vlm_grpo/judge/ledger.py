@@ -77,6 +77,8 @@ class Ledger:
         self._queue: asyncio.Queue[tuple[Entry, asyncio.Future[None]]] = asyncio.Queue()
         self.spent = 0.0
         """Dollars of all replies in the store, as far as they are known."""
+        self.replies = 0
+        """Replies in the store."""
 
     def open(self, *, reparse: bool = False, ask_again: bool = False) -> None:
         """Read what is there, mend what a crash left, and make ready to append.
@@ -94,6 +96,7 @@ class Ledger:
         made = [self.verdict(record) for key, record in latest.items() if key not in kept and key not in missing]
         self.done = kept.keys() | {key_of(record) for record in made}
         self.spent = sum(self.verdict(record)["cost"] or 0.0 for record in responses)
+        self.replies = len(responses)
         if reparse or missing:
             jsonl.write(self._folder / VERDICTS, [*kept.values(), *made])
             made = []
@@ -151,6 +154,7 @@ class Ledger:
         ]
         await asyncio.to_thread(self._verdicts.append, verdicts)
         self.done |= {key_of(record) for record in verdicts}
+        self.replies += len(responses)
         self.spent += sum(record["cost"] or 0.0 for record in verdicts)
 
     def verdict(self, response: dict[str, Any]) -> dict[str, Any]:

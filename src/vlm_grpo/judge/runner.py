@@ -1,8 +1,8 @@
 """Asking all pending calls: many at a time, slower when told to, within a budget, every reply on disk before the next.
 
-The first call goes alone: what is wrong with the key, the model or the request shows there, once. Transient errors are
-retried with jittered, growing waits, at least as long as the server asks. A call that stays unanswered after the last
-attempt has no verdict, and the next run asks it again.
+Transient errors are retried with jittered, growing waits, at least as long as the server asks. A call that stays
+unanswered after the last attempt has no verdict, and the next run asks it again. A call that the server rejects is
+missing for good; but when the first answers are all rejections, the request itself is wrong, and the run stops.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from vlm_grpo.judge.models import ModelFacts
 from vlm_grpo.judge.pricing import Budget, cost, largest_usage
 from vlm_grpo.judge.providers import Call, Provider, RefusedError, RejectedError, TransientError
 
+SUSPICIOUS = 8
+"""Rejections without any answer after which a run stops."""
 TOLD_EVERY = 10.0
 """Seconds between lines of progress."""
 
@@ -67,6 +69,7 @@ class Runner:
         self._outcome = Outcome()
         self._budget_freed = asyncio.Condition()
         self._refused: RefusedError | None = None
+        self._rejected: list[Entry] = []
 
     async def run(self, calls: Sequence[Call]) -> Outcome:
         """Ask `calls`; returns when all are answered, given up, or out of budget.
@@ -88,19 +91,12 @@ class Runner:
         return self._outcome
 
     async def _ask_all(self, queue: Iterator[Call]) -> None:
-        await self._first(next(queue))
         async with asyncio.TaskGroup() as group:
             # twice as many workers as slots: a worker whose reply is being stored holds no slot
             for _ in range(2 * self._pace.concurrency):
                 group.create_task(self._work(queue))
-
-    async def _first(self, call: Call) -> None:
-        try:
-            await self._judge(call, rejection_is_fatal=True)
-        except RejectedError as error:
-            raise RefusedError(
-                f"the judge's server rejects the first request ({error}); check --model, --judge and the options"
-            ) from None
+        if self._rejected and not self._refused:
+            await self._record_rejected()
 
     async def _work(self, queue: Iterator[Call]) -> None:
         for call in queue:
@@ -111,7 +107,7 @@ class Runner:
             except RefusedError as error:
                 self._refused = error  # the others finish what is under way: it is paid for
 
-    async def _judge(self, call: Call, *, rejection_is_fatal: bool = False) -> None:
+    async def _judge(self, call: Call) -> None:
         bound = cost(largest_usage(call.texts, self._max_output_tokens), self._facts) or 0.0
         if not await self._reserve(bound):
             self._outcome.out_of_budget = True
@@ -121,15 +117,22 @@ class Runner:
         except TransientError as error:
             self._outcome.unanswered[error.reason] += 1
         except RejectedError as error:
-            if rejection_is_fatal:
-                raise
-            await self._ledger.record(Entry(rejected=call, reason=f"rejected: {error}"))
+            self._rejected.append(Entry(rejected=call, reason=f"rejected: {error}"))
+            if self._ledger.replies or len(self._rejected) == SUSPICIOUS:
+                await self._record_rejected()
         else:
             seconds = time.monotonic() - started
             await self._ledger.record(Entry(response_record(call, raw, self._provider.api, seconds=seconds)))
             self._outcome.answered += 1
         finally:
             await self._settle(bound)
+
+    async def _record_rejected(self) -> None:
+        if not self._ledger.replies:
+            first = self._rejected[0].reason
+            raise RefusedError(f"the judge's server answers nothing ({first}); check --model, --judge and the options")
+        held, self._rejected = self._rejected, []
+        await asyncio.gather(*(self._ledger.record(entry) for entry in held))
 
     async def _retrying(self, call: Call) -> tuple[float, str]:
         for attempt in count(1):
