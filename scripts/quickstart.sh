@@ -3,10 +3,11 @@
 #   bash scripts/quickstart.sh [SNAKEMAKE_ARGUMENT ...]
 #   bash scripts/quickstart.sh --dry-run                    list the jobs
 #   bash scripts/quickstart.sh --config seeds=[42,43,44]    three seeds per arm
-# The results are in results/embedded/: summary.md, examples.html, figures. A second call does only what is missing.
+# The results are in results/embedded/: summary.md, examples.html, figures, alignment/. A second call does only what is
+# missing.
 set -euo pipefail
 if [[ ${1:-} == --help || ${1:-} == -h ]]; then
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -15,4 +16,7 @@ snakemake --snakefile workflow/Snakefile --configfile configs/study/embedded.yam
     --profile workflow/profiles/local "$@"
 if [[ -f results/embedded/summary.md && " $* " != *" --dry-run "* ]]; then
     cat results/embedded/summary.md
+    for table in results/embedded/alignment/*/*/alignment.txt; do
+        if [[ -f $table ]]; then cat "$table"; fi
+    done
 fi

@@ -80,10 +80,11 @@ def test_the_quickstart_lists_its_jobs(tmp_path):
     counts = dict(
         line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
     )
-    assert {name: counts[name] for name in ("train", "merge", "evaluate", "evaluate_base", "report")} == {
+    assert {name: counts[name] for name in ("train", "merge", "evaluate", "evaluate_base", "report", "judge")} == {
         "train": "4",
         "merge": "4",
         "evaluate": "4",
         "evaluate_base": "1",
         "report": "1",
+        "judge": "2",
     }

@@ -50,7 +50,7 @@ def stored(out: Path) -> list[tuple]:
 
 def paid(server) -> Counter:
     """How often the server answered each item, once nothing is under way any more."""
-    while server.stats()["active"] > server.stats()["faults"].get("time-out", 0):
+    while server.stats()["active"]:
         time.sleep(0.05)
     return Counter(server.stats()["answered"])
 
