@@ -234,6 +234,12 @@ def test_the_folder_of_another_run_is_refused(finished, tiny_qwen, tiny_data, ca
     assert f"{message}: " in told
 
 
+def test_the_folder_of_other_rows_is_refused(finished, tiny_qwen, tmp_path, capsys):
+    flipped = tiny_rows(12)[0].model_copy(update={"solution": "<answer> False </answer>"})
+    data = save_tiny_data(tmp_path / "data", validation=[flipped, *tiny_rows(12)[1:]])
+    assert "rows: " in refused(capsys, words(tiny_qwen, data, finished))
+
+
 def test_the_folder_of_another_model_is_refused(finished, tiny_smolvlm, tiny_data, capsys):
     assert "model_fingerprint" in refused(capsys, words(tiny_smolvlm, tiny_data, finished))
 

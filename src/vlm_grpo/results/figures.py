@@ -4,6 +4,7 @@ Drawn into figures of their own (no pyplot, no display); the same numbers give t
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
             textcoords="offset points",
             ha="center",
             fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     first, told = next(iter(runs.items()))
     axes.axvline(told["accuracy"], color=colours[first], linestyle="--", linewidth=1, zorder=0)
@@ -53,20 +55,19 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
 def rewards(metrics: Metrics) -> Figure:
     """Mean reward by step: the sum of every run, and the parts of it for the first run."""
     logged = {run: [m for m in steps if "reward" in m] for run, steps in metrics.items()}
-    colours = _colours({"": None} | dict.fromkeys(logged))
     figure = Figure(figsize=(8.6, 3.4), layout="constrained")
     whole, parts = figure.subplots(1, 2)
-    for run, steps in logged.items():
-        _curve(whole, steps, "reward", label=run, colour=colours[run])
+    for run, colour in zip(logged, cycle(COLOURS[2:]), strict=False):
+        _curve(whole, logged[run], "reward", label=run, colour=colour)
     whole.set_title("Reward, the weighted sum", loc="left", fontsize=11)
     first, steps = next(iter(logged.items()))
     keys = [key for key in (steps[0] if steps else {}) if key.startswith("rewards/") and key.endswith("/mean")]
-    for colour, key in zip(COLOURS[1:], keys, strict=False):
+    for key, colour in zip(keys, cycle(COLOURS[2:]), strict=False):
         name = key.removeprefix("rewards/").removesuffix("/mean")
         _curve(parts, steps, key, label=name, colour=colour)
     parts.set_title(f"Its parts ({first})", loc="left", fontsize=11)
     for axes in (whole, parts):
-        axes.set_xlabel("step")
+        axes.set_xlabel("step (bold: running mean)")
         axes.set_ylim(bottom=0)
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.spines[["top", "right"]].set_visible(False)
