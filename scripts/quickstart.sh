@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole study on the embedded model and data set, on a CPU: about ten minutes on two cores after the set-up.
+# The whole study on the embedded model and data set, on a CPU: some five minutes on two cores after the set-up.
 #   bash scripts/quickstart.sh [SNAKEMAKE_ARGUMENT ...]
 #   bash scripts/quickstart.sh --dry-run                    list the jobs
 #   bash scripts/quickstart.sh --config seeds=[42,43,44]    three seeds per arm
@@ -14,9 +14,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$VLM_GRPO_ROOT"
 snakemake --snakefile workflow/Snakefile --configfile configs/study/embedded.yaml \
     --profile workflow/profiles/local "$@"
-if [[ -f results/embedded/summary.md && " $* " != *" --dry-run "* ]]; then
-    cat results/embedded/summary.md
-    for table in results/embedded/alignment/*/*/alignment.txt; do
-        if [[ -f $table ]]; then cat "$table"; fi
+if [[ " $* " != *" --dry-run "* && " $* " != *" -n "* ]]; then
+    for table in runs/study/embedded/logs/report.log results/embedded/alignment/*/*/alignment.txt; do
+        if [[ -f $table ]]; then echo && cat "$table"; fi
     done
 fi
