@@ -20,9 +20,9 @@ from safetensors import safe_open
 from vlm_grpo.adapters import probe
 from vlm_grpo.adapters.checkpoint import FILES, Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
+from vlm_grpo.config import parse
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.results import atomic, manifest
-from vlm_grpo.training.config import parse
 
 KIND = "merge"
 NOT_COPIED = ("config.json", "model.safetensors.index.json", manifest.MANIFEST, manifest.IDENTITY)

@@ -14,6 +14,7 @@ import yaml
 
 from vlm_grpo.adapters.checkpoint import is_here
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.config import parse
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.inputs import open_inputs
@@ -21,7 +22,6 @@ from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.evaluation.summary import summary_table
 from vlm_grpo.results import manifest, tables
-from vlm_grpo.training.config import parse
 
 
 @exits_cleanly

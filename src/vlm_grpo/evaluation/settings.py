@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.answers import Rule
 
@@ -11,7 +12,7 @@ AUTO_BATCH_SIZE = 64
 
 
 @dataclass
-class EvaluationArguments:
+class EvaluationArguments(ImageOptions):
     """One evaluation. A YAML file holds the same names; the command line overrides it."""
 
     model: str = field(metadata={"help": "Checkpoint folder (merged or base), embedded:<family>, or hub id org/name."})
@@ -40,10 +41,6 @@ class EvaluationArguments:
     attention: str = field(
         default="sdpa", metadata={"help": "Attention implementation: sdpa, eager, flash_attention_2."}
     )
-    min_pixels: int | None = field(default=None, metadata={"help": "Qwen: smallest picture, in pixels."})
-    max_pixels: int | None = field(default=None, metadata={"help": "Qwen: largest picture, in pixels."})
-    longest_edge: int | None = field(default=None, metadata={"help": "SmolVLM: longest side before tiling, in pixels."})
-    image_splitting: bool | None = field(default=None, metadata={"help": "SmolVLM: cut pictures into tiles."})
 
     def __post_init__(self) -> None:
         self.batch_size = str(self.batch_size)
@@ -71,16 +68,6 @@ class EvaluationArguments:
     def folder(self) -> Path:
         """The output folder."""
         return Path(self.out)
-
-    @property
-    def image_options(self) -> dict[str, int | bool | None]:
-        """The picture settings, for `Checkpoint.load_processor`."""
-        return {
-            "min_pixels": self.min_pixels,
-            "max_pixels": self.max_pixels,
-            "longest_edge": self.longest_edge,
-            "image_splitting": self.image_splitting,
-        }
 
     def sampling(self) -> dict[str, Any]:
         """What decides the tokens beside weights and prompt: noted on every line of the generations."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import torch
 from trl import GRPOConfig, SFTConfig
 
+from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.evaluation.answers import Rule
 
 
 @dataclass
-class StudyArguments:
+class StudyArguments(ImageOptions):
     """What is trained, on which rows, asked how."""
 
     model: str = field(
@@ -30,20 +31,6 @@ class StudyArguments:
     lora_r: int = field(default=16, metadata={"help": "LoRA rank."})
     lora_alpha: int = field(default=32, metadata={"help": "LoRA scale numerator."})
     lora_dropout: float = field(default=0.05, metadata={"help": "LoRA dropout."})
-    min_pixels: int | None = field(default=None, metadata={"help": "Qwen: smallest picture, in pixels."})
-    max_pixels: int | None = field(default=None, metadata={"help": "Qwen: largest picture, in pixels."})
-    longest_edge: int | None = field(default=None, metadata={"help": "SmolVLM: longest side before tiling, in pixels."})
-    image_splitting: bool | None = field(default=None, metadata={"help": "SmolVLM: cut pictures into tiles."})
-
-    @property
-    def image_options(self) -> dict[str, int | bool | None]:
-        """The picture settings, for `Checkpoint.load_processor`."""
-        return {
-            "min_pixels": self.min_pixels,
-            "max_pixels": self.max_pixels,
-            "longest_edge": self.longest_edge,
-            "image_splitting": self.image_splitting,
-        }
 
 
 @dataclass

@@ -6,13 +6,13 @@ by itself from its newest complete checkpoint when the same command is given aga
 
 from transformers import set_seed
 
+from vlm_grpo.config import parse
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.rewards import registry
 from vlm_grpo.training import lora, rows, run
 from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, StudyArguments
 from vlm_grpo.training.callbacks import CompletenessMark, MetricsFile
 from vlm_grpo.training.completions import CompletionsFile
-from vlm_grpo.training.config import parse
 from vlm_grpo.training.grpo_trainer import StudyGRPOTrainer
 from vlm_grpo.training.progress import ProgressLine
 from vlm_grpo.training.rollouts import rollout_settings

@@ -14,13 +14,13 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArgu
 
 from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.config import Parsed
 from vlm_grpo.datasets import store
 from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
 from vlm_grpo.datasets.records import Row
 from vlm_grpo.results import atomic, manifest
 from vlm_grpo.training import checkpoints, rows
 from vlm_grpo.training.arguments import GRPOArguments, SFTArguments, StudyArguments
-from vlm_grpo.training.config import Parsed
 
 FINAL = "final"
 ALWAYS_SHOWN = {

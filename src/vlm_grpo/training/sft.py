@@ -8,11 +8,11 @@ collator; reference, section 2.5).
 from transformers import set_seed
 from trl import SFTTrainer
 
+from vlm_grpo.config import parse
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.training import lora, rows, run
 from vlm_grpo.training.arguments import SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.training.callbacks import CompletenessMark, MetricsFile
-from vlm_grpo.training.config import parse
 from vlm_grpo.training.progress import ProgressLine
 from vlm_grpo.training.settings import SFT_NO_EFFECT, settle_sft
 

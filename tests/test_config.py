@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from vlm_grpo.config import Parsed, parse
 from vlm_grpo.errors import UserError
 from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
-from vlm_grpo.training.config import Parsed, parse
 from vlm_grpo.training.settings import GRPO_NO_EFFECT, SFT_NO_EFFECT, check_grpo
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 def parse_grpo(*words: str) -> Parsed:
