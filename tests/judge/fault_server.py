@@ -54,7 +54,7 @@ def content(item: str, *, answers: str) -> tuple[str | None, str | None, str]:
     if case == "misaligned without type":
         return json.dumps({"aligns": False, "type": None, "why": "no type"}), None, "stop"
     if case == "simple":
-        return json.dumps({"aligns": True, "why": "no type"}), None, "stop"
+        return json.dumps({"aligns": False, "why": "no type"}), None, "stop"
     if case == "refusal":
         return None, "I cannot help with that.", "stop"
     if case == "cut off":

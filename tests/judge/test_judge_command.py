@@ -266,7 +266,9 @@ def test_the_simple_prompt_asks_no_type(judge, server, tmp_path, capsys):
     assert judge("--prompt", "simple")[0] == 0
     assert "type" not in server.stats()["bodies"][0]["response_format"]["json_schema"]["schema"]["properties"]
     alignment.main(["--verdicts", str(tmp_path / "out" / "verdicts.jsonl")])
-    assert "o4-mini (simple prompt)" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "o4-mini (simple prompt)" in shown
+    assert "6 misaligned verdicts carry no type" in shown
 
 
 def test_unjudgeable_rows_cost_nothing(judge, server, write_generations, tmp_path):

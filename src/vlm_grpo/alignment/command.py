@@ -123,6 +123,9 @@ def _own(options: argparse.Namespace) -> JudgedSplit:
             items = sources.with_responses(items, model, responses, rule)
     name, size = _split_of(options)
     split = JudgedSplit(name, sources.judges_of(path), rule, _models(items), tuple(items), size)
+    untyped = sum(item.aligns is False and item.type is None for item in items)
+    if untyped:
+        split = split.with_note(f"{untyped} misaligned verdicts carry no type: their prompt asks for none")
     if sources.is_json_list(path) and not options.split_size and name in published.SPLITS:
         split = _as_the_study(split, options.paper)
     return _checked(split, options)

@@ -8,7 +8,7 @@ out of it and of every error message.
 import json
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import openai
@@ -19,6 +19,7 @@ from vlm_grpo.judge.keys import redact
 from vlm_grpo.judge.models import is_reasoning
 from vlm_grpo.judge.providers import Call, RefusedError, RejectedError, TransientError
 
+OPENAI_URL = "https://api.openai.com/v1"
 PATHS = {"responses": "/responses", "chat": "/chat/completions"}
 """Per API: where it is, below the base URL."""
 LONGEST_RETRY_AFTER = 120.0
@@ -32,7 +33,7 @@ class Settings:
 
     model: str
     api: str
-    key: str | None
+    key: str | None = field(repr=False)
     base_url: str | None
     asks_type: bool
     max_output_tokens: int
@@ -107,7 +108,7 @@ def client(settings: Settings, tls: ssl.SSLContext | None = None) -> openai.Asyn
     """An SDK client without retries of its own. Servers that want no key get a placeholder."""
     return openai.AsyncOpenAI(
         api_key=settings.key or "none",
-        base_url=settings.base_url,
+        base_url=settings.base_url or OPENAI_URL,  # said outright: the SDK would take another from the environment
         max_retries=0,
         timeout=settings.timeout,
         http_client=openai.DefaultAsyncHttpxClient(verify=tls or ssl.create_default_context()),

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import openai
 
 from vlm_grpo.judge.models import ModelFacts
-from vlm_grpo.judge.openai_api import Settings, client, sorted_error
+from vlm_grpo.judge.openai_api import OPENAI_URL, Settings, client, sorted_error
 from vlm_grpo.judge.providers import RefusedError, TransientError
 
 WARN_DAYS = 90
@@ -25,7 +25,8 @@ async def check_model(settings: Settings, facts: ModelFacts | None) -> None:
     if found is None:
         raise RefusedError(gone_message(settings.model, facts, [model.id for model in listed]))
     announced = getattr(found, "shutdown_date", None)
-    shutdown = date.fromisoformat(announced[:10]) if announced else facts and facts.shutdown
+    known = facts.shutdown if facts and settings.base_url is None else None
+    shutdown = date.fromisoformat(announced[:10]) if announced else known
     left = (shutdown - datetime.now(UTC).date()).days if shutdown else None
     if left is not None and left <= WARN_DAYS:
         when = f"leaves the API on {shutdown} ({left} days)" if left >= 0 else f"was to leave the API on {shutdown}"
@@ -48,7 +49,7 @@ async def _models(settings: Settings) -> list[openai.types.Model]:
     except openai.OpenAIError as error:
         told = sorted_error(error, settings)
         if isinstance(told, TransientError):
-            where = settings.base_url or "api.openai.com"
+            where = settings.base_url or OPENAI_URL
             raise RefusedError(f"no answer from {where} ({told.reason}); check --base-url and the network") from None
         raise told from None
     finally:
