@@ -1,6 +1,6 @@
 # Sourced by every batch script: go to the checkout, say where the job runs.
 
-cd "${SLURM_SUBMIT_DIR:-.}"
+cd "${SLURM_SUBMIT_DIR:-.}" || exit
 if [[ ! -f scripts/env.sh ]]; then
     echo "error: submit from the top of the vlm-grpo checkout; $PWD has no scripts/env.sh" >&2
     exit 2
