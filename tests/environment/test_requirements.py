@@ -1,7 +1,9 @@
 """`requirements/` pins all that `pyproject.toml` asks for, with hashes, alike for CPU and CUDA, from no named place."""
 
+import ast
 import importlib.metadata
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -93,3 +95,23 @@ def test_closure_of_the_cpu_list_is_complete() -> None:
                 unmet.append(f"{name} asks for {requirement}, locked is {locked}")
     assert not unmet
     assert seen > 0
+
+
+def test_what_is_imported_is_asked_for() -> None:
+    owners = importlib.metadata.packages_distributions()
+    asked = {canonicalize_name(requirement.name) for requirement in project_requirements()}
+    undeclared = set()
+    for folder in ("src", "alignment_judge", "benchmarks", "scripts", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for name in imported(path) & owners.keys() - set(sys.stdlib_module_names) - {"vlm_grpo"}:
+                if not asked & {canonicalize_name(owner) for owner in owners[name]}:
+                    undeclared.add(f"{path.relative_to(ROOT)}: {name}")
+    assert not undeclared
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level names that a file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    parts = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in whole | parts}
