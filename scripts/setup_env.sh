@@ -37,7 +37,7 @@ prefix=$(realpath --canonicalize-missing "${1:-$default}")
 python=$prefix/bin/python
 stamp=$prefix/.vlm-grpo-stamp
 log=$prefix/.vlm-grpo-setup.log
-digest=$(cat "$requirements"/*.txt | sha256sum | cut -c 1-16)
+digest=$(grep -hv '^ *#' "$requirements"/*.txt | sha256sum | cut -c 1-16)
 
 [[ ${VLM_GRPO_TORCH:=auto} =~ ^(auto|cpu|cuda)$ ]] || fail "VLM_GRPO_TORCH is '$VLM_GRPO_TORCH': say auto, cpu or cuda"
 
