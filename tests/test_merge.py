@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from vlm_grpo import merge
+from vlm_grpo.adapters import probe
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.run import evaluate
@@ -57,12 +58,12 @@ def test_the_manifest_tells_the_differences(merged_qwen, tiny_qwen):
     told = manifest.read(merged_qwen, kind="merge")
     assert told["dtype"] == "float16"
     assert told["inputs"]["base"] == open_checkpoint(str(tiny_qwen)).fingerprint
-    probe = told["probe"]
-    assert probe["merged"]["relative"] < 1e-5
-    assert probe["merged"]["relative"] < probe["saved"]["relative"] < told["tolerance"]["saved"]
-    assert probe["saved"]["relative"] < probe["without_adapter"]["relative"]
-    assert probe["merged"]["argmax_agreement"] == 1.0
-    assert 0 < probe["saved"]["mean"] < probe["saved"]["max"]
+    differences = told["probe"]
+    assert differences["merged"]["relative"] < 1e-5
+    assert differences["merged"]["relative"] < differences["saved"]["relative"] < told["tolerance"]["saved"]
+    assert differences["saved"]["relative"] < differences["without_adapter"]["relative"]
+    assert differences["merged"]["argmax_agreement"] == 1.0
+    assert 0 < differences["saved"]["mean"] < differences["saved"]["max"]
 
 
 def test_all_but_the_weights_is_the_bases(merged_qwen, tiny_qwen):
@@ -87,6 +88,21 @@ def test_smolvlm_merges_too_and_in_another_format(tiny_smolvlm, tiny_smolvlm_lor
     assert config["dtype"] == config["text_config"]["dtype"] == "bfloat16"
     processor = open_checkpoint(str(out)).load_processor()
     assert processor.chat_template == open_checkpoint(str(tiny_smolvlm)).load_processor().chat_template
+
+
+def test_the_probe_says_no_picture_token(tiny_smolvlm):
+    checkpoint = open_checkpoint(str(tiny_smolvlm))
+    processor, model = checkpoint.load_processor(), checkpoint.load_model(dtype=torch.float32)
+    never = checkpoint.adapter.placeholder_ids(processor.tokenizer)
+    with torch.no_grad():
+        model.get_output_embeddings().weight[never] *= 100
+    inputs = probe.encode(checkpoint.adapter, processor)
+    asked = inputs["input_ids"].shape[1]
+    extended = probe.extend(model, inputs, never=never)
+    said = extended["input_ids"][:, asked:]
+    assert said.shape[1] == probe.CONTINUATION
+    assert not torch.isin(said, torch.tensor(never)).any()
+    assert torch.isfinite(probe.logits(model, extended)).all()
 
 
 def test_a_finished_merge_is_kept(merged_qwen, tiny_qwen_lora, capsys):

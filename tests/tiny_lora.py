@@ -13,8 +13,8 @@ def save_tiny_lora(folder: Path, base: Path, *, seed: int = 1, scale: float = 0.
     """Write an adapter of `base` to `folder`; with a `scale` of 0 it changes nothing."""
     checkpoint = open_checkpoint(str(base))
     config = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=checkpoint.adapter.lora_targets)
-    model = get_peft_model(checkpoint.load_model(dtype=torch.float32), config)
     torch.manual_seed(seed)
+    model = get_peft_model(checkpoint.load_model(dtype=torch.float32), config)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=scale)

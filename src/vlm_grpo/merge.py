@@ -125,7 +125,11 @@ def _merge(lora: LoraAdapter, out: Path, dtype: torch.dtype, device: str) -> dic
     processor = base.load_processor()
     model = base.load_model(dtype=torch.float32, device=device)
     adapted = lora.attach(model)
-    inputs = probe.extend(adapted.get_base_model(), probe.encode(base.adapter, processor))
+    inputs = probe.extend(
+        adapted.get_base_model(),
+        probe.encode(base.adapter, processor),
+        never=base.adapter.placeholder_ids(processor.tokenizer),
+    )
     reference = probe.logits(adapted, inputs)
     with adapted.disable_adapter():
         differences = {"without_adapter": probe.compare(probe.logits(adapted, inputs), reference)}

@@ -48,10 +48,15 @@ def encode(adapter: Adapter, processor: Any) -> Any:
 
 
 @torch.inference_mode()
-def extend(model: PreTrainedModel, inputs: Any) -> Any:
-    """`inputs` with `model`'s own greedy continuation of up to 32 tokens appended: where it is going to be used."""
+def extend(model: PreTrainedModel, inputs: Any, *, never: list[int]) -> Any:
+    """`inputs` with `model`'s own greedy continuation of up to 32 tokens appended: where it is going to be used.
+
+    `never` are the ids that stand for pictures: one in the continuation would ask for a picture that is not there.
+    """
     inputs = inputs.to(model.device)
-    tokens = model.generate(**inputs, do_sample=False, max_new_tokens=CONTINUATION, use_cache=False)
+    tokens = model.generate(
+        **inputs, do_sample=False, max_new_tokens=CONTINUATION, use_cache=False, suppress_tokens=never or None
+    )
     extended = dict(inputs)
     extra = tokens.shape[1] - inputs["input_ids"].shape[1]
     extended["input_ids"] = tokens
