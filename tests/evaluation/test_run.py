@@ -42,7 +42,7 @@ def finished(tiny_qwen, tiny_data, tmp_path_factory):
 
 def test_a_finished_evaluation_is_complete(finished, tiny_data):
     told = manifest.read(finished, kind="evaluation")
-    assert told["counts"] == {"rows": 12, "split_rows": 12}
+    assert told["counts"] == {"rows": 12, "split_rows": 12, "answered_before": 0}
     assert told["config"]["batch_size"] == "5"
     assert told["use_cache"] is True
     scores = json.loads((finished / "scores.json").read_text())
@@ -71,6 +71,7 @@ def test_a_torn_file_is_mended_and_completed(finished, tiny_qwen, tiny_data, tmp
     evaluate(settings(tiny_qwen, tiny_data, tmp_path / "torn", batch_size="3"))
     assert lines(tmp_path / "torn")[:4] == kept
     assert sorted(lines(tmp_path / "torn")) == sorted(lines(finished))
+    assert manifest.read(tmp_path / "torn")["counts"]["answered_before"] == 4
 
 
 def test_killed_at_any_moment_it_goes_on(tiny_qwen, tmp_path):
@@ -217,6 +218,7 @@ def test_a_row_too_long_for_the_model_is_refused(tiny_qwen, tmp_path, capsys):
     message = refused(capsys, words(tiny_qwen, data, tmp_path / "out"))
     assert "row validation-000: prompt of" in message
     assert f"more than the {512 - TOKENS} allowed" in message
+    assert not (tmp_path / "out").exists(), "the folder stays free for the mended command"
 
 
 @pytest.mark.parametrize(
@@ -293,3 +295,4 @@ def test_an_unknown_key_names_the_nearest(tiny_qwen, tiny_data, tmp_path, capsys
 )
 def test_settings_out_of_range_are_refused(tiny_qwen, tiny_data, tmp_path, capsys, more, message):
     assert message in refused(capsys, words(tiny_qwen, tiny_data, tmp_path / "out", *more))
+    assert "use_cache" in message or not (tmp_path / "out").exists()

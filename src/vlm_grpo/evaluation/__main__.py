@@ -5,7 +5,8 @@
     python -m vlm_grpo.evaluation --model BASE --adapter runs/grpo/final --data data/vsr --out runs/grpo/validation
 
 OUT gets generations.jsonl (one line a row; what the judge reads), scores.json and, last, manifest.json. The same
-command goes on where it was stopped. `--dry-run` prints the resolved settings and what would run.
+command goes on where it was stopped. One process uses one GPU; splits and models run side by side as jobs of their own.
+`--dry-run` prints the resolved settings and what would run.
 """
 
 from dataclasses import asdict

@@ -1,37 +1,53 @@
-"""The model, the adapter and the rows of an evaluation, vetted before any weight is loaded."""
+"""The model, the adapter and the rows of an evaluation, vetted before a folder is claimed or a weight is loaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.datasets.images import open_image
+from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
 from vlm_grpo.datasets.records import Row
-from vlm_grpo.evaluation import rows
+from vlm_grpo.evaluation import batches, rows
 from vlm_grpo.evaluation.answers import solution_value
+from vlm_grpo.evaluation.batches import Prompt
 from vlm_grpo.evaluation.settings import EvaluationArguments
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The vetted model, its adapter if any, the rows to answer, and how many the split has."""
+    """What is asked of which model.
+
+    Attributes:
+        model: the vetted checkpoint, with its `processor`.
+        adapter: the LoRA adapter to put on it, if any.
+        rows: the rows to answer, in the split's order, of the `split_rows` that the split has.
+        asked: the rows as prompts, longest first.
+    """
 
     model: Checkpoint
     adapter: LoraAdapter | None
+    processor: Any
     rows: list[Row]
     split_rows: int
+    asked: list[Prompt]
 
 
 def open_inputs(settings: EvaluationArguments) -> Inputs:
-    """Vet model, adapter, rows and pictures (present and not empty); every mistake in them is one line."""
+    """Vet model, adapter, rows, pictures (present and not empty) and lengths; every mistake in them is one line."""
     lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
     model = lora.base if lora else open_checkpoint(settings.model)
-    model.adapter.image_settings(**settings.image_options)
+    processor = model.load_processor(**settings.image_options)
+    where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
     for row in chosen:
-        solution_value(row.solution, where=f"{settings.root} split {settings.split!r} row {row.id}")
+        solution_value(row.solution, where=f"{where} row {row.id}")
     for name in {image for row in chosen for image in row.images}:
         path = settings.root / name
         if not path.is_file() or path.stat().st_size == 0:
             open_image(path)
-    return Inputs(model, lora, chosen, split_rows)
+    lengths = PromptLengths(model.adapter, processor, root=settings.root, prompt=settings.prompt)
+    check_lengths(chosen, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
+    asked = batches.longest_first(batches.render(chosen, processor, template=settings.prompt), lengths)
+    return Inputs(model, lora, processor, chosen, split_rows, asked)

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.datasets import store
-from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, generations
 from vlm_grpo.evaluation.arms import KIND, SCORES
@@ -62,6 +61,7 @@ def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
         return manifest.read_json(folder / SCORES)
     with _only_writer(folder):
         started = time.monotonic()
+        answered_before = len(generations.read(folder))
         use_cache = _generate(settings, inputs, source, dtype)
         scores = _scores(settings, inputs)
         atomic.write_json(folder / SCORES, scores)
@@ -74,7 +74,7 @@ def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
                 "adapter": source.adapter_fingerprint,
                 "rows": rows_fingerprint,
             },
-            counts={"rows": len(inputs.rows), "split_rows": inputs.split_rows},
+            counts={"rows": len(inputs.rows), "split_rows": inputs.split_rows, "answered_before": answered_before},
             seconds=time.monotonic() - started,
             seeds={"seed": settings.seed},
             dtype=str(dtype).removeprefix("torch."),
@@ -83,40 +83,27 @@ def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
     return scores
 
 
-def _only_writer(folder: Path) -> FileLock:
-    lock = FileLock(folder / LOCK)
+def _only_writer(folder: Path) -> AcquireReturnProxy:
+    """The folder's lock, held until it is left; `UserError` when another process holds it."""
     try:
-        lock.acquire(timeout=0)
+        return FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout:
         raise UserError(
             f"{folder}: another evaluation is writing there; wait for it or choose another folder"
         ) from None
-    return lock
 
 
 def _generate(settings: EvaluationArguments, inputs: Inputs, source: Source, dtype: torch.dtype) -> bool | None:
     """Append what is missing to the generations; whether the KV cache was used, None when nothing was missing."""
-    family = inputs.model.adapter
-    processor = inputs.model.load_processor(**settings.image_options)
-    asked = batches.render(inputs.rows, processor, template=settings.prompt)
     done = generations.read(settings.folder)
     path = settings.folder / generations.FILE
-    generations.check_source(done, source, hashes={p.row.id: p.hash for p in asked}, where=path)
-    missing = [prompt for prompt in asked if prompt.row.id not in done]
+    generations.check_source(done, source, hashes={p.row.id: p.hash for p in inputs.asked}, where=path)
+    missing = [prompt for prompt in inputs.asked if prompt.row.id not in done]
     if done:
-        print(f"{len(done)} of {len(asked)} rows are answered already", file=sys.stderr, flush=True)
+        print(f"{len(done)} of {len(inputs.asked)} rows are answered already", file=sys.stderr, flush=True)
     if not missing:
         return None
-    lengths = PromptLengths(family, processor, root=settings.root, prompt=settings.prompt)
-    limit = context_length(inputs.model.path) - settings.max_new_tokens
-    check_lengths(
-        [prompt.row for prompt in missing],
-        lengths,
-        limit=limit,
-        where=f"{settings.root} split {settings.split!r}",
-    )
-    missing = batches.longest_first(missing, lengths)
-
+    family = inputs.model.adapter
     model = inputs.model.load_model(
         dtype=dtype, device="cuda" if torch.cuda.is_available() else "cpu", attention=settings.attention
     )
@@ -124,14 +111,14 @@ def _generate(settings: EvaluationArguments, inputs: Inputs, source: Source, dty
         model = inputs.adapter.attach(model).get_base_model()
     decoder = Decoder(
         model=model,
-        processor=processor,
+        processor=inputs.processor,
         adapter=family,
         max_new_tokens=settings.max_new_tokens,
         temperature=settings.temperature,
         top_p=settings.top_p,
         seed=settings.seed,
     )
-    encode = partial(batches.encode, adapter=family, processor=processor, root=settings.root)
+    encode = partial(batches.encode, adapter=family, processor=inputs.processor, root=settings.root)
     use_cache = choose_cache(
         settings.use_cache, model=model, adapter=family, batch=lambda: encode(missing[:PARITY_ROWS])
     )
