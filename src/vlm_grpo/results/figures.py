@@ -28,7 +28,7 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
     for place, (run, told) in enumerate(runs.items()):
         low, high = told["ci_low"], told["ci_high"]
         axes.plot((low, high), (place, place), color=colours[run], linewidth=2.5, solid_capstyle="butt")
-        axes.plot(told["accuracy"], place, "o", color=colours[run], markersize=8)
+        axes.plot(told["accuracy"], place, "o", color=colours[run], markersize=8, clip_on=False)
         axes.annotate(
             f"{told['accuracy']:.3f}",
             (told["accuracy"], place),
