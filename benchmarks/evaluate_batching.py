@@ -3,8 +3,8 @@
 Both answer the same rows of synthetic_vsr greedily in one run, pictures decoded and encoded included, with the code
 that `python -m vlm_grpo.evaluation` runs; the loop of one is the study's way. The texts must be equal.
 
-Measured on two CPU cores, 340 rows, embedded Qwen2.5-VL, texts equal: 9.0 and 12.5 times faster in batches of 64 (two runs:
-19.1 s against 2.1 s, 21.5 s against 1.7 s).
+Measured on two CPU cores, 340 rows, embedded Qwen2.5-VL, texts equal: 9.0 and 12.5 times faster in batches of 64 (two
+runs: 19.1 s against 2.1 s, 21.5 s against 1.7 s).
 """
 
 import argparse

@@ -4,8 +4,8 @@ The study generated without a cache. Both ways answer the same rows of synthetic
 as many tokens as asked (end tokens are ignored), since the cost without a cache grows with the square of the length.
 The texts must be equal.
 
-Measured on two CPU cores, 32 rows, embedded SmolVLM, texts equal (two runs): 5.3 and 6.0 times faster with the cache at 40
-new tokens, 12.9 and 13.4 at 128, 24.2 and 24.3 at 256.
+Measured on two CPU cores, 32 rows, embedded SmolVLM, texts equal (two runs): 5.3 and 6.0 times faster with the cache at
+40 new tokens, 12.9 and 13.4 at 128, 24.2 and 24.3 at 256.
 """
 
 import argparse
