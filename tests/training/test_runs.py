@@ -148,6 +148,7 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
         (["--max_pixels", "3136", "--longest_edge", "100"], "longest_edge has no effect on the family qwen"),
         (["--model", "/nowhere/model"], "no such folder"),
         (["--dtype", "float8"], "unknown dtype 'float8'"),
+        (["--report_to", "mlflow"], "report_to: mlflow is not installed; pip install mlflow"),
         (["--max_completion_length", "100000"], "row train-"),
     ],
 )

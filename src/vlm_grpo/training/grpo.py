@@ -16,7 +16,7 @@ from vlm_grpo.training.completions import CompletionsFile
 from vlm_grpo.training.grpo_trainer import StudyGRPOTrainer
 from vlm_grpo.training.progress import ProgressLine
 from vlm_grpo.training.rollouts import rollout_settings
-from vlm_grpo.training.settings import GRPO_NO_EFFECT, check_grpo
+from vlm_grpo.training.settings import GRPO_NO_EFFECT, check_grpo, check_trackers
 
 KIND = "grpo"
 
@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, parsed.given)
+    check_trackers(training)
     if parsed.dry_run:
         run.show_plan(KIND, study, parsed, training)
         return

@@ -1,5 +1,7 @@
 """Which of TRL's settings do nothing here, and which combinations cannot work: told before anything is loaded."""
 
+import importlib.util
+
 from vlm_grpo.errors import UserError
 from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, SFTArguments
 
@@ -50,6 +52,7 @@ SFT_NO_EFFECT = COMMON_NO_EFFECT | {
     "truncation_mode": "nothing is truncated; too long rows are refused",
 }
 
+TRACKERS = ("wandb", "trackio", "tensorboard", "mlflow")
 _VLLM_ONLY = "vllm_"
 _REF_SYNC_ONLY = ("ref_model_mixup_alpha", "ref_model_sync_steps")
 
@@ -70,6 +73,13 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozens
             raise UserError(f"setting {name!r} has no effect without sync_ref_model: true")
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
+
+
+def check_trackers(training: GRPOArguments | SFTArguments) -> None:
+    """`UserError` when `report_to` names a tracker that is not installed."""
+    for tracker in training.report_to:
+        if tracker in TRACKERS and importlib.util.find_spec(tracker) is None:
+            raise UserError(f"report_to: {tracker} is not installed; pip install {tracker}, or say report_to: none")
 
 
 def settle_sft(training: SFTArguments) -> None:

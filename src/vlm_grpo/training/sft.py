@@ -14,7 +14,7 @@ from vlm_grpo.training import lora, rows, run
 from vlm_grpo.training.arguments import SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.training.callbacks import CompletenessMark, MetricsFile
 from vlm_grpo.training.progress import ProgressLine
-from vlm_grpo.training.settings import SFT_NO_EFFECT, settle_sft
+from vlm_grpo.training.settings import SFT_NO_EFFECT, check_trackers, settle_sft
 
 KIND = "sft"
 ANSWER_TOKENS = 16
@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT)
     study, target, training = parsed.arguments
     settle_sft(training)
+    check_trackers(training)
     if parsed.dry_run:
         run.show_plan(KIND, study, parsed, training)
         return
