@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.config import Parsed, parse
+from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import UserError
 from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
-from vlm_grpo.training.settings import GRPO_NO_EFFECT, SFT_NO_EFFECT, check_grpo
+from vlm_grpo.training.settings import GRPO_COMMON, GRPO_NO_EFFECT, SFT_NO_EFFECT, check_grpo
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -36,6 +36,26 @@ def test_file_then_command_line(config, tmp_path):
     assert rewards.rewards == ["accuracy", "format"]
     assert parsed.dry_run
     assert parsed.given == {"model", "data", "learning_rate", "num_rows", "output_dir"}
+
+
+def test_help_is_short_and_help_all_is_whole(capsys):
+    shown = {}
+    for flag in ("--help", "--help-all"):
+        with pytest.raises(SystemExit) as left:
+            parse(
+                (StudyArguments, RewardArguments, GRPOArguments),
+                [flag],
+                description="GRPO",
+                no_effect=GRPO_NO_EFFECT,
+                common=GRPO_COMMON | setting_names(StudyArguments, RewardArguments),
+            )
+        assert left.value.code == 0
+        shown[flag] = capsys.readouterr().out
+    assert all(name in shown["--help"] for name in ("--model", "--rewards", "--beta", "--learning_rate", "--help-all"))
+    assert "--adam_beta1" not in shown["--help"]
+    assert "--adam_beta1" in shown["--help-all"]
+    assert "--bf16 " not in shown["--help-all"], "settings without effect are not offered"
+    assert 4 * len(shown["--help"]) < len(shown["--help-all"])
 
 
 @pytest.mark.parametrize(

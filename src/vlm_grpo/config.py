@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from argparse import ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -48,17 +48,28 @@ def parse(
     *,
     description: str,
     no_effect: dict[str, str],
+    common: frozenset[str] | None = None,
 ) -> Parsed:
     """Parse `argv` (default: the process's) into one instance of each of `types`.
 
-    `no_effect` maps a setting to the reason why it does nothing here: setting it is an error.
+    `no_effect` maps a setting to the reason why it does nothing here: setting it is an error. `common` are the settings
+    that `--help` shows (None: all); the others work too, and `--help-all` lists them.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = _Parser(dataclass_types=list(types), description=description, allow_abbrev=False, formatter_class=_Help)
+    parser = _Parser(
+        prog=_program(),
+        usage="%(prog)s --config FILE.yaml [--setting value ...] [--dry-run]",
+        dataclass_types=list(types),
+        description=description,
+        allow_abbrev=False,
+        formatter_class=_Help,
+    )
     parser.add_argument("--config", metavar="FILE.yaml", help="Settings; the command line overrides them.")
     parser.add_argument("--dry-run", action="store_true", help="Print the resolved settings and what would run.")
+    if common is not None:
+        _shorten_help(parser, common | {"help", "config", "dry_run"}, hidden=frozenset(no_effect), words=words)
     path = _value_after(words, "--config")
-    from_file = _read(path, known=[name for t in types for name in _names(t)])
+    from_file = _read(path, known=sorted(setting_names(*types)))
     from_words = {name for name in _names_in(words) if name not in ("config", "dry_run")}
     given = frozenset(from_file) | frozenset(from_words)
     for name in sorted(given & no_effect.keys()):
@@ -79,6 +90,22 @@ def parse(
     return Parsed(arguments=tuple(arguments), given=given, dry_run=extra.dry_run)
 
 
+def _program() -> str | None:
+    """How this command is called: `python -m` and the module, where it was started that way."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {spec.name.removesuffix('.__main__')}" if spec else None
+
+
+def _shorten_help(parser: _Parser, common: frozenset[str], *, hidden: frozenset[str], words: list[str]) -> None:
+    """Show only `common` in `--help`, and everything but `hidden` in `--help-all`."""
+    everything = "--help-all" in words
+    parser.add_argument("--help-all", action="help", help="Show every setting, TRL's own included.")
+    for action in parser._actions:
+        is_shown = action.dest not in hidden if everything else action.dest in common | {"help_all"}
+        if not is_shown:
+            action.help = SUPPRESS
+
+
 def _as_words(settings: dict[str, Any]) -> list[str]:
     """`settings` as command-line words; what is null keeps its default and has none."""
     words: list[str] = []
@@ -92,8 +119,9 @@ def _as_words(settings: dict[str, Any]) -> list[str]:
     return words
 
 
-def _names(dataclass_type: type) -> list[str]:
-    return [field.name for field in fields(dataclass_type) if field.init]
+def setting_names(*types: type) -> frozenset[str]:
+    """The names of the settings that the dataclasses `types` hold."""
+    return frozenset(field.name for t in types for field in fields(t) if field.init)
 
 
 def _names_in(words: Sequence[str]) -> list[str]:

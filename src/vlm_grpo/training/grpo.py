@@ -1,12 +1,13 @@
 """GRPO with LoRA: `python -m vlm_grpo.training.grpo --config configs/vsr/qwen_grpo.yaml [--any_setting value ...]`.
 
 TRL's `GRPOTrainer` does the training; this file connects the study's data, adapters and rewards to it. A run resumes
-by itself from its newest complete checkpoint when the same command is given again.
+by itself from its newest complete checkpoint when the same command is given again. Any other setting of TRL's
+GRPOConfig can be given too: `--help-all` lists them.
 """
 
 from transformers import set_seed
 
-from vlm_grpo.config import parse
+from vlm_grpo.config import parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.rewards import registry
 from vlm_grpo.training import lora, rows, run
@@ -16,7 +17,7 @@ from vlm_grpo.training.completions import CompletionsFile
 from vlm_grpo.training.grpo_trainer import StudyGRPOTrainer
 from vlm_grpo.training.progress import ProgressLine
 from vlm_grpo.training.rollouts import rollout_settings
-from vlm_grpo.training.settings import GRPO_NO_EFFECT, check_grpo, check_trackers
+from vlm_grpo.training.settings import GRPO_COMMON, GRPO_NO_EFFECT, check_grpo, check_trackers
 
 KIND = "grpo"
 
@@ -26,7 +27,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
     run.hush_renamed_settings()
     types = (StudyArguments, RewardArguments, GRPOArguments)
-    parsed = parse(types, argv, description=__doc__, no_effect=GRPO_NO_EFFECT)
+    common = GRPO_COMMON | setting_names(StudyArguments, RewardArguments)
+    parsed = parse(types, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common)
     study, reward_arguments, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, parsed.given)

@@ -52,6 +52,50 @@ SFT_NO_EFFECT = COMMON_NO_EFFECT | {
     "truncation_mode": "nothing is truncated; too long rows are refused",
 }
 
+COMMON = frozenset(
+    (
+        "output_dir",
+        "dtype",
+        "seed",
+        "per_device_train_batch_size",
+        "gradient_accumulation_steps",
+        "gradient_checkpointing",
+        "num_train_epochs",
+        "max_steps",
+        "learning_rate",
+        "lr_scheduler_type",
+        "warmup_steps",
+        "weight_decay",
+        "max_grad_norm",
+        "save_steps",
+        "save_total_limit",
+        "logging_steps",
+        "report_to",
+        "run_name",
+    )
+)
+"""TRL's settings that `--help` shows for both methods."""
+
+GRPO_COMMON = COMMON | frozenset(
+    (
+        "num_generations",
+        "max_completion_length",
+        "temperature",
+        "top_p",
+        "beta",
+        "epsilon",
+        "num_iterations",
+        "loss_type",
+        "scale_rewards",
+        "reward_weights",
+        "steps_per_generation",
+        "mask_truncated_completions",
+        "use_vllm",
+        "log_completions",
+    )
+)
+"""TRL's settings that `--help` shows for GRPO."""
+
 TRACKERS = ("wandb", "trackio", "tensorboard", "mlflow")
 _VLLM_ONLY = "vllm_"
 _REF_SYNC_ONLY = ("ref_model_mixup_alpha", "ref_model_sync_steps")

@@ -8,13 +8,13 @@ collator; reference, section 2.5).
 from transformers import set_seed
 from trl import SFTTrainer
 
-from vlm_grpo.config import parse
+from vlm_grpo.config import parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.training import lora, rows, run
 from vlm_grpo.training.arguments import SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.training.callbacks import CompletenessMark, MetricsFile
 from vlm_grpo.training.progress import ProgressLine
-from vlm_grpo.training.settings import SFT_NO_EFFECT, check_trackers, settle_sft
+from vlm_grpo.training.settings import COMMON, SFT_NO_EFFECT, check_trackers, settle_sft
 
 KIND = "sft"
 ANSWER_TOKENS = 16
@@ -25,7 +25,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run SFT as the command line says."""
     run.hush_renamed_settings()
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
-    parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT)
+    common = COMMON | setting_names(StudyArguments, SFTTargetArguments)
+    parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT, common=common)
     study, target, training = parsed.arguments
     settle_sft(training)
     check_trackers(training)
