@@ -5,6 +5,8 @@ calls per second are possible. Rates are what the server sees, from the first re
 the whole command (model list, verdicts on disk, manifest) stand beside. The rival is the loop that the study used: one
 call, then the next, through the same SDK; it is timed on a few calls.
 
+Measured on two idle cores, three runs: 94.3, 91.0 and 90.0 % of possible, 59 to 62 times the sequential loop.
+
     python benchmarks/judge_throughput.py [--calls 2080] [--concurrency 64] [--latency 0.2] [--sequential 25]
 """
 
