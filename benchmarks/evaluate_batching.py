@@ -4,8 +4,8 @@ Both answer the same rows of synthetic_vsr greedily in one run, pictures opened 
 equal texts. Batched is the code that `python -m vlm_grpo.evaluation` runs (median of three); the loop of one opens,
 encodes and decodes one row after the other, as the study did.
 
-Measured on two shared CPU cores, 340 rows, embedded Qwen2.5-VL: 12.5 and 9.0 times faster in batches of 64, before the
-rival lost its prefetching thread; 10.1 and 7.6 since, with OMP_WAIT_POLICY=PASSIVE as scripts/env.sh sets it.
+Measured on two CPU cores, 340 rows, embedded Qwen2.5-VL: 9.3 times faster in batches of 128 (14.9 s against 1.6 s); in
+batches of 64, 7.4 to 10.1 times.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.answers import Rule
 
-AUTO_BATCH_SIZE = 64
+AUTO_BATCH_SIZE = 128
 
 
 @dataclass
