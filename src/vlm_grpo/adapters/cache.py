@@ -5,7 +5,7 @@
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,8 +20,18 @@ PROBE_TOKENS = 32
 logger = logging.getLogger(__name__)
 
 
-def choose_cache(setting: str | bool, *, model: PreTrainedModel, adapter: Adapter, batch: Callable[[], Any]) -> bool:
-    """Return the `use_cache` to generate with; `batch` makes encoded prompts (B, L) when `auto` needs them."""
+def choose_cache(
+    setting: str | bool,
+    *,
+    model: PreTrainedModel,
+    adapter: Adapter,
+    batch: Callable[[], Any],
+    never: Sequence[int] = (),
+) -> bool:
+    """Return the `use_cache` to generate with; `batch` makes encoded prompts (B, L) when `auto` needs them.
+
+    `never` are token ids that decoding suppresses, as the run itself does.
+    """
     setting = str(setting).lower()
     if setting not in SETTINGS:
         raise UserError(f"unknown use_cache {setting!r}; known: {', '.join(SETTINGS)}")
@@ -29,7 +39,7 @@ def choose_cache(setting: str | bool, *, model: PreTrainedModel, adapter: Adapte
         return bool(adapter.generation.get("use_cache", True))
     if setting != "auto":
         return setting == "true"
-    equal = greedy_parity(model, batch())
+    equal = greedy_parity(model, batch(), never=never)
     logger.warning(
         "use_cache auto: greedy decoding with and without the KV cache gave %s tokens, so the cache is %s",
         "the same" if equal else "different",
@@ -39,13 +49,19 @@ def choose_cache(setting: str | bool, *, model: PreTrainedModel, adapter: Adapte
 
 
 @torch.inference_mode()
-def greedy_parity(model: PreTrainedModel, batch: Any) -> bool:
+def greedy_parity(model: PreTrainedModel, batch: Any, *, never: Sequence[int] = ()) -> bool:
     """True when greedy decoding of `batch` gives the same tokens with the KV cache and without it."""
     inputs = batch.to(model.device)
     was_training = model.training
     model.eval()
     with_cache, without = (
-        model.generate(**inputs, do_sample=False, max_new_tokens=PROBE_TOKENS, use_cache=use_cache)
+        model.generate(
+            **inputs,
+            do_sample=False,
+            max_new_tokens=PROBE_TOKENS,
+            use_cache=use_cache,
+            suppress_tokens=list(never) or None,
+        )
         for use_cache in (True, False)
     )
     model.train(was_training)

@@ -72,7 +72,7 @@ def load(root: Path, split: str) -> list[Row]:
         raise UserError(f"{root} has no split {split!r}; it has {', '.join(found['counts'])}")
     try:
         table = load_from_disk(str(root / split))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{root}: split {split!r} cannot be read ({error}); build the data set again") from None
     rows = [parse_row(flat, where=f"{root} split {split!r} row {i}") for i, flat in enumerate(table.to_list())]
     if fingerprint(rows) != found["fingerprints"][split]:

@@ -22,8 +22,11 @@ def rollout_settings(
     with its tokens in the next pass (TRL issue 3847).
     """
     adapter: Adapter = inputs.base.adapter
-    cache = choose_cache(use_cache, model=model, adapter=adapter, batch=lambda: _batch(processor, inputs, prompt))
-    return {**adapter.generation, "use_cache": cache, "suppress_tokens": adapter.placeholder_ids(processor.tokenizer)}
+    never = adapter.placeholder_ids(processor.tokenizer)
+    cache = choose_cache(
+        use_cache, model=model, adapter=adapter, batch=lambda: _batch(processor, inputs, prompt), never=never
+    )
+    return {**adapter.generation, "use_cache": cache, "suppress_tokens": never}
 
 
 def _batch(processor: Any, inputs: Inputs, prompt: str) -> Any:
