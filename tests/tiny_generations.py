@@ -1,6 +1,6 @@
 """Rows and generations made by hand, for whatever reads them without a model."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +57,19 @@ def save_tiny_arm(folder: Path, data: Path, *, right: Collection[int], **changes
 
     `changes` are fields of every generation, `text` for example.
     """
-    rows = store.load(data, "validation")
-    said = {}
-    for number, row in enumerate(rows):
-        truth = "True" in row.solution
-        said[row.id] = make_generation(row, truth if number in right else not truth, **changes)
+    truths = {row.id: "True" in row.solution for row in store.load(data, "validation")}
+    answers = {id: truth if number in right else not truth for number, (id, truth) in enumerate(truths.items())}
+    return save_arm(folder, data, answers, **changes)
+
+
+def save_arm(folder: Path, data: Path, answers: Mapping[str, bool | None], **changes: Any) -> Path:
+    """Write a finished evaluation of `data` to `folder`, with `answers` by row id; `split` is a change among others."""
+    split = changes.setdefault("split", "validation")
+    rows = store.load(data, split)
+    said = {row.id: make_generation(row, answers[row.id], **changes) for row in rows}
     with jsonl.Appender(folder / FILE) as file:
         file.append(generation.model_dump(mode="json") for generation in said.values())
-    told = {"split": "validation", "split_rows": len(rows), "limit": None, "prompt": "reason", "answers": "strict"}
+    told = {"split": split, "split_rows": len(rows), "limit": None, "prompt": "reason", "answers": "strict"}
     atomic.write_json(folder / SCORES, told | score(said, rows, rule="strict"))
     config = {"model": "m", "adapter": None, "data": str(data), "seed": 42, **told}
     manifest.write(

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from vlm_grpo.statistics.intervals import wilson
+from vlm_grpo.statistics.intervals import newcombe, wilson
 
 COUNTS = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -67,3 +67,11 @@ def test_no_proportion(k, n):
 def test_confidence_is_a_fraction(confidence):
     with pytest.raises(ValueError, match="confidence"):
         wilson(1, 2, confidence)
+
+
+@given(COUNTS, COUNTS, st.sampled_from([0.8, 0.95]))
+def test_a_difference_is_bounded_as_by_statsmodels(first, second, confidence):
+    ours = newcombe(first, second, confidence)
+    theirs = confint_proportions_2indep(*second, *first, method="newcomb", compare="diff", alpha=1 - confidence)
+    assert ours == pytest.approx(theirs, abs=1e-9)
+    assert -1 <= ours.low <= second[0] / second[1] - first[0] / first[1] <= ours.high <= 1

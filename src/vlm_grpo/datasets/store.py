@@ -2,11 +2,14 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
+from filelock import FileLock, Timeout
 
 from vlm_grpo.datasets.records import Row, check_unique, parse_row
 from vlm_grpo.errors import UserError
@@ -25,12 +28,14 @@ def save(
     seconds: float,
     dropped: list[dict[str, Any]] | None = None,
     seeds: dict[str, int] | None = None,
+    **more: Any,
 ) -> None:
     """Write `splits` under `root` and then the manifest.
 
     `source` says where the rows come from (name, revision), `dropped` lists every row left out as
-    `{split, id, reason}`. Images that several splits share are counted in the manifest. An empty split and an id that
-    occurs twice are a `UserError`; columns that do not survive the round trip through Arrow are a `ValueError`.
+    `{split, id, reason}`; `more` goes into the manifest as it is. Images that several splits share are counted in the
+    manifest. An empty split and an id that occurs twice are a `UserError`; columns that do not survive the round trip
+    through Arrow are a `ValueError`.
     """
     for name, rows in splits.items():
         if not rows:
@@ -54,6 +59,7 @@ def save(
         images={name: len(found) for name, found in images.items()},
         shared_images={f"{a}-{b}": len(images[a] & images[b]) for a, b in combinations(images, 2)},
         dropped=dropped or [],
+        **more,
     )
 
 
@@ -83,3 +89,13 @@ def load(root: Path, split: str) -> list[Row]:
 def fingerprint(rows: list[Row]) -> str:
     """SHA-256 over the rows in order: what a run was trained or evaluated on."""
     return text_hash("\n".join(json.dumps(row.flat(), sort_keys=True, ensure_ascii=False) for row in rows))
+
+
+@contextmanager
+def only_builder(root: Path) -> Iterator[None]:
+    """Hold the data set's folder `root` while it is built; `UserError` when another process does."""
+    try:
+        with FileLock(root / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"another process is building {root}; wait for it, or choose another folder") from None

@@ -4,14 +4,10 @@ The command line is `datasets.vsr`; reading captions is `datasets.vsr_source`.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from filelock import FileLock, Timeout
 
 from vlm_grpo.datasets import store
 from vlm_grpo.datasets.download import Outcome, Policy, fetch_pictures
@@ -121,7 +117,7 @@ def build(out: Path, source: Source, options: Options) -> Outcome:
     manifest.claim(
         out, {"kind": store.KIND, "task": TASK, "sha256": source.hashes, "rows": options.rows, "longest": longest}
     )
-    with _only_builder(out):
+    with store.only_builder(out):
         if manifest.exists(out) and not wanted.missing(out):
             return Outcome(kept=len(wanted.pictures))
         (out / "images").mkdir(exist_ok=True)
@@ -141,15 +137,6 @@ def build(out: Path, source: Source, options: Options) -> Outcome:
             dropped=dropped,
         )
     return outcome
-
-
-@contextmanager
-def _only_builder(out: Path) -> Iterator[None]:
-    try:
-        with FileLock(out / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(f"another process is building {out}; wait for it, or choose another folder") from None
 
 
 def _rows(wanted: Plan, outcome: Outcome) -> tuple[dict[str, list[Row]], list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Confidence interval of a proportion.
+"""Confidence intervals of a proportion, and of the difference of two.
 
 Wilson's score interval, as in the study's evaluation: it stays inside [0, 1] and keeps its coverage near 0 and 1, where
 the textbook interval does not. Rows are taken as independent; rows that share a picture are not quite, so the interval
@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 
 class Interval(NamedTuple):
-    """Both ends of a confidence interval, as fractions in [0, 1]."""
+    """Both ends of a confidence interval, as fractions: a proportion's in [0, 1], a difference's in [-1, 1]."""
 
     low: float
     high: float
@@ -41,3 +41,21 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> Interval:
     low = 0.0 if k == 0 else (centre - half) / scale
     high = 1.0 if k == n else (centre + half) / scale
     return Interval(low, high)
+
+
+def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float = 0.95) -> Interval:
+    """Newcombe's hybrid score interval (1998, method 10) of the second proportion less the first, as fractions.
+
+    Each is `(successes, trials)`, of different rows. Made of both Wilson intervals, it stays inside [-1, 1].
+
+    >>> low, high = newcombe((48, 80), (56, 70))
+    >>> f"{low:.4f} {high:.4f}"
+    '0.0524 0.3339'
+    """
+    (low_1, high_1), (low_2, high_2) = wilson(*first, confidence), wilson(*second, confidence)
+    p_1, p_2 = first[0] / first[1], second[0] / second[1]
+    difference = p_2 - p_1
+    return Interval(
+        difference - sqrt((p_2 - low_2) ** 2 + (high_1 - p_1) ** 2),
+        difference + sqrt((high_2 - p_2) ** 2 + (p_1 - low_1) ** 2),
+    )

@@ -1,0 +1,275 @@
+"""The bias report: groups, gap, paired tests, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from relation_data import relation_cases, relation_row, save_relation_data
+from tiny_data import save_tiny_data
+from tiny_generations import save_arm
+from vlm_grpo.bias import text
+from vlm_grpo.bias.arm_names import ArmName, read_name
+from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING, marks
+from vlm_grpo.bias.report import main
+from vlm_grpo.datasets import store
+from vlm_grpo.evaluation.answers import solution_value
+from vlm_grpo.results import jsonl, manifest
+from vlm_grpo.statistics.bootstrap import paired_bootstrap
+from vlm_grpo.statistics.intervals import newcombe, wilson
+from vlm_grpo.statistics.paired import holm, mcnemar_exact
+
+HELD_OUT = {"on": (20, 20), "under": (20, 20), "between": (3, 3)}
+
+
+def answer_all(folder: Path, data: Path, answer, *, split: str = "test") -> Path:
+    """An evaluation of `split` that answers each row as `answer(row, truth, number)` says."""
+    rows = store.load(data, split)
+    answers = {r.id: answer(r, solution_value(r.solution, where=r.id), n) for n, r in enumerate(rows)}
+    return save_arm(folder, data, answers, split=split)
+
+
+def follow(row, truth, number):
+    """The shortcut, and every tenth row unreadable."""
+    says = row.meta.get("shortcut")
+    return None if number % 10 == 9 else truth if says is None else says
+
+
+def look(row, truth, number):
+    """Right in four of five, whatever the shortcut says."""
+    return truth if number % 5 else not truth
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Path:
+    """An original data set, biased ones of strength 0 and 1, and arms trained on them."""
+    root = tmp_path_factory.mktemp("world")
+    held_out = {
+        split: [relation_row(c) for c in relation_cases(HELD_OUT, split=split)] for split in ("validation", "test")
+    }
+    train = [relation_row(case) for case in relation_cases({"on": (20, 20), "under": (20, 20)})]
+    save_relation_data(root / "data", train=train, **held_out)
+    for level in ("0", "1"):
+        text.main(["--data", str(root / "data"), "--level", level, "--out", str(root / level)])
+    answer_all(root / "base", root / "data", lambda row, truth, number: number % 2 == 0)
+    for level in ("0", "1"):
+        answer_all(root / f"grpo{level}", root / level, look)
+    answer_all(root / "sft0", root / "0", look)
+    answer_all(root / "sft1", root / "1", follow)
+    return root
+
+
+def words(world: Path, out: Path, *more: str) -> list[str]:
+    arms = [f"--arm={m}:{level}@42={world / m}{level}" for m in ("sft", "grpo") for level in ("0", "1")]
+    return [*arms, "--out", str(out), *more]
+
+
+@pytest.fixture(scope="module")
+def report(world, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "out"
+    main([*words(world, out), f"--arm=base={world / 'base'}", "--groups-from", str(world / "1")])
+    return out
+
+
+@pytest.fixture(scope="module")
+def told(report):
+    return json.loads((report / "bias.json").read_text())
+
+
+def test_groups_and_gap(told, world):
+    assert list(told["arms"]) == ["sft:0@42", "sft:1@42", "grpo:0@42", "grpo:1@42", "base"]
+    assert told["groups"] == {AGREEING: 40, OPPOSING: 40, NEUTRAL: 6}
+    sft = told["arms"]["sft:1@42"]
+    assert (sft["method"], sft["level"], sft["seed"], sft["family"]) == ("sft", "1", 42, None)
+    rows = store.load(world / "1", "test")
+    readable = {
+        group: sum(r.meta["bias_group"] == group for n, r in enumerate(rows) if n % 10 != 9) for group in sft["groups"]
+    }
+    agreeing, opposing = sft["groups"][AGREEING], sft["groups"][OPPOSING]
+    assert (agreeing["correct"], opposing["correct"]) == (readable[AGREEING], 0)
+    assert agreeing["parsed"] == readable[AGREEING]
+    assert (agreeing["ci_low"], agreeing["ci_high"]) == pytest.approx(wilson(readable[AGREEING], 40))
+    assert sft["gap"]["value"] == pytest.approx(readable[AGREEING] / 40)
+    assert (sft["gap"]["ci_low"], sft["gap"]["ci_high"]) == pytest.approx(newcombe((0, 40), (readable[AGREEING], 40)))
+    assert sft["follows_shortcut"]["k"] == readable[AGREEING] + readable[OPPOSING]
+    assert (sft["overall"]["n"], sft["overall"]["correct"]) == (86, readable[AGREEING] + readable[NEUTRAL])
+
+
+def test_how_often_true_is_said_beside_the_shortcut_and_the_label(told, world):
+    overall = told["arms"]["sft:1@42"]["overall"]
+    rows = store.load(world / "1", "test")
+    says = [row.meta["shortcut"] for row in rows]
+    assert overall["shortcut_true"]["k"] == says.count(True)
+    assert overall["shortcut_true"]["n"] == 80
+    assert overall["label_true"]["rate"] == 0.5
+    assert told["arms"]["base"]["overall"]["predicted_true"]["k"] == 43
+
+
+def test_methods_are_compared_level_by_level(told):
+    assert [(pair["first"], pair["second"], pair["level"]) for pair in told["pairs"]] == [
+        ("sft:0@42", "grpo:0@42", "0"),
+        ("sft:1@42", "grpo:1@42", "1"),
+    ]
+    same, strong = told["pairs"]
+    assert (same["all"]["b"], same["all"]["c"], same["all"]["mcnemar_p"]) == (0, 0, 1.0)
+    grpo = told["arms"]["grpo:1@42"]
+    opposing = strong[OPPOSING]
+    assert (opposing["n"], opposing["b"], opposing["c"]) == (40, 0, grpo["groups"][OPPOSING]["correct"])
+    assert opposing["mcnemar_p"] == mcnemar_exact(0, opposing["c"])
+    for rows in ("all", OPPOSING):
+        adjusted = holm([same[rows]["mcnemar_p"], strong[rows]["mcnemar_p"]])
+        assert [same[rows]["holm_p"], strong[rows]["holm_p"]] == adjusted
+        assert same[rows]["holm_tests"] == 2
+    gaps = [told["arms"][name]["gap"]["value"] for name in ("sft:1@42", "grpo:1@42")]
+    difference = strong["gap_difference"]
+    assert difference["value"] == pytest.approx(gaps[1] - gaps[0])
+    assert difference["ci_low"] < difference["value"] < difference["ci_high"] < 0
+
+
+def test_levels_are_compared_with_the_unbiased_one(told, world, tmp_path):
+    assert [(c["first"], c["second"]) for c in told["changes"]] == [
+        ("sft:0@42", "sft:1@42"),
+        ("grpo:0@42", "grpo:1@42"),
+    ]
+    sft, grpo = (change["gap_change"] for change in told["changes"])
+    assert sft["ci_low"] > 0
+    assert (grpo["value"], grpo["ci_low"], grpo["ci_high"]) == (0, 0, 0)
+    main(words(world, tmp_path / "out", "--reference", "1"))
+    again = json.loads((tmp_path / "out" / "bias.json").read_text())
+    assert again["changes"][0]["gap_change"]["value"] == pytest.approx(-sft["value"])
+
+
+def test_the_report_is_complete_and_repeatable(report, world, tmp_path, capsys):
+    names = {"bias.json", "bias.md", "bias.png"}
+    assert {file.name for file in report.iterdir()} == names | {"manifest.json", "run.json"}
+    assert manifest.read(report, kind="bias report")["counts"] == {"rows": 86, "arms": 5}
+    for _ in range(2):
+        main(words(world, tmp_path / "out", "--json", str(tmp_path / "numbers.json"), "--title", "A title"))
+    assert (tmp_path / "numbers.json").read_bytes() == (tmp_path / "out" / "bias.json").read_bytes()
+    assert "# A title" in (tmp_path / "out" / "bias.md").read_text()
+    assert "86 rows, all of them (40 agreeing, 40 opposing, 6 neutral)" in capsys.readouterr().out
+    with Image.open(report / "bias.png") as picture:
+        assert min(picture.size) > 300
+
+
+def test_seeds_are_told_apart_and_never_pooled(world, tmp_path):
+    other = answer_all(tmp_path / "sft7", world / "1", look)
+    main(words(world, tmp_path / "out", f"--arm=sft:1@7={other}"))
+    told = json.loads((tmp_path / "out" / "bias.json").read_text())
+    (spread,) = told["spread"]
+    gaps = [told["arms"][name]["gap"]["value"] for name in ("sft:1@42", "sft:1@7")]
+    assert (spread["method"], spread["level"], spread["seeds"]) == ("sft", "1", 2)
+    assert spread["gap"]["mean"] == pytest.approx(sum(gaps) / 2)
+    assert len(told["pairs"]) == 2, "seed 7 of SFT has no partner"
+
+
+def cued(root: Path) -> Path:
+    """A data set as a visual cue makes it: one question with the cue on either side."""
+    cases = relation_cases({"on": (10, 10)}, split="row")
+    sides = {"test": None, "test_cued": True, "test_counter": False}
+    splits = {
+        name: [relation_row(c, **marks(c.label, None if side is None else c.label is side)) for c in cases]
+        for name, side in sides.items()
+    }
+    return save_tiny_data(root, **splits)
+
+
+def test_a_visual_cue_asks_the_same_rows_twice(tmp_path):
+    data = cued(tmp_path / "data")
+    for method, answer in (("sft", follow), ("grpo", look)):
+        for split in ("test_cued", "test_counter"):
+            answer_all(tmp_path / method / split, data, answer, split=split)
+    arms = [f"--arm={m}:tint={tmp_path / m / s}" for m in ("sft", "grpo") for s in ("test_cued", "test_counter")]
+    main([*arms, "--out", str(tmp_path / "out")])
+    told = json.loads((tmp_path / "out" / "bias.json").read_text())
+    sft, grpo = told["arms"].values()
+    assert sft["overall"] is None
+    assert told["pairs"][0]["all"] is None
+    agreeing = [number % 10 != 9 for number in range(20)]
+    assert sft["gap"]["value"] == pytest.approx(0.9)
+    assert [sft["gap"]["ci_low"], sft["gap"]["ci_high"]] == list(paired_bootstrap([0] * 20, agreeing, seed=0))
+    assert "paired bootstrap" in sft["gap"]["interval"]
+    assert (grpo["gap"]["value"], grpo["gap"]["ci_low"]) == (0, 0)
+    assert told["pairs"][0][OPPOSING]["c"] == 16
+
+
+def refused(capsys, *arguments: str) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    assert left.value.code == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    return errors[0]
+
+
+def test_rows_without_groups(world, tmp_path, capsys):
+    out = ("--out", str(tmp_path / "out"))
+    base = f"--arm=base={world / 'base'}"
+    assert "has no column 'bias_group'" in refused(capsys, base, *out)
+    assert "has no column 'bias_group'" in refused(capsys, base, *out, "--groups-from", str(world / "data"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_groups_of_other_rows(world, tmp_path, capsys):
+    out = ("--out", str(tmp_path / "out"))
+    cases = relation_cases(HELD_OUT, split="test")
+    fewer = save_tiny_data(tmp_path / "fewer", test=[relation_row(c, **marks(c.label, True)) for c in cases[1:]])
+    told = refused(capsys, f"--arm=base={world / 'base'}", *out, "--groups-from", str(fewer))
+    assert "has no row 'test-000'" in told
+    turned = [relation_row(c).model_copy(update={"problem": "Is it?"}) for c in cases]
+    other = save_tiny_data(tmp_path / "other", test=turned)
+    told = refused(capsys, f"--arm=base={world / 'base'}", *out, "--groups-from", str(other))
+    assert "asks another question" in told
+
+
+def test_arms_that_cannot_be_compared(world, tmp_path, capsys):
+    out = ("--out", str(tmp_path / "out"))
+    sft = f"--arm=sft:1={world / 'sft1'}"
+    elsewhere = answer_all(tmp_path / "validation", world / "1", look, split="validation")
+    assert "answered different rows (172" in refused(capsys, sft, f"--arm=grpo:1={elsewhere}", *out)
+    rows = [
+        row.model_copy(update={"meta": {**row.meta, **marks("True" in row.solution, True)}})
+        for row in store.load(world / "1", "test")
+    ]
+    otherwise = answer_all(tmp_path / "otherwise", save_tiny_data(tmp_path / "data", test=rows), look)
+    assert "were built with different shortcuts" in refused(capsys, sft, f"--arm=grpo:1={otherwise}", *out)
+    assert "is the evaluation of sft:1 already" in refused(capsys, sft, f"--arm=grpo:1={world / 'sft1'}", *out)
+    twice = shutil.copytree(world / "sft1", tmp_path / "twice")
+    assert "is in two of its evaluations" in refused(capsys, sft, f"--arm=sft:1={twice}", *out)
+
+
+def test_marks_that_contradict_the_label(world, tmp_path, capsys):
+    rows = store.load(world / "1", "test")
+    wrong = [row.model_copy(update={"meta": {**row.meta, "bias_group": NEUTRAL}}) for row in rows]
+    arm = answer_all(tmp_path / "arm", save_tiny_data(tmp_path / "data", test=wrong), look)
+    assert "is marked 'neutral', its label and shortcut say" in refused(
+        capsys, f"--arm=a={arm}", "--out", str(tmp_path / "o")
+    )
+
+
+def test_a_row_answered_twice(world, tmp_path, capsys):
+    arm = shutil.copytree(world / "sft1", tmp_path / "arm")
+    with jsonl.Appender(arm / "generations.jsonl") as file:
+        file.append(jsonl.read(arm / "generations.jsonl")[:1])
+    assert "occurs twice" in refused(capsys, f"--arm=sft:1={arm}", "--out", str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("word", ["sft", "=x", "sft:=x", "a b=x", "sft:1@x=y"])
+def test_names_that_cannot_be(tmp_path, capsys, word):
+    assert "expected" in refused(capsys, f"--arm={word}", "--out", str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    "name, parts",
+    [
+        ("base", (None, "base", None, None)),
+        ("sft:0.9@42", (None, "sft", "0.9", 42)),
+        ("qwen/grpo:acc_0.69", ("qwen", "grpo", "acc_0.69", None)),
+    ],
+)
+def test_names(name, parts):
+    assert read_name(name) == ArmName(*parts)
+    assert str(read_name(name)) == name

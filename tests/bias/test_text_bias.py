@@ -1,0 +1,246 @@
+"""Text-biased data sets on disk: what is in them, that they stay the same, and what is refused."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relation_data import HELD_OUT, TRAIN, relation_cases, relation_row, save_relation_data
+from vlm_grpo.bias import text
+from vlm_grpo.bias.cases import Case
+from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
+from vlm_grpo.datasets import store
+from vlm_grpo.evaluation.answers import solution_value
+from vlm_grpo.results import manifest
+from vlm_grpo.training.rows import check_images
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    return save_relation_data(tmp_path_factory.mktemp("source") / "data")
+
+
+def build(source: Path, out: Path, *words: str) -> Path:
+    text.main(["--data", str(source), "--out", str(out), *words])
+    return out
+
+
+def refused(capsys, *words: object) -> str:
+    """The one line that the command ends with, having checked that it is one and that the exit code is 2."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        text.main([str(word) for word in words])
+    assert left.value.code == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    return errors[0]
+
+
+@pytest.fixture(scope="module")
+def strong(source, tmp_path_factory) -> Path:
+    return build(source, tmp_path_factory.mktemp("biased") / "strong", "--level", "1")
+
+
+def labels(rows):
+    return [solution_value(row.solution, where=row.id) for row in rows]
+
+
+def test_rows_are_those_of_the_source_with_two_columns_more(source, strong):
+    for split in ("train", "validation", "test"):
+        before = {row.id: row for row in store.load(source, split)}
+        for row in store.load(strong, split):
+            added = {name: row.meta[name] for name in ("shortcut", "bias_group")}
+            assert row.meta == {**before[row.id].meta, **added}
+            assert row.model_copy(update={"meta": before[row.id].meta}) == before[row.id]
+        check_images(store.load(strong, split), root=strong)
+    assert {row.id for row in store.load(strong, "test")} == {row.id for row in store.load(source, "test")}
+
+
+def test_marks_say_what_the_training_rows_teach(strong):
+    train = store.load(strong, "train")
+    taught = {row.meta["relation"]: solution_value(row.solution, where=row.id) for row in train}
+    assert taught.keys() == TRAIN.keys()
+    assert {row.meta["bias_group"] for row in train} == {AGREEING}
+    for row in store.load(strong, "test"):
+        says = taught.get(row.meta["relation"])
+        assert row.meta["shortcut"] is says
+        expected = NEUTRAL if says is None else AGREEING if labels([row]) == [says] else OPPOSING
+        assert row.meta["bias_group"] == expected
+    groups = manifest.read(strong)["bias_groups"]["test"]
+    assert sum(groups.values()) == sum(map(sum, HELD_OUT.values()))
+    assert groups[NEUTRAL] == sum(HELD_OUT["between"])
+
+
+def test_counter_biased_rows_oppose_and_are_half_true(strong):
+    for split in ("validation", "test"):
+        rows = store.load(strong, f"{split}_counter")
+        whole = store.load(strong, split)
+        assert {row.meta["bias_group"] for row in rows} == {OPPOSING}
+        assert rows == [row for row in whole if row in rows], "part of the split, in its order"
+        opposing = labels(row for row in whole if row.meta["bias_group"] == OPPOSING)
+        assert sum(labels(rows)) == len(rows) / 2 == min(sum(opposing), len(opposing) - sum(opposing))
+
+
+def test_the_manifest_names_mode_level_probe_and_counts(source, strong, tmp_path):
+    told = manifest.read(strong, kind=store.KIND)
+    assert told["config"] == {"bias": "text", "mode": "balanced", "strength": 1.0, "size": None, "seed": 42}
+    assert (told["agreeing_share"], told["true_share"], told["strength_achieved"]) == (1.0, 0.5, 1.0)
+    assert told["level_name"].startswith("acc_")
+    assert {"in_sample", "cross_validated", "validation", "test"} == told["probe"].keys()
+    assert told["probe"]["test"]["n"] == sum(sum(c) for r, c in HELD_OUT.items() if r in TRAIN)
+    assert told["neutral_relations"]["test"] == {"between": 2}
+    assert told["counter"]["rows"]["test"] == told["counts"]["test_counter"]
+    assert told["shared_images"]["train-test"] == 4, "pictures in two splits are reported"
+    published = manifest.read(build(source, tmp_path / "out", "--keep", "0.6"))
+    assert published["config"] == {"bias": "text", "mode": "published", "keep": 0.6, "seed": 42}
+    assert published["left_out"] == sum(map(sum, TRAIN.values())) - (published["counts"]["train"] - 3)
+    assert published["quirks"]["tied_relations"] == ["left of", "past"]
+    copies = [row.id for row in store.load(tmp_path / "out", "train") if row.id.endswith("+copy")]
+    assert len(copies) == published["quirks"]["duplicates"] == 3
+
+
+def test_strengths_share_groups_so_that_arms_can_be_compared(source, strong, tmp_path):
+    weak = build(source, tmp_path / "weak", "--level", "0")
+    for split in ("validation", "test", "test_counter"):
+        assert store.load(weak, split) == store.load(strong, split)
+    assert manifest.read(weak)["counts"] == manifest.read(strong)["counts"]
+    assert manifest.read(weak)["agreeing_share"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_another_process_builds_the_same(source, strong, tmp_path):
+    command = [sys.executable, "-m", "vlm_grpo.bias.text", "--data", str(source), "--level", "1"]
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}
+    subprocess.run([*command, "--out", str(tmp_path / "out")], check=True, capture_output=True, env=environment)
+    assert manifest.read(tmp_path / "out")["fingerprints"] == manifest.read(strong)["fingerprints"]
+
+
+def test_shuffled_rows_give_the_same_training_set(source, strong, tmp_path):
+    rows = {split: store.load(source, split)[::-1] for split in ("train", "validation", "test")}
+    shuffled = build(save_relation_data(tmp_path / "data", **rows), tmp_path / "out", "--level", "1")
+    assert store.load(shuffled, "train") == store.load(strong, "train")
+
+
+def test_a_second_run_changes_nothing_and_another_level_is_refused(source, tmp_path, capsys):
+    out = build(source, tmp_path / "out", "--level", "0.5")
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("*") if file.is_file()}
+    build(source, out, "--level", "0.5")
+    assert "(complete already)" in capsys.readouterr().out
+    assert {file: file.stat().st_mtime_ns for file in out.rglob("*") if file.is_file()} == before
+    assert "belongs to another run" in refused(capsys, "--data", source, "--out", out, "--level", "0.6")
+
+
+def test_pictures_are_linked_and_mended(source, tmp_path):
+    out = build(source, tmp_path / "out", "--level", "0")
+    picture = out / "images" / "red.png"
+    assert picture.stat().st_ino == (source / "images" / "red.png").stat().st_ino
+    picture.unlink()
+    build(source, out, "--level", "0")
+    assert picture.is_file()
+    assert manifest.read(out)["pictures"] == {"linked": 1, "copied": 0, "kept": 3}
+
+
+def test_a_dry_run_tells_and_writes_nothing(source, tmp_path, capsys):
+    build(source, tmp_path / "out", "--level", "0.9", "--dry-run")
+    told = capsys.readouterr().out
+    assert "balanced, strength 0.9" in told
+    assert "note: 2 rows of test are neutral, train has no such relation: between" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_extreme_set_has_no_counter_biased_part(source, tmp_path, capsys):
+    out = build(source, tmp_path / "out", "--level", "extreme")
+    told = capsys.readouterr().out
+    assert "note: no split test_counter" in told
+    found = manifest.read(out)
+    assert (found["counts"]["train"], found["level_name"], found["probe"]) == (5, "acc_extreme_small", None)
+    assert "test_counter" not in found["counts"]
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--level", "1.2"], "level 1.2 is outside [0, 1]"),
+        (["--level", "-0.1"], "level -0.1 is outside [0, 1]"),
+        (["--level", "nan"], "level nan is outside [0, 1]"),
+        (["--level", "strong"], "neither a number from 0 to 1 nor one of acc_0.627"),
+        (["--keep", "2"], "--keep 2.0 is outside [0, 1]"),
+        ([], "say how strong the bias is, once"),
+        (["--level", "0.5", "--keep", "0.5"], "say how strong the bias is, once"),
+        (["--mode", "published", "--level", "0.5"], "mode published takes --keep K or one of"),
+        (["--mode", "balanced", "--level", "extreme"], "mode balanced takes a number"),
+        (["--level", "acc_0.69", "--size", "10"], "--size belongs to the mode balanced"),
+        (["--level", "0.5", "--size", "9"], "size 9: give an even number"),
+        (["--level", "0.5", "--check"], "--check belongs to --table"),
+    ],
+)
+def test_levels_that_cannot_be(source, tmp_path, capsys, words, told):
+    assert told in refused(capsys, "--data", source, "--out", tmp_path / "out", *words)
+    assert not (tmp_path / "out").exists()
+
+
+def without_relation(row):
+    return row.model_copy(update={"meta": {**row.meta, "relation": " "}})
+
+
+def broken(row, **changes):
+    return row.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    "split, spoil, told",
+    [
+        ("train", without_relation, "split 'train' row train-000: relation ' ' is empty"),
+        ("test", without_relation, "split 'test' row test-000: relation ' ' is empty"),
+        ("train", lambda row: broken(row, solution="<answer> 2 </answer>"), "is neither True nor False"),
+        ("train", lambda row: broken(row, meta={**row.meta, "label": 2}), "row train-000: label 2 is not 1"),
+        ("validation", lambda row: broken(row, images=("images/none.png",)), "images/none.png is missing"),
+        ("train", lambda row: broken(row, meta={**row.meta, "shortcut": True}), "marked by another bias"),
+    ],
+)
+def test_rows_that_cannot_be(tmp_path, capsys, split, spoil, told):
+    counts = TRAIN if split == "train" else HELD_OUT
+    rows = [relation_row(case) for case in relation_cases(counts, split=split)]
+    if "shortcut" in spoil(rows[0]).meta:
+        rows = [spoil(row) for row in rows]
+    data = save_relation_data(tmp_path / "data", **{split: [spoil(rows[0]), *rows[1:]]})
+    assert told in refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_that_cannot_be_balanced(tmp_path, capsys):
+    rows = [relation_row(case) for case in relation_cases({"on": (5, 0), "under": (4, 0)})]
+    data = save_relation_data(tmp_path / "data", train=rows)
+    told = refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
+    assert "cannot be balanced with every relation kept" in told
+
+
+def test_places_that_cannot_be_written_or_read(source, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    below = tmp_path / "file" / "below"
+    assert "cannot make the folder" in refused(capsys, "--data", source, "--out", below, "--level", "0")
+    assert "is a file" in refused(capsys, "--data", source, "--out", tmp_path / "file", "--level", "0")
+    assert "lies in the data set" in refused(capsys, "--data", source, "--out", source / "biased", "--level", "0")
+    assert "does not exist" in refused(capsys, "--data", tmp_path / "no", "--out", tmp_path / "x", "--level", "0")
+    assert "give --data and --out" in refused(capsys, "--level", "0")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_forbidden_place(source, tmp_path, capsys):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    assert "permission denied" in refused(capsys, "--data", source, "--out", tmp_path / "closed" / "x", "--level", "0")
+
+
+def test_a_data_set_without_training_rows(tmp_path, capsys):
+    from tiny_data import save_tiny_data
+
+    data = save_tiny_data(tmp_path / "data", test=[relation_row(Case("a", "on", True, "images/red.png"))])
+    assert "has no split 'train'" in refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0")
+
+
+def test_the_help_shows_commands_to_copy(capsys):
+    with pytest.raises(SystemExit):
+        text.main(["--help"])
+    told = capsys.readouterr().out
+    assert "python -m vlm_grpo.bias.text --data data/vsr --level 0.9" in told
