@@ -2,20 +2,28 @@
 #
 #   launch MODULE CONFIG [ARGUMENT ...]
 #
-# CONFIG is used unless --config is among the arguments. VLM_GRPO_ACCELERATE names an accelerate config (see
-# configs/accelerate/) for several processes; without it the module runs in one process.
+# VLM_GRPO_CONFIG names another config than CONFIG, and --config among the arguments yet another. VLM_GRPO_ACCELERATE
+# names an accelerate config (see configs/accelerate/) for several processes, VLM_GRPO_LAUNCH_OPTIONS further options of
+# `accelerate launch`; without it the module runs in one process. Either way a signal to this shell's process reaches the
+# training, and its exit code comes back. --where only prints the folder that the command would write to.
 
 launch() {
-    local module=$1 default=$2
+    local module=$1 config=(--config "${VLM_GRPO_CONFIG:-$2}") arguments=() where=false options=()
     shift 2
-    local config=(--config "$default")
     local argument
     for argument in "$@"; do
-        case $argument in --config | --config=*) config=() ;; esac
+        case $argument in
+            --config | --config=*) config=() ;;
+            --where) where=true && continue ;;
+        esac
+        arguments+=("$argument")
     done
-    local runner=(python)
-    if [[ -n ${VLM_GRPO_ACCELERATE:-} ]]; then
-        runner=(accelerate launch --config_file "$VLM_GRPO_ACCELERATE")
+    local runner=(python -m)
+    if $where; then
+        module=vlm_grpo.where
+    elif [[ -n ${VLM_GRPO_ACCELERATE:-} ]]; then
+        read -ra options <<<"${VLM_GRPO_LAUNCH_OPTIONS:-}"
+        runner=(python -m vlm_grpo.training.launch "${options[@]}" "$VLM_GRPO_ACCELERATE")
     fi
-    exec "${runner[@]}" -m "$module" "${config[@]}" "$@"
+    exec "${runner[@]}" "$module" "${config[@]}" "${arguments[@]}"
 }

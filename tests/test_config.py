@@ -6,15 +6,14 @@ import pytest
 
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import UserError
-from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
-from vlm_grpo.training.settings import GRPO_COMMON, GRPO_NO_EFFECT, SFT_NO_EFFECT, check_grpo
+from vlm_grpo.training.arguments import RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
+from vlm_grpo.training.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, SFT_NO_EFFECT, check_grpo
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 def parse_grpo(*words: str) -> Parsed:
-    types = (StudyArguments, RewardArguments, GRPOArguments)
-    return parse(types, words, description="GRPO", no_effect=GRPO_NO_EFFECT)
+    return parse(GRPO_TYPES, words, description="GRPO", no_effect=GRPO_NO_EFFECT)
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_file_then_command_line(config, tmp_path):
     parsed = parse_grpo("--config", str(config), "--num_rows", "9", "--output-dir", str(tmp_path), "--dry-run")
-    study, rewards, training = parsed.arguments
+    study, rewards, _, training = parsed.arguments
     assert (study.data, study.num_rows, training.learning_rate) == ("/somewhere/vsr", 9, 1e-5)
     assert rewards.rewards == ["accuracy", "format"]
     assert parsed.dry_run
@@ -43,7 +42,7 @@ def test_help_is_short_and_help_all_is_whole(capsys):
     for flag in ("--help", "--help-all"):
         with pytest.raises(SystemExit) as left:
             parse(
-                (StudyArguments, RewardArguments, GRPOArguments),
+                GRPO_TYPES,
                 [flag],
                 description="GRPO",
                 no_effect=GRPO_NO_EFFECT,
@@ -104,7 +103,7 @@ def test_bad_words_are_told(words, message):
 )
 def test_settings_that_contradict_each_other(config, tmp_path, words, message):
     parsed = parse_grpo("--config", str(config), "--output_dir", str(tmp_path), *words)
-    _, rewards, training = parsed.arguments
+    _, rewards, _, training = parsed.arguments
     with pytest.raises(UserError, match=message):
         check_grpo(training, rewards, parsed.given)
 
@@ -114,9 +113,10 @@ def test_shipped_grpo_configs_hold_the_studys_choices(path, monkeypatch, tmp_pat
     monkeypatch.setenv("DATA_PATH", str(tmp_path))
     monkeypatch.setenv("OUT_PATH", str(tmp_path))
     parsed = parse_grpo("--config", str(path))
-    study, rewards, training = parsed.arguments
+    study, rewards, fast, training = parsed.arguments
     check_grpo(training, rewards, parsed.given)
     assert (study.lora_r, study.lora_alpha) == (16, 32)
+    assert (fast.fast, training.gradient_checkpointing) == ("auto", False), "the fast path is the default"
     assert (training.loss_type, training.epsilon, training.num_iterations) == ("grpo", 0.2, 1)
     if path.parent.name == "vsr":
         assert (training.beta, training.num_generations, training.learning_rate) == (0.04, 4, 1e-5)
@@ -133,7 +133,7 @@ def test_shipped_sft_configs_share_rows_and_lora_with_grpo(path, monkeypatch, tm
     monkeypatch.setenv("OUT_PATH", str(tmp_path))
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
     sft, _, _ = parse(types, ["--config", str(path)], description="SFT", no_effect=SFT_NO_EFFECT).arguments
-    grpo, _, _ = parse_grpo("--config", str(path).replace("_sft", "_grpo")).arguments
+    grpo, *_ = parse_grpo("--config", str(path).replace("_sft", "_grpo")).arguments
     shared = ("model", "data", "split", "num_rows", "row_seed", "lora_r", "lora_alpha", "lora_dropout")
     assert {name: getattr(sft, name) for name in shared} == {name: getattr(grpo, name) for name in shared}
     assert sft.image_options == grpo.image_options

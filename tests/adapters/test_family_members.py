@@ -18,11 +18,13 @@ from transformers import (
 )
 
 from tiny_data import save_tiny_data, tiny_rows
+from tiny_grpo import LONG, SHORT, ask, distance, make_trainer, score
 from vlm_grpo import prompts
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.results import manifest
 from vlm_grpo.training import grpo
 from vlm_grpo.training.arguments import StudyArguments
+from vlm_grpo.training.fast.arguments import FastArguments
 from vlm_grpo.training.lora import check_placement, lora_config
 
 QWEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "eos_token_id")
@@ -126,3 +128,19 @@ def test_a_grpo_step(checkpoint, tmp_path):
     words += ["--num_generations", "4", "--per_device_train_batch_size", "4", "--max_completion_length", "4"]
     grpo.main([*words, "--gradient_checkpointing", "false", "--loss_type", "grpo", "--beta", "0.04"])
     assert manifest.read(out, kind="grpo")["counts"]["steps"] == 1
+
+
+def test_the_fast_path_scores_as_trl_does(checkpoint, tmp_path):
+    stock = make_trainer(checkpoint.path, tmp_path)
+    ours = make_trainer(checkpoint.path, tmp_path, fast=FastArguments(fast="on", fast_chunk=2))
+    rows = ask((SHORT, [0]), (LONG, [1]), times=3)
+    torch.manual_seed(3)
+    batch = stock._generate_and_score_completions(rows)
+    torch.manual_seed(3)
+    assert torch.equal(ours._generate_and_score_completions(rows)["completion_ids"], batch["completion_ids"])
+    batch["advantages"] = torch.linspace(-1, 1.5, len(rows))
+    expected, expected_gradients = score(stock, batch)
+    logps, gradients = score(ours, batch)
+    assert expected.abs().max() > 1
+    assert torch.allclose(logps, expected, atol=1e-5, rtol=0)
+    assert distance(gradients, expected_gradients) < 1e-5

@@ -120,7 +120,11 @@ def _generate(settings: EvaluationArguments, inputs: Inputs, source: Source, dty
     )
     encode = partial(batches.encode, adapter=family, processor=inputs.processor, root=settings.root)
     use_cache = choose_cache(
-        settings.use_cache, model=model, adapter=family, batch=lambda: encode(missing[:PARITY_ROWS])
+        settings.use_cache,
+        model=model,
+        adapter=family,
+        batch=lambda: encode(missing[:PARITY_ROWS]),
+        never=family.placeholder_ids(inputs.processor.tokenizer),
     )
     automatic = settings.batch_size == "auto"
     completions = complete(

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from trl import GRPOConfig, SFTConfig
@@ -9,6 +10,8 @@ from trl import GRPOConfig, SFTConfig
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.evaluation.answers import Rule
+
+Budget = Literal["samples", "steps"]
 
 
 @dataclass
@@ -31,6 +34,10 @@ class StudyArguments(ImageOptions):
     lora_r: int = field(default=16, metadata={"help": "LoRA rank."})
     lora_alpha: int = field(default=32, metadata={"help": "LoRA scale numerator."})
     lora_dropout: float = field(default=0.05, metadata={"help": "LoRA dropout."})
+    budget: Budget | None = field(
+        default=None,
+        metadata={"help": "What an SFT run shares with the GRPO run beside it: samples or steps. GRPO only notes it."},
+    )
 
 
 @dataclass
@@ -55,6 +62,9 @@ class SFTTargetArguments:
 
     target: str = field(
         default="bare", metadata={"help": "Assistant's text: bare (True/False), yes_no (Yes./No.) or tagged."}
+    )
+    budget_config: str | None = field(
+        default=None, metadata={"help": "Config of that GRPO run: its config.yaml, or the file it is started with."}
     )
 
 

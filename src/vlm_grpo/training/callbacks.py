@@ -1,4 +1,4 @@
-"""What a run writes while it trains: metrics as JSONL, and the mark that a checkpoint is complete."""
+"""What a run writes while it trains: metrics as JSONL, cut back to the checkpoint on resume."""
 
 import json
 import math
@@ -9,7 +9,6 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from typing_extensions import override
 
 from vlm_grpo.results import atomic, jsonl
-from vlm_grpo.training import checkpoints
 
 METRICS = "metrics.jsonl"
 
@@ -42,15 +41,6 @@ class MetricsFile(TrainerCallback):
         numbers = {k: v for k, v in logs.items() if isinstance(v, int | float) and math.isfinite(v)}
         with jsonl.Appender(self._path) as file:
             file.append([{"step": state.global_step, **numbers}])
-
-
-class CompletenessMark(TrainerCallback):
-    """Mark each checkpoint complete once every process has written its part."""
-
-    @override
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if state.is_world_process_zero:
-            checkpoints.mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
 def cut_after(path: Path, step: int) -> None:

@@ -7,17 +7,20 @@ GRPOConfig can be given too: `--help-all` lists them.
 
 from transformers import set_seed
 
-from vlm_grpo.config import parse, setting_names
+from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.rewards import registry
-from vlm_grpo.training import lora, rows, run
-from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, StudyArguments
-from vlm_grpo.training.callbacks import CompletenessMark, MetricsFile
+from vlm_grpo.rewards.base import Reward
+from vlm_grpo.training import lora, rows, run, vllm_canary
+from vlm_grpo.training.arguments import RewardArguments, StudyArguments
+from vlm_grpo.training.callbacks import MetricsFile
 from vlm_grpo.training.completions import CompletionsFile
+from vlm_grpo.training.fast.arguments import FastArguments
 from vlm_grpo.training.grpo_trainer import StudyGRPOTrainer
 from vlm_grpo.training.progress import ProgressLine
-from vlm_grpo.training.rollouts import rollout_settings
-from vlm_grpo.training.settings import GRPO_COMMON, GRPO_NO_EFFECT, check_grpo, check_trackers
+from vlm_grpo.training.rollouts import rollout_settings, vllm_settings
+from vlm_grpo.training.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, check_grpo, check_trackers
+from vlm_grpo.training.stopping import StopRequest
 
 KIND = "grpo"
 
@@ -26,24 +29,36 @@ KIND = "grpo"
 def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
     run.hush_renamed_settings()
-    types = (StudyArguments, RewardArguments, GRPOArguments)
-    common = GRPO_COMMON | setting_names(StudyArguments, RewardArguments)
-    parsed = parse(types, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common)
-    study, reward_arguments, training = parsed.arguments
+    common = GRPO_COMMON | setting_names(StudyArguments, RewardArguments, FastArguments)
+    parsed = parse(GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common)
+    study, reward_arguments, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, parsed.given)
     check_trackers(training)
     if parsed.dry_run:
         run.show_plan(KIND, study, parsed, training)
         return
+    with StopRequest() as stop:
+        _train(parsed, rewards, stop)
+
+
+def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
+    study, reward_arguments, fast, training = parsed.arguments
     inputs = run.open_inputs(study)
+    if training.use_vllm:
+        vllm_canary.check_vllm(inputs.base.adapter)
     settings = run.resolved(parsed)
     folder = run.claim(KIND, inputs, settings, training)
     set_seed(training.seed)
     processor, model = run.load(inputs, study, training, completion_tokens=training.max_completion_length)
-    training.generation_kwargs = (training.generation_kwargs or {}) | rollout_settings(
-        reward_arguments.rollout_cache, model=model, processor=processor, inputs=inputs, prompt=study.prompt
+    sampling = (
+        vllm_settings(processor=processor, inputs=inputs)
+        if training.use_vllm
+        else rollout_settings(
+            reward_arguments.rollout_cache, model=model, processor=processor, inputs=inputs, prompt=study.prompt
+        )
     )
+    training.generation_kwargs = (training.generation_kwargs or {}) | sampling
     trainer = StudyGRPOTrainer(
         model=model,
         args=training,
@@ -51,11 +66,14 @@ def main(argv: list[str] | None = None) -> None:
         reward_funcs=[reward.for_trainer(reward_arguments.answers) for reward in rewards],
         train_dataset=rows.grpo_dataset(inputs.data.rows, root=inputs.data.root, prompt=study.prompt),
         peft_config=lora.lora_config(study, inputs.base.adapter),
-        callbacks=[MetricsFile(folder), CompletenessMark(), ProgressLine()],
+        callbacks=[MetricsFile(folder), ProgressLine()],
         completions=CompletionsFile(folder),
+        fast=fast,
     )
+    if training.use_vllm:
+        vllm_canary.prove_synchronised(trainer, trainer.train_dataset[0])
     trainable = lora.check_placement(trainer.model, inputs.base.adapter)
-    run.train(KIND, trainer, inputs, settings, trainable_parameters=trainable)
+    run.train(KIND, trainer, inputs, settings, stop=stop, trainable_parameters=trainable)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,49 @@
-"""TRL's `GRPOTrainer` that also writes its rollouts to a file."""
+"""The study's GRPO trainer: TRL's, made fast, that writes its rollouts to a file and resumes exactly."""
 
+from pathlib import Path
 from typing import Any
 
 from accelerate.utils import gather_object
-from trl import GRPOTrainer
+from torch.utils.data import Sampler
+from typing_extensions import override
 
+from vlm_grpo.training import grpo_state
 from vlm_grpo.training.completions import CompletionsFile
+from vlm_grpo.training.epoch_order import EpochGroups
+from vlm_grpo.training.exact import ExactResume
+from vlm_grpo.training.fast.trainer import FastGRPOTrainer
 
 
-class StudyGRPOTrainer(GRPOTrainer):
-    """`GRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
+class StudyGRPOTrainer(ExactResume, FastGRPOTrainer):
+    """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
 
     def __init__(self, *, completions: CompletionsFile, **trl: Any) -> None:
         super().__init__(**trl)
         self._completions = completions
         self._cut = False
 
+    @override
+    def _get_train_sampler(self, dataset: Any = None) -> Sampler:
+        return EpochGroups(super()._get_train_sampler(dataset), epoch=self._epoch)
+
+    @override
+    def _save_extra_state(self, folder: Path) -> None:
+        between_rollouts = self._step % (self.args.steps_per_generation * self.num_iterations) == 0
+        grpo_state.save(
+            folder,
+            process=self.args.process_index,
+            micro_step=self._step,
+            rollouts=None if between_rollouts else self._buffered_inputs,
+            metrics=self._metrics["train"],
+        )
+
+    @override
+    def _load_extra_state(self, folder: Path) -> None:
+        state = grpo_state.load(folder, process=self.args.process_index, device=self.args.device)
+        self._step, self._buffered_inputs = state["micro_step"], state["rollouts"]
+        self._metrics["train"].update(state["metrics"])
+
+    @override
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         rows = gather_object([{"id": row["id"], "image_files": row["image_files"]} for row in inputs])

@@ -11,6 +11,7 @@ from vlm_grpo.datasets.images import open_image
 from vlm_grpo.training.run import Inputs
 
 PARITY_ROWS = 4
+VLLM_NEVER = -100.0
 
 
 def rollout_settings(
@@ -27,6 +28,12 @@ def rollout_settings(
         use_cache, model=model, adapter=adapter, batch=lambda: _batch(processor, inputs, prompt), never=never
     )
     return {**adapter.generation, "use_cache": cache, "suppress_tokens": never}
+
+
+def vllm_settings(*, processor: Any, inputs: Inputs) -> dict[str, Any]:
+    """Sampling parameters of vLLM for the rollouts: the same tokens suppressed, by the lowest bias it takes."""
+    never = inputs.base.adapter.placeholder_ids(processor.tokenizer)
+    return {"logit_bias": dict.fromkeys(never, VLLM_NEVER)}
 
 
 def _batch(processor: Any, inputs: Inputs, prompt: str) -> Any:

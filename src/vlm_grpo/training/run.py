@@ -1,7 +1,7 @@
 """What SFT and GRPO share: vet the inputs, claim the output folder, resume, train, save, write the manifest."""
 
+import shutil
 import sys
-import time
 import warnings
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
@@ -19,10 +19,27 @@ from vlm_grpo.datasets import store
 from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
 from vlm_grpo.datasets.records import Row
 from vlm_grpo.results import atomic, manifest
-from vlm_grpo.training import checkpoints, rows
+from vlm_grpo.training import attempts, checkpoints, rows, tracking
 from vlm_grpo.training.arguments import GRPOArguments, SFTArguments, StudyArguments
+from vlm_grpo.training.attempts import DONE, STOPPED, AttemptLog
+from vlm_grpo.training.stopping import EXIT_STOPPED, StopAtStepEnd, StopRequest, leave
 
 FINAL = "final"
+TRAINING_STATE = (
+    checkpoints.MARK,
+    "optimizer*",
+    "scheduler*",
+    "scaler*",
+    "rng_state*",
+    "grpo_state*",
+    "sft_state.json",
+    "trainer_state.json",
+    "global_step*",
+    "latest",
+    "zero_to_fp32.py",
+)
+"""What a checkpoint holds beside the weights."""
+
 ALWAYS_SHOWN = {
     "dtype",
     "seed",
@@ -123,9 +140,11 @@ def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArg
             "kind": kind,
             "base": inputs.base.fingerprint,
             "rows": inputs.data.fingerprint,
+            "processes": training.world_size,
             **{k: v for k, v in settings.items() if k not in PLACES},
         }
         manifest.claim(run, identity)
+        tracking.continue_run(training, identity, str(run.absolute()))
         atomic.write_text(run / "config.yaml", yaml.safe_dump(settings, sort_keys=True, allow_unicode=True))
     return run
 
@@ -148,8 +167,19 @@ def load(
     return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
 
 
-def train(kind: str, trainer: Trainer, inputs: Inputs, settings: dict[str, Any], **counts: int) -> None:
-    """Train from the newest complete checkpoint, save the adapter to `final/`, write the manifest last."""
+def train(
+    kind: str,
+    trainer: Trainer,
+    inputs: Inputs,
+    settings: dict[str, Any],
+    *,
+    stop: StopRequest,
+    **counts: int,
+) -> None:
+    """Train from the newest complete checkpoint, save the adapter to `final/`, write the manifest last.
+
+    Leaves with exit code 85 where `stop` asked for it before the last step.
+    """
     run = Path(trainer.args.output_dir)
     resume = checkpoints.find(run)
     if trainer.is_world_process_zero():
@@ -157,23 +187,64 @@ def train(kind: str, trainer: Trainer, inputs: Inputs, settings: dict[str, Any],
             print(f"skipping {path}: {flaw}", file=sys.stderr, flush=True)
         if resume.newest is not None:
             print(f"resuming from {resume.newest}", file=sys.stderr, flush=True)
+    log = AttemptLog(run)
     trainer.remove_callback(PrinterCallback)
-    started = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
-    trainer.save_model(str(run / FINAL))
-    if not trainer.is_world_process_zero():
-        return
+    trainer.add_callback(log)
+    trainer.add_callback(StopAtStepEnd(stop))
+    if resume.finished:
+        _copy_weights(resume.newest, run / FINAL, trainer)
+    else:
+        trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
+        _leave_if_stopped(trainer, log, stop)
+        trainer.save_model(str(run / FINAL))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        steps = resume.step if resume.finished else trainer.state.global_step
+        _finish(kind, run, inputs, settings, log, seed=trainer.args.seed, steps=steps, **counts)
+    leave(0, processes=trainer.args.world_size)
+
+
+def _finish(
+    kind: str,
+    run: Path,
+    inputs: Inputs,
+    settings: dict[str, Any],
+    log: AttemptLog,
+    *,
+    seed: int,
+    steps: int,
+    **counts: int,
+) -> None:
     base = inputs.base
     atomic.write_json(
         run / FINAL / "base.json",
         {"name": base.name, "fingerprint": base.fingerprint, "family": base.adapter.family},
     )
+    log.end(DONE, step=steps)
     manifest.write(
         run,
         kind=kind,
         config=settings,
         inputs={"base": base.fingerprint, "rows": inputs.data.fingerprint},
-        counts={"rows": len(inputs.data.rows), "steps": trainer.state.global_step, **counts},
-        seconds=time.monotonic() - started,
-        seeds={"seed": trainer.args.seed, "row_seed": settings["row_seed"]},
+        counts={"rows": len(inputs.data.rows), "steps": steps, **counts},
+        seconds=attempts.seconds(run),
+        seeds={"seed": seed, "row_seed": settings["row_seed"]},
     )
+
+
+def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer) -> None:
+    """Make `final` from the checkpoint after the last step: the run was cut off between the two."""
+    assert checkpoint is not None
+    if trainer.is_world_process_zero():
+        shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*TRAINING_STATE), dirs_exist_ok=True)
+
+
+def _leave_if_stopped(trainer: Trainer, log: AttemptLog, stop: StopRequest) -> None:
+    step = trainer.state.global_step
+    if step >= trainer.state.max_steps:
+        return
+    if trainer.is_world_process_zero():
+        log.end(STOPPED, step=step, signal=stop.name)
+        print(f"stopped after step {step} of {trainer.state.max_steps}; the same command goes on", file=sys.stderr)
+    trainer.accelerator.wait_for_everyone()
+    leave(EXIT_STOPPED, processes=trainer.args.world_size)

@@ -3,7 +3,11 @@
 import importlib.util
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, SFTArguments
+from vlm_grpo.training.arguments import GRPOArguments, RewardArguments, SFTArguments, StudyArguments
+from vlm_grpo.training.fast.arguments import FastArguments
+
+GRPO_TYPES = (StudyArguments, RewardArguments, FastArguments, GRPOArguments)
+"""Where a GRPO config's keys belong."""
 
 _OWN_PRECISION = "dtype decides the precision from the hardware"
 _OWN_MODEL = "model and dtype say what is loaded, and how"
@@ -28,6 +32,7 @@ COMMON_NO_EFFECT = {
     "metric_for_best_model": _NO_EVALUATION,
     "resume_from_checkpoint": "a run resumes by itself from its newest complete checkpoint",
     "dataset_num_proc": "pictures are opened when a batch is made",
+    "train_sampling_strategy": "rows come in the permutation of seed and epoch",
     "use_liger_kernel": "it is deprecated in TRL for this trainer",
 }
 

@@ -1,0 +1,87 @@
+"""Stop on a signal at a step's end: SIGUSR1 (a time limit is near) and SIGTERM (preemption, node drain).
+
+The first signal lets the current optimiser step finish; all processes agree, save a complete checkpoint, and the
+command leaves with exit code 85. The same command goes on from there. A second signal, once `SECOND_AFTER_S` seconds
+have passed (Slurm and a batch script both deliver the first one), ends the process at once; the checkpoint before
+stays untouched.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import time
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from typing_extensions import override
+
+EXIT_STOPPED = 85
+SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
+SECOND_AFTER_S = 5.0
+STDERR = 2
+
+
+class StopRequest:
+    """Context manager that turns the first of `SIGNALS` into a request; `name` is the signal's, or None."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self._since = 0.0
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.name is None:
+            self.name, self._since = signal.Signals(number).name, time.monotonic()
+            # A signal handler may interrupt a print: write to the descriptor itself.
+            os.write(STDERR, f"{self.name}: stopping after this step\n".encode())
+        elif time.monotonic() - self._since >= SECOND_AFTER_S:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
+class StopAtStepEnd(TrainerCallback):
+    """Save and stop at the end of the step in which any process was asked to."""
+
+    def __init__(self, request: StopRequest) -> None:
+        self._request = request
+
+    @override
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if _any_process(self._request.name is not None, args):
+            control.should_save = control.should_training_stop = True
+
+
+def leave(code: int, *, processes: int) -> None:
+    """End this process with exit code `code` once its work is done; a single one with code 0 just returns.
+
+    Several end without the interpreter's shutdown, in which a communication thread can abort the process and lose the
+    exit code; what trackers and logging do at exit is done before.
+    """
+    if processes > 1:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if code:
+        raise SystemExit(code)
+
+
+def _any_process(flag: bool, args: TrainingArguments) -> bool:
+    if args.world_size == 1:
+        return flag
+    shared = torch.tensor(int(flag), device=args.device)
+    torch.distributed.all_reduce(shared, op=torch.distributed.ReduceOp.MAX)
+    return bool(shared)

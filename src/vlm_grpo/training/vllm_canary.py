@@ -1,0 +1,84 @@
+"""Prove, before a run with vLLM begins, that vLLM answers with the weights that are being trained.
+
+A stale server is silent: rollouts come from the base for ever and rewards stay flat. So the policy is changed on
+purpose (LoRA's second factors get random values), one prompt is answered after the usual synchronisation, and the
+log-probabilities that vLLM reports for its own tokens must lie near those of the changed policy and away from those of
+the unchanged one. Then the policy is put back; the next rollout synchronises again.
+
+Not run against a real vLLM on the machines where this package was made: the comparison is tested with a second model in
+the server's place, one that follows and one that does not.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from trl import GRPOTrainer
+
+from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.errors import UserError
+
+CHANGE = 0.05
+SEED = 0
+CLEARLY = 2.0
+"""vLLM's numbers must be this many times nearer to the changed policy's than to the unchanged one's."""
+INPUTS = ("pixel_values", "image_grid_thw", "num_images", "pixel_attention_mask", "mm_token_type_ids")
+
+
+def check_vllm(adapter: Adapter) -> None:
+    """`UserError` when `use_vllm` cannot work: not installed, or wrong for the family."""
+    if adapter.no_vllm is not None:
+        raise UserError(f"use_vllm does not work with the family {adapter.family}: {adapter.no_vllm}; use_vllm: false")
+    if importlib.util.find_spec("vllm") is None:
+        raise UserError("use_vllm: vllm is not installed; install the trl[vllm] extra, or say use_vllm: false")
+
+
+def prove_synchronised(trainer: GRPOTrainer, row: dict[str, Any]) -> None:
+    """`UserError` unless vLLM's log-probabilities follow a change of `trainer`'s LoRA weights on `row`."""
+    rows = [row] * trainer.num_generations
+    trainer.model.train()  # TRL takes any other mode for evaluation
+    with torch.random.fork_rng(), torch.no_grad():
+        with _changed(trainer.model):
+            trainer._last_loaded_step = -1
+            batch = GRPOTrainer._generate_and_score_completions(trainer, rows)
+            changed = _logps(trainer, batch)
+        unchanged = _logps(trainer, batch)
+    trainer._last_loaded_step = -1
+    trainer._metrics["train"].clear()
+    mask = batch["completion_mask"].bool()
+    compare(batch["sampling_per_token_logps"][mask], changed=changed[mask], unchanged=unchanged[mask])
+
+
+def compare(served: torch.Tensor, *, changed: torch.Tensor, unchanged: torch.Tensor) -> None:
+    """`UserError` unless `served` log-probabilities are clearly `changed` ones; all (tokens,), of the same tokens."""
+    near, far = ((served - own).abs().mean().item() for own in (changed, unchanged))
+    if far < CLEARLY * near:
+        raise UserError(
+            f"vLLM does not answer with the trained weights: after a change its log-probabilities are {near:.3g} away "
+            f"from the changed policy's and {far:.3g} from the unchanged one's; check the versions of trl and vllm and "
+            "that the server serves this run's base"
+        )
+
+
+@contextmanager
+def _changed(model: nn.Module) -> Iterator[None]:
+    generator = torch.Generator().manual_seed(SEED)
+    weights = {name: p for name, p in model.named_parameters() if "lora_B" in name and p.requires_grad}
+    before = {name: p.detach().clone() for name, p in weights.items()}
+    for p in weights.values():
+        p.data += torch.randn(p.shape, generator=generator).to(p) * CHANGE
+    yield
+    for name, p in weights.items():
+        p.data.copy_(before[name])
+
+
+def _logps(trainer: GRPOTrainer, batch: dict[str, Any]) -> torch.Tensor:
+    ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+    mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+    logps: torch.Tensor = trainer._get_per_token_logps_and_entropies(
+        trainer.model, ids, mask, batch["completion_ids"].shape[1], **{name: batch.get(name) for name in INPUTS}
+    )[0]
+    return logps

@@ -1,0 +1,54 @@
+"""Print the folder that a command writes to: `python -m vlm_grpo.where --config FILE.yaml [ARGUMENT ...]`.
+
+The arguments are those of a training, evaluation or merge command. Only `--output_dir`, `--out` and the config's
+entries of these names are looked at; the rest is the command's to check. Batch scripts ask this before they start one.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from vlm_grpo.config import fill_variables
+from vlm_grpo.errors import UserError, exits_cleanly
+
+KEYS = ("output_dir", "out")
+
+
+def output_folder(words: Sequence[str]) -> Path:
+    """The folder that the command line `words` names, itself or through its config; `UserError` where it names none."""
+    given = [value for key in KEYS if (value := _value(words, key))]
+    if given:
+        return Path(given[0])
+    config = _value(words, "config")
+    if config is None:
+        raise UserError("name the output folder: --output_dir or --out, or a --config that has it")
+    if not Path(config).is_file():
+        raise UserError(f"config {config}: no such file")
+    entries = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    for key in KEYS:
+        if isinstance(entries, dict) and entries.get(key):
+            return Path(fill_variables(entries[key], where=f"config {config}: key {key!r}"))
+    raise UserError(f"config {config} has no {' or '.join(KEYS)}; name the output folder on the command line")
+
+
+def _value(words: Sequence[str], name: str) -> str | None:
+    """The last value of the option `name` among `words`, written `--name value` or `--name=value`."""
+    found = None
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word == f"--{name}":
+            found = following
+        elif word.startswith(f"--{name}="):
+            found = word.split("=", 1)[1]
+    return found
+
+
+@exits_cleanly
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the folder of the command line `argv`."""
+    print(output_folder(sys.argv[1:] if argv is None else argv))
+
+
+if __name__ == "__main__":
+    main()

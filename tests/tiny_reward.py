@@ -1,0 +1,12 @@
+"""A reward that a random model, which never answers, earns in different amounts, so that its policy moves."""
+
+from vlm_grpo.rewards.base import Reward
+
+VOWELS = Reward(
+    name="vowels",
+    score=lambda completion, solution, rule: float(sum(c in "aeiou" for c in completion)),
+    minimum=0.0,
+    maximum=99.0,
+    gold=(),
+    hacks=(),
+)
