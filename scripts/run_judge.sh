@@ -5,9 +5,12 @@
 #   ... --judge rules                                   offline, for the synthetic data set
 #   ... --base-url http://127.0.0.1:8000/v1 --model M   a server of your own (vLLM, llama.cpp, Ollama)
 # Keys come from the environment or .env: OPENAI_API_KEY, or JUDGE_API_KEY with --base-url.
-# A second call asks only for what is missing.
+# A second call asks only for what is missing. --where only prints the folder DIR.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+if [[ " $* " == *" --where "* ]]; then
+    exec python -m vlm_grpo.where "$@"
+fi
 python "$VLM_GRPO_ROOT/alignment_judge/judge.py" "$@"
 
 out=""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TRAINING = ["run_grpo_lora.sh", "SmolVLM/run_sft_lora.sh"]
+TRAINING = ["run_grpo_lora.sh", "run_grpo_vllm_server.sh", "SmolVLM/run_sft_lora.sh"]
 BATCH = {
     "grpo.sbatch": "run_grpo_lora.sh",
     "sft.sbatch": "run_sft_lora.sh",
@@ -81,10 +81,11 @@ def test_the_quickstart_lists_its_jobs(tmp_path):
         line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
     )
     assert {name: counts[name] for name in ("train", "merge", "evaluate", "evaluate_base", "report", "judge")} == {
-        "train": "4",
-        "merge": "4",
-        "evaluate": "4",
-        "evaluate_base": "1",
+        "train": "12",
+        "merge": "12",
+        "evaluate": "12",
+        "evaluate_base": "2",
         "report": "1",
         "judge": "2",
     }
+    assert counts["bias_report"] == "1"

@@ -16,10 +16,12 @@ import pytest
 from PIL import Image
 
 from picture_server import PictureServer
-from vlm_grpo.datasets import store
-from vsr_lines import write_splits
+from vlm_grpo.bias import vision
+from vlm_grpo.datasets import store, vsr
+from vlm_grpo.results import manifest
+from vsr_lines import line, write_lines, write_splits
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").rglob("*.ipynb"))
 LARGEST = 100_000
 
 
@@ -35,6 +37,48 @@ def check_vsr(notebook: nbformat.NotebookNode, folder: Path) -> None:
     assert "0.6000" in outputs(notebook, "text/html")[0]
 
 
+def small_biased(server: PictureServer, folder: Path) -> dict[str, str]:
+    """VSR of 24 captions that are true and false of 12 pictures, and a vision-biased copy."""
+    lines = [
+        line(f"{i}.png", address=server.address, caption=f"The cat {i} is {r} the mat.", label=label, relation=r)
+        for i in range(12)
+        for label, r in ((1, ("on", "under")[i % 2]), (0, ("under", "on")[i % 2]))
+    ]
+    for name, part in (("train", lines[:16]), ("dev", lines[16:20]), ("test", lines[20:])):
+        write_lines(folder / "source" / f"{name}.jsonl", part)
+    data = folder / "data"
+    vsr.main(["--out", str(data / "vsr"), "--jsonl", str(folder / "source")])
+    cue = ["--cue", "border", "--probability", "0.9"]
+    vision.main(["--data", str(data / "vsr"), *cue, "--out", str(data / "vsr_vision_border_0.9")])
+    return {
+        "DATA_PATH": str(data),
+        "OUT_PATH": str(folder / "runs"),
+        "BIAS_DATA": str(data / "vsr_vision_border_0.9"),
+        "BIAS_WORKERS": "1",
+    }
+
+
+def check_text(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """The copy is there at its default level, and the table has its groups."""
+    assert manifest.read(folder / "data/vsr_text_0.9")["config"]["strength"] == 0.9
+    assert "opposing" in outputs(notebook, "text/html")[0]
+    assert len(outputs(notebook, "image/png")) == 2
+
+
+def check_vision(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """The published copy is there, and the table has the cued test rows."""
+    assert manifest.read(folder / "data/vsr_vision_published")["config"]["probability"] == 0.3
+    assert "test_counter" in outputs(notebook, "text/html")[0]
+
+
+def check_probe(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """The result is there, and the table has both probes."""
+    assert manifest.read(folder / "runs/bias/probe/vsr_vision_border_0.9", kind="bias probe")
+    table = outputs(notebook, "text/html")[0]
+    assert ">picture</td>" in table
+    assert ">question</td>" in table
+
+
 class Case(NamedTuple):
     """How a notebook is run and checked."""
 
@@ -42,7 +86,12 @@ class Case(NamedTuple):
     check: Callable[[nbformat.NotebookNode, Path], None]
 
 
-CASES = {"create_dataset": Case(small_vsr, check_vsr)}
+CASES = {
+    "create_dataset": Case(small_vsr, check_vsr),
+    "create_text_biased": Case(small_biased, check_text),
+    "create_vision_biased": Case(small_biased, check_vision),
+    "probe": Case(small_biased, check_probe),
+}
 
 
 def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:

@@ -1,0 +1,99 @@
+"""Batch jobs on a real Slurm: they train to the end; stopped, they requeue themselves and end as if undisturbed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vlm_grpo.results import jsonl, manifest
+
+pytestmark = pytest.mark.slurm
+
+SIZE = ["--gres=gpu:1", "--cpus-per-task=1", "--mem=4G"]
+EMBEDDED = {"VLM_GRPO_CONFIG": "configs/embedded/qwen_grpo.yaml"}
+SHORT = ["--max_steps", "40", "--per_device_train_batch_size", "8", "--save_steps", "100"]
+
+
+def step(run: Path) -> int:
+    """The last logged step."""
+    return max((record["step"] for record in jsonl.read(run / "metrics.jsonl")), default=0)
+
+
+def adapter(run: Path) -> bytes:
+    return (run / "final/adapter_model.safetensors").read_bytes()
+
+
+def events(run: Path) -> list[str]:
+    return [record["event"] for record in jsonl.read(run / "attempts.jsonl")]
+
+
+def test_a_job_struck_three_times_ends_with_the_adapter_of_an_undisturbed_one(cluster):
+    """The undisturbed one is `sbatch slurm/grpo.sbatch` on a fresh clone, which makes its data set by itself."""
+    whole, struck = cluster.checkout / "runs/whole", cluster.checkout / "runs/struck"
+    first = cluster.sbatch("slurm/grpo.sbatch", "--output_dir", str(whole), *SHORT, **EMBEDDED)
+    second = cluster.sbatch(*SIZE, "slurm/grpo.sbatch", "--output_dir", str(struck), *SHORT, **EMBEDDED)
+    for strike in (3, 8, 13):
+        second.until(lambda wanted=strike: step(struck) >= wanted, within_attempt=True)
+        cluster.call("scancel", "--batch", "--signal=USR1", second.number)
+        second.until(lambda: second.field("JobState") in ("PENDING", "COMPLETED"))
+    assert (first.wait(), second.wait()) == ("COMPLETED", "COMPLETED"), first.log() + second.log()
+
+    assert manifest.read(whole, kind="grpo")["counts"]["steps"] == 40
+    assert events(whole) == ["started", "done"]
+    assert "== attempt 1: job" in first.log()
+    assert (first.field("Restarts"), second.field("Restarts")) == ("0", "3")
+    assert events(struck) == ["started", "stopped"] * 3 + ["started", "done"]
+    assert adapter(struck) == adapter(whole)
+    logs = sorted((cluster.checkout / f"logs/vlm-grpo-grpo-{second.number}").iterdir())
+    assert [path.name for path in logs] == [f"attempt-{n}.log" for n in (1, 2, 3, 4)]
+    whole_log = second.log().splitlines()
+    for number, path in enumerate(logs, start=1):
+        lines = path.read_text().splitlines()
+        assert lines[0].startswith(f"== attempt {number}: job {second.number}")
+        # Slurm ends a requeued job while its last line is on the way, and writes a line of its own.
+        assert set(lines[:-1]) <= set(whole_log)
+
+
+def test_scancel_stops_for_good(cluster):
+    run = cluster.checkout / "runs/cancelled"
+    job = cluster.sbatch(*SIZE, "slurm/grpo.sbatch", "--output_dir", str(run), *SHORT, **EMBEDDED)
+    job.until(lambda: step(run) >= 2, within_attempt=True)
+    cluster.call("scancel", job.number)
+    assert job.wait() == "CANCELLED"
+    assert job.field("Restarts") == "0"
+    assert "requeueing" not in job.log()
+    assert not manifest.exists(run)
+
+
+def test_a_job_without_progress_is_not_requeued_for_ever(cluster):
+    """A stand-in for training that saves in its first attempt and never again."""
+    run = cluster.checkout / "runs/stuck"
+    script = cluster.checkout / "scripts/stuck.sh"
+    script.write_text(
+        f'if [[ $1 == --where ]]; then echo {run}; exit; fi\nmkdir -p "{run}/checkpoint-5"\n'
+        f'touch "{run}/checkpoint-5/complete.json"\nexit 85\n'
+    )
+    job = cluster.sbatch(*SIZE, "slurm/train.sbatch", VLM_GRPO_SCRIPT="scripts/stuck.sh")
+    assert job.wait() == "FAILED"
+    assert job.field("Restarts") == "1"
+    assert job.field("ExitCode") == "85:0"
+    assert "stopped without progress (at 5 when this attempt began, at 5 now): not requeued" in job.log()
+
+
+def test_two_nodes_stop_together_and_go_on(cluster):
+    run = cluster.checkout / "runs/two_nodes"
+    job = cluster.sbatch(
+        *SIZE,
+        "slurm/grpo_multinode.sbatch",
+        *("--output_dir", str(run), *SHORT, "--max_steps", "8"),
+        **EMBEDDED,
+        VLM_GRPO_ACCELERATE="configs/accelerate/cpu_two_processes.yaml",
+    )
+    job.until(lambda: step(run) >= 2, within_attempt=True)
+    cluster.call("scancel", "--batch", "--signal=USR1", job.number)
+    assert job.wait() == "COMPLETED", job.log()
+    assert job.field("Restarts") == "1"
+    assert job.field("NodeList") == "dev[1-2]"
+    assert events(run) == ["started", "stopped", "started", "done"]
+    claimed = json.loads((run / "run.json").read_text())
+    assert claimed["processes"] == 2

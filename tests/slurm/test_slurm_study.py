@@ -1,0 +1,95 @@
+"""The study through `workflow/profiles/slurm`: the tables of the local one, though a training job was struck."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vlm_grpo.results import jsonl
+
+pytestmark = pytest.mark.slurm
+
+STUDY = {
+    "title": "A tiny study",
+    "datasets": {
+        "tiny": {
+            "command": "python -m vlm_grpo.embedded.synthetic_vsr --seed 0 --train 64 --validation 8 --test 16",
+            "folder": "data/tiny",
+        }
+    },
+    "bases": {
+        "base": {
+            "model": "embedded:qwen2_5_vl",
+            "evaluation": "configs/embedded/qwen_evaluate.yaml",
+            "data": "tiny",
+        }
+    },
+    "arms": {
+        "grpo": {
+            "base": "base",
+            "data": "tiny",
+            "module": "vlm_grpo.training.grpo",
+            "training": "configs/embedded/qwen_grpo.yaml",
+            "arguments": "--max_steps 40 --per_device_train_batch_size 8 --save_steps 100",
+            "evaluation": "configs/embedded/qwen_evaluate.yaml",
+        }
+    },
+    "seeds": [42],
+    "split": "test",
+}
+
+
+def command(checkout: Path, name: str, profile: str, *words: str) -> list[str]:
+    """Snakemake's command for the study under `name`, which has its own work and results."""
+    config = checkout / f"{name}.yaml"
+    config.write_text(yaml.safe_dump(STUDY | {"results": f"results/{name}", "work": f"runs/study/{name}"}))
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--configfile", str(config)]
+    return [*snakemake, "--profile", f"workflow/profiles/{profile}", "--nolock", *words]
+
+
+def tables(checkout: Path, name: str) -> str:
+    """The report up to its last section, which tells times."""
+    text = (checkout / f"results/{name}/summary.md").read_text().replace(f"study/{name}", "study")
+    return text.split("### Seconds")[0]
+
+
+@contextmanager
+def started(cluster, log: str, words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Snakemake at work, what it prints in the file `log`; ended with the test."""
+    with (cluster.checkout / log).open("w") as file:
+        process = subprocess.Popen(words, cwd=cluster.checkout, env=cluster.variables, stdout=file, stderr=file)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_study_on_slurm_ends_with_the_tables_of_the_local_one(cluster):
+    """Both go on side by side, over one data set; the job is struck as soon as it has trained two steps."""
+    checkout = cluster.checkout
+    cluster.call(*command(checkout, "local", "local", "data/tiny/manifest.json", "--cores", "1"))
+    status = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
+    on_slurm = command(checkout, "slurm", "slurm", *status, "--seconds-between-status-checks", "5")
+    here = command(checkout, "local", "local", "--cores", "1")
+    run = checkout / "runs/study/slurm/grpo/42/train"
+    struck = None
+    with started(cluster, "slurm.log", on_slurm) as submitting, started(cluster, "local.log", here) as local:
+        while submitting.poll() is None or local.poll() is None:
+            if struck is None and len(jsonl.read(run / "metrics.jsonl")) >= 2:
+                struck = cluster.job(jsonl.read(run / "attempts.jsonl")[0]["job"])
+                cluster.call("scancel", "--signal=USR1", struck.number)
+            if struck is not None:
+                struck.release()
+            time.sleep(0.3)
+        assert local.returncode == 0, (checkout / "local.log").read_text()
+        assert submitting.returncode == 0, (checkout / "slurm.log").read_text()
+    assert [line["event"] for line in jsonl.read(run / "attempts.jsonl")] == ["started", "stopped", "started", "done"]
+    logs = (checkout / "logs/study/rule_train").rglob(f"{struck.number}.log")
+    assert "requeueing job" in "".join(path.read_text() for path in logs)
+    assert tables(checkout, "slurm") == tables(checkout, "local")
