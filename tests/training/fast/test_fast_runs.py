@@ -21,6 +21,10 @@ from vlm_grpo.rewards import registry
 from vlm_grpo.rewards.base import Reward
 from vlm_grpo.training import grpo
 
+if "--deepspeed" in sys.argv:
+    import deepspeed.ops
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # else compiled first, for minutes; gloo will do
+
 registry.REWARDS["vowels"] = Reward(
     name="vowels",
     score=lambda completion, solution, rule: float(sum(c in "aeiou" for c in completion)),
@@ -53,6 +57,7 @@ SHAPES = {
     "tiny_smolvlm": ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "4"],
 }
 """Rollouts that are used twice, and groups that are cut in two."""
+SHARDS = {"ddp": [], "zero2": ["--deepspeed", str(ROOT / "configs/deepspeed/zero2.json")]}
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +106,11 @@ def test_twenty_steps_are_those_of_trl(family, request, tmp_path, data, monkeypa
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_trl(tiny_qwen, tmp_path, data):
+@pytest.mark.parametrize("shards", SHARDS)
+def test_two_processes_take_the_steps_of_trl(tiny_qwen, tmp_path, data, shards):
     write(tmp_path, tiny_qwen, data)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    words = ["--gradient_accumulation_steps", "2", "--max_steps", "6"]
+    words = ["--gradient_accumulation_steps", "2", "--max_steps", "6", *SHARDS[shards]]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     for fast in ("off", "on"):
         done = subprocess.run(
