@@ -46,7 +46,7 @@ def text_settings(vocabulary: int) -> dict:
 
 
 def qwen2_vl(written: dict) -> PreTrainedModel:
-    text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written[name] for name in QWEN_IDS}
+    text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written.get(name) for name in QWEN_IDS}
     vision = {"depth": 1, "embed_dim": 64, "hidden_size": 64, "num_heads": 4, "mlp_ratio": 2, "patch_size": 14}
     return Qwen2VLForConditionalGeneration(
         Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **ids)
@@ -54,7 +54,7 @@ def qwen2_vl(written: dict) -> PreTrainedModel:
 
 
 def qwen3_vl(written: dict) -> PreTrainedModel:
-    text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written[name] for name in QWEN_IDS}
+    text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written.get(name) for name in QWEN_IDS}
     vision = {
         "depth": 1,
         "hidden_size": 64,

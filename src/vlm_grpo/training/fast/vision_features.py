@@ -110,12 +110,20 @@ def _collect_patches(cache: FeatureCache, encode: Any, pixels: torch.Tensor, gri
 
     def encode_one(position: int) -> Features:
         raw = cache.output = encode(pieces[position], grid[position : position + 1], return_dict=True)
-        return tuple(layer[0] for layer in (raw.pooler_output, *(getattr(raw, "deepstack_features", None) or ())))
+        return (raw.pooler_output[0], *(_whole(layer) for layer in getattr(raw, "deepstack_features", None) or ()))
 
     keys = [(key, *shape) for key, shape in zip(_keys(pieces), grid.tolist(), strict=True)]
-    pooled, *deepstack = zip(*cache.collect(keys, encode_one), strict=True)
-    extra = {"deepstack_features": [list(layer) for layer in deepstack]} if deepstack else {}
-    return type(cache.output)(pooler_output=list(pooled), **extra)
+    pooled, *layers = zip(*cache.collect(keys, encode_one), strict=True)
+    if not layers:
+        return type(cache.output)(pooler_output=list(pooled))
+    in_one = isinstance(cache.output.deepstack_features[0], torch.Tensor)
+    deepstack = [torch.cat(layer) if in_one else list(layer) for layer in layers]
+    return type(cache.output)(pooler_output=list(pooled), deepstack_features=deepstack)
+
+
+def _whole(layer: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
+    """One picture's (tokens, width) of a deepstack layer, one tensor of all pictures in transformers 5.17."""
+    return layer if isinstance(layer, torch.Tensor) else layer[0]
 
 
 def _collect_tiles(cache: FeatureCache, encode: Any, pixels: torch.Tensor, mask: torch.Tensor | None) -> ModelOutput:
@@ -133,11 +141,18 @@ def _collect_tiles(cache: FeatureCache, encode: Any, pixels: torch.Tensor, mask:
     keys = _keys(tiles) if masks is None else list(zip(_keys(tiles), _keys(masks), strict=True))
     pooled = [features for (features,) in cache.collect(keys, encode_one)]
     if isinstance(cache.output.pooler_output, torch.Tensor):
-        return type(cache.output)(pooler_output=torch.stack(pooled))
+        return _dress(cache.output, torch.stack(pooled))
     empty = pooled[0][:0]
     of_row = iter(pooled)
     rows = [torch.cat([empty, *(next(of_row) for _ in range(count))]) for count in is_real.sum(1).tolist()]
-    return type(cache.output)(pooler_output=rows)
+    return _dress(cache.output, rows)
+
+
+def _dress(like: ModelOutput, pooled: Any) -> ModelOutput:
+    """`pooled` as an attribute, as the stock method returns it: not every output has a field of that name."""
+    output = type(like)()
+    output.pooler_output = pooled
+    return output
 
 
 def _keys(pieces: Sequence[torch.Tensor] | torch.Tensor) -> list[Hashable]:
