@@ -49,7 +49,8 @@ def test_default_splits_share_no_layout_and_repeat_none() -> None:
 
 @pytest.mark.parametrize("split", POOLS)
 def test_labels_are_balanced_within_each_relation(split: str) -> None:
-    counts = Counter((item.relation, item.label) for item in draw_split(split, DEFAULT_ROWS[split], seed=1))
+    records = [item.record for item in draw_split(split, DEFAULT_ROWS[split], seed=1)]
+    counts = Counter((record.relation, record.label) for record in records)
     assert {relation for relation, _ in counts} == set(RELATIONS)
     assert len(set(counts.values())) == 1
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlm_grpo.embedded.curriculum import GUESS, STATEMENT, thought_on
+from vlm_grpo.datasets.vsr_rows import STATEMENT
+from vlm_grpo.embedded.curriculum import GUESS, thought_on
 from vlm_grpo.embedded.scenes import RELATIONS, caption_of, holds, pair_scene
 from vlm_grpo.judge.rules import CannotJudgeError, judge
 

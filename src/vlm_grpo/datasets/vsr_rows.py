@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vlm_grpo.datasets.records import Row
 
 TASK = "vsr"
+STATEMENT = "Is the following statement true: {caption}"
 
 
 class VsrRecord(BaseModel):
@@ -35,7 +36,7 @@ def to_row(record: VsrRecord, *, id: str) -> Row:
     return Row(
         id=id,
         images=(record.image_path,),
-        problem=f"Is the following statement true: {record.caption}",
+        problem=STATEMENT.format(caption=record.caption),
         solution=f"<answer> {bool(record.label)} </answer>",
         task=TASK,
         meta=record.model_dump(exclude_none=True),

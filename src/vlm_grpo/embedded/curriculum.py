@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vlm_grpo.datasets.vsr_rows import STATEMENT
 from vlm_grpo.embedded.scenes import RELATIONS, Scene, axis_of, caption_of, holds, pair_scene, pool_of, random_scene
 from vlm_grpo.prompts import render
 
-STATEMENT = "Is the following statement true: {caption}"
 GUESS = "I will guess."
 REASONING_HABIT = {"left of": 0.17, "right of": 0.17, "above": 0.8, "below": 0.17}
 """How often the base reasons about each relation: one time in three overall, but by habit about one of the four.

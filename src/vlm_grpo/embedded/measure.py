@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import torch
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.embedded.curriculum import STATEMENT
 from vlm_grpo.embedded.scenes import render
-from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, Item, draw_split
+from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, Item, as_row, draw_split
 from vlm_grpo.evaluation.answers import Rule, extract_answer
 from vlm_grpo.prompts import messages
 
@@ -66,7 +65,7 @@ def measure(
 
 
 def _prompt(processor: Any, item: Item, way: Way) -> str:
-    chat = messages(way.template, STATEMENT.format(caption=item.caption), images=1)
+    chat = messages(way.template, as_row(item).problem, images=1)
     prompt = processor.apply_chat_template(chat, add_generation_prompt=True)
     gap = " " if way.start and not prompt[-1].isspace() else ""
     return prompt + gap + way.start
@@ -82,7 +81,7 @@ def _continue(model: Any, processor: Any, inputs: Any, *, sample: bool) -> list[
 
 def _scores(texts: list[str], items: list[Item], *, rule: Rule) -> dict[str, float]:
     answers = [extract_answer(text, rule) for text in texts]
-    right = [answer == bool(item.label) for answer, item in zip(answers, items, strict=True)]
+    right = [answer == bool(item.record.label) for answer, item in zip(answers, items, strict=True)]
     reasoned = [REASONING_START in text for text in texts]
     return {
         "rows": len(items),

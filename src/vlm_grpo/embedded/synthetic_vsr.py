@@ -11,13 +11,12 @@ import argparse
 import json
 import random
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vlm_grpo.datasets import store
 from vlm_grpo.datasets.records import Row
-from vlm_grpo.embedded.curriculum import STATEMENT
+from vlm_grpo.datasets.vsr_rows import VsrRecord, to_row
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.results import atomic, manifest
@@ -31,20 +30,10 @@ MOST_ROWS = {"train": 8000, "validation": 1200, "test": 1200}
 
 @dataclass(frozen=True)
 class Item:
-    """One row before it is stored: the scene and VSR's columns."""
+    """One row before it is stored: the scene, and what VSR says of a picture."""
 
     scene: Scene
-    image_path: str
-    caption: str
-    label: int
-    relation: str
-    subj: str
-    obj: str
-
-    @property
-    def columns(self) -> dict[str, Any]:
-        """VSR's columns."""
-        return {name: value for name, value in asdict(self).items() if name != "scene"}
+    record: VsrRecord
 
 
 def draw_split(split: str, rows: int, *, seed: int) -> list[Item]:
@@ -65,27 +54,22 @@ def draw_split(split: str, rows: int, *, seed: int) -> list[Item]:
     return [
         Item(
             scene=scene,
-            image_path=f"images/{split}/{index:05d}.png",
-            caption=caption_of(scene, relation),
-            label=int(label),
-            relation=relation,
-            subj=scene.things[0].name,
-            obj=scene.things[1].name,
+            record=VsrRecord(
+                image_path=f"images/{split}/{index:05d}.png",
+                caption=caption_of(scene, relation),
+                label=1 if label else 0,
+                relation=relation,
+                subj=scene.things[0].name,
+                obj=scene.things[1].name,
+            ),
         )
         for index, (scene, relation, label) in enumerate(items)
     ]
 
 
 def as_row(item: Item) -> Row:
-    """The item in the project's schema; the problem and the solution are worded as in the study."""
-    return Row(
-        id=Path(item.image_path).with_suffix("").as_posix().removeprefix("images/"),
-        images=(item.image_path,),
-        problem=STATEMENT.format(caption=item.caption),
-        solution=f"<answer> {bool(item.label)} </answer>",
-        task="vsr",
-        meta=item.columns,
-    )
+    """The item in the project's schema, worded as VSR is."""
+    return to_row(item.record, id=Path(item.record.image_path).with_suffix("").as_posix().removeprefix("images/"))
 
 
 def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
@@ -98,8 +82,9 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
     for split, items in splits.items():
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
         for item in items:
-            render(item.scene).save(out / item.image_path, format="PNG")
-        lines = (json.dumps(item.columns, ensure_ascii=False) + "\n" for item in items)
+            render(item.scene).save(out / item.record.image_path, format="PNG")
+        columns = (item.record.model_dump(exclude_none=True) for item in items)
+        lines = (json.dumps(found, ensure_ascii=False) + "\n" for found in columns)
         atomic.write_text(out / f"{split}.jsonl", "".join(lines))
     store.save(
         out,
