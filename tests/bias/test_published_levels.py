@@ -1,6 +1,7 @@
 """The study's levels come out exactly, from the shipped facts and from the captions themselves."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,27 @@ def test_the_table_is_checked_against_the_study(tmp_path, capsys):
     assert told.endswith("check: every published level is reproduced\n")
     names = {"levels.json", "levels.md", "label_shares.png", "manifest.json", "run.json"}
     assert {file.name for file in (tmp_path / "out").iterdir()} == names
+
+
+def test_the_probe_is_tabled_with_intervals_on_every_part(capsys):
+    text.main(["--table"])
+    told = capsys.readouterr().out
+    line = next(line for line in told.split("Accuracy of the probe")[1].splitlines() if line.startswith("acc_0.69 "))
+    assert re.split(" {2,}", line)[1:] == [
+        "0.690 (0.673 to 0.707)",
+        "0.690 (0.672 to 0.706)",
+        "0.494 (0.441 to 0.547)",
+        "0.511 (0.483 to 0.539)",
+    ]
+
+
+@pytest.mark.parametrize("word", [["--dry-run"], ["--level", "0.5"], ["--data", "x"]])
+def test_words_without_effect_on_the_table(tmp_path, capsys, word):
+    with pytest.raises(SystemExit) as left:
+        text.main(["--table", "--out", str(tmp_path / "out"), *word])
+    assert left.value.code == 2
+    assert f"{word[0]} has no effect with --table" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_check_fails_when_a_figure_differs(tmp_path, capsys):

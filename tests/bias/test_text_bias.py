@@ -149,6 +149,24 @@ def test_a_dry_run_tells_and_writes_nothing(source, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_one_label_alone_is_no_level_of_the_study(source, tmp_path, capsys):
+    tied = save_relation_data(
+        tmp_path / "data", train=[relation_row(c) for c in relation_cases({"on": (4, 4), "under": (3, 3)})]
+    )
+    out = build(tied, tmp_path / "out", "--keep", "0")
+    assert "level: one label (all rows have one label" in capsys.readouterr().out
+    assert (manifest.read(out)["level_name"], manifest.read(out)["probe"]) == ("one label", None)
+
+
+def test_the_probe_is_told_on_each_part_with_its_interval(source, tmp_path, capsys):
+    out = build(source, tmp_path / "out", "--level", "1")
+    told = capsys.readouterr().out
+    probe = manifest.read(out)["probe"]
+    for part, name in (("in_sample", "in-sample"), ("cross_validated", "cross-validated"), ("test", "test")):
+        found = probe[part]
+        assert f"{name} {found['accuracy']:.4f} ({found['ci_low']:.3f} to {found['ci_high']:.3f})" in told
+
+
 def test_the_extreme_set_has_no_counter_biased_part(source, tmp_path, capsys):
     out = build(source, tmp_path / "out", "--level", "extreme")
     told = capsys.readouterr().out
@@ -173,6 +191,7 @@ def test_the_extreme_set_has_no_counter_biased_part(source, tmp_path, capsys):
         (["--level", "acc_0.69", "--size", "10"], "--size belongs to the mode balanced"),
         (["--level", "0.5", "--size", "9"], "size 9: give an even number"),
         (["--level", "0.5", "--check"], "--check belongs to --table"),
+        (["--level", "0.5", "--facts", "other.gz"], "--facts belongs to --table"),
     ],
 )
 def test_levels_that_cannot_be(source, tmp_path, capsys, words, told):

@@ -166,6 +166,16 @@ def test_a_second_call_changes_nothing_and_the_source_never_changes(source, tmp_
     assert hashes(source) == before
 
 
+def test_pictures_that_two_splits_of_the_source_share_are_reported(tmp_path, capsys):
+    source = save_source(tmp_path / "source")
+    rows = {split: store.load(source, split) for split in ("train", "test")}
+    rows["test"][0] = rows["test"][0].model_copy(update={"images": rows["train"][0].images})
+    store.save(source, rows, source={"name": "noise"}, config={}, seconds=0.0)
+    found = manifest.read(build(source, tmp_path / "out"))
+    assert "pictures of the source in two splits: train-test 1" in capsys.readouterr().out
+    assert not any(found["shared_images"].values()), "each row has a picture of its own"
+
+
 def test_a_dry_run_writes_nothing(source, tmp_path, capsys):
     build(source, tmp_path / "out", *PATCH, "--dry-run")
     assert "train: 20 rows" in capsys.readouterr().out

@@ -55,14 +55,15 @@ def measure(biased: Biased, splits: Splits) -> dict[str, Any]:
 
 def all_tables(found: Mapping[str, Any]) -> list[Table]:
     """The tables of `data_counts` ("data") and of every `measure` by level ("levels")."""
-    return [data_table(found["data"]), levels_table(found["levels"]), groups_table(found["levels"])]
+    levels = found["levels"]
+    return [data_table(found["data"]), levels_table(levels), probe_table(levels), groups_table(levels)]
 
 
 def levels_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
     """One line a level."""
     return Table(
         title="Text bias: levels",
-        header=("level", "rows", "true", "true share", "copies", "agreeing", "probe", "cross-validated", "on test"),
+        header=("level", "rows", "true", "true share", "copies", "agreeing", "probe"),
         rows=tuple(
             (
                 name,
@@ -71,26 +72,35 @@ def levels_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
                 f"{found['true_share']:.3f}",
                 str(found["duplicates"]),
                 f"{found['agreeing_share']:.3f}",
-                *(_accuracy(found["probe"], part) for part in ("in_sample", "cross_validated", "test")),
+                f"{found['probe']['in_sample']['accuracy']:.5f}" if found["probe"] else "–",
             )
             for name, found in levels.items()
         ),
         notes=(
             "acc: the study's levels, called after the probe's in-sample accuracy; strength: balanced sets",
-            "probe: logistic regression on the relation, with Wilson's 95 % interval where rows are held out",
-            "cross-validated at strength 0: below one half, as a row held out leaves its relation's other label ahead",
             "agreeing: share of rows with their relation's shortcut label",
+            "probe: in-sample accuracy of a logistic regression on the relation",
         ),
     )
 
 
-def _accuracy(found: Mapping[str, Any] | None, part: str) -> str:
-    if found is None or found[part] is None:
-        return "–"
-    share = found[part]
-    if part == "in_sample":
-        return f"{share['accuracy']:.5f}"
-    return f"{share['accuracy']:.3f} ({share['ci_low']:.3f} to {share['ci_high']:.3f})"
+def probe_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
+    """How often the probe is right, on the rows it was fitted on and on others; levels without one are left out."""
+    measured = {name: found["probe"] for name, found in levels.items() if found["probe"]}
+    parts = list(next(iter(measured.values()), {}))
+    return Table(
+        title="Accuracy of the probe",
+        header=("level", *(part.replace("_", "-") for part in parts)),
+        rows=tuple((name, *(_accuracy(found[part]) for part in parts)) for name, found in measured.items()),
+        notes=(
+            "Wilson's 95 % interval; validation and test: the rows whose relation the training rows have",
+            "cross-validated at strength 0: below one half, as a row held out leaves its relation's other label ahead",
+        ),
+    )
+
+
+def _accuracy(share: Mapping[str, Any] | None) -> str:
+    return f"{share['accuracy']:.3f} ({share['ci_low']:.3f} to {share['ci_high']:.3f})" if share else "–"
 
 
 def groups_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:

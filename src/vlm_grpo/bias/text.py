@@ -55,8 +55,9 @@ def main(arguments: list[str] | None = None) -> None:
     if given.table:
         _table(given)
         return
-    if given.check:
-        raise UserError("--check belongs to --table")
+    for name in ("check", "facts", "paper"):
+        if getattr(given, name):
+            raise UserError(f"--{name} belongs to --table")
     if given.data is None or given.out is None:
         raise UserError("give --data and --out to build a data set, or --table for the table of levels; see --help")
     _build(
@@ -86,8 +87,8 @@ def parser() -> argparse.ArgumentParser:
     table = made.add_argument_group("the table of levels")
     table.add_argument("--table", action="store_true", help="print it, from the facts")
     table.add_argument("--check", action="store_true", help="compare with the published figures")
-    table.add_argument("--facts", type=Path, default=PAPER / facts.FILE, metavar="FILE", help="other facts")
-    table.add_argument("--paper", type=Path, default=PAPER, metavar="FOLDER", help="folder of other published.json")
+    table.add_argument("--facts", type=Path, metavar="FILE", help="other facts")
+    table.add_argument("--paper", type=Path, metavar="FOLDER", help="folder of other published.json")
     return made
 
 
@@ -119,11 +120,13 @@ def _tell(counts: dict[str, int], told: dict[str, Any]) -> None:
     for split, rows in counts.items():
         groups = told["bias_groups"].get(split)
         print(f"{split}: {rows} rows" + (f" ({', '.join(f'{groups[g]} {g}' for g in GROUPS)})" if groups else ""))
-    probe = told["probe"]
-    measured = f"probe {probe['in_sample']['accuracy']:.4f}" if probe else "no probe, all rows have one label"
-    print(
-        f"train: {told['true_share']:.1%} true, {told['agreeing_share']:.1%} agreeing, {measured}: {told['level_name']}"
-    )
+    print(f"train: {told['true_share']:.1%} true, {told['agreeing_share']:.1%} agreeing")
+    if told["probe"]:
+        scores = ", ".join(f"{part.replace('_', '-')} {_score(s)}" for part, s in told["probe"].items() if s)
+        print(f"probe: {scores}")
+        print(f"level: {told['level_name']}")
+    else:
+        print(f"level: {told['level_name']} (all rows have one label, so no probe can be fitted)")
     print(f"train: {told['left_out']} rows of the source are left out")
     for split, relations in told["neutral_relations"].items():
         if relations:
@@ -134,12 +137,17 @@ def _tell(counts: dict[str, int], told: dict[str, Any]) -> None:
             print(f"note: no split {split}_counter: not both labels of {split} oppose the shortcut")
 
 
+def _score(share: dict[str, Any]) -> str:
+    return f"{share['accuracy']:.4f} ({share['ci_low']:.3f} to {share['ci_high']:.3f})"
+
+
 def _table(given: argparse.Namespace) -> None:
     started = time.monotonic()
-    for name in ("data", "level", "keep", "mode", "size"):
-        if getattr(given, name) is not None:
-            raise UserError(f"--{name} has no effect with --table; leave it out")
-    splits = facts.read(given.facts)
+    for name in ("data", "level", "keep", "mode", "size", "dry_run"):
+        if getattr(given, name) not in (None, False):
+            raise UserError(f"--{name.replace('_', '-')} has no effect with --table; leave it out")
+    source = given.facts or PAPER / facts.FILE
+    splits = facts.read(source)
     sets = levels.all_levels(splits, seed=given.seed)
     found = {
         "data": levels.data_counts(splits),
@@ -158,13 +166,13 @@ def _table(given: argparse.Namespace) -> None:
             given.out,
             kind=KIND,
             config={"seed": given.seed},
-            inputs={given.facts.name: file_hash(given.facts)},
+            inputs={source.name: file_hash(source)},
             counts={name: len(biased.cases) for name, biased in sets.items()},
             seconds=time.monotonic() - started,
             seeds={"bias": given.seed},
         )
     if given.check:
-        _check(levels.differences(found, given.paper))
+        _check(levels.differences(found, given.paper or PAPER))
 
 
 def _draw(before: list[Case], sets: dict[str, Biased], path: Path) -> None:

@@ -117,6 +117,11 @@ def _marked(rows: list[Row], biased: Biased) -> list[Row]:
     ]
 
 
+def _unmeasured(level: Level) -> str:
+    """What a level is called whose rows all have one label."""
+    return EXTREME_NAME if level.is_extreme else "one label"
+
+
 def _told(
     biased: Biased, before: list[Case], held_out: dict[str, list[Case]], counter: dict[str, set[str]]
 ) -> dict[str, Any]:
@@ -125,7 +130,7 @@ def _told(
     relations = label_counts(biased.cases)
     groups = {TRAIN: biased.groups(biased.cases)} | {split: biased.groups(cases) for split, cases in held_out.items()}
     return {
-        "level_name": level_name(found["in_sample"]["accuracy"]) if found else EXTREME_NAME,
+        "level_name": level_name(found["in_sample"]["accuracy"]) if found else _unmeasured(biased.level),
         "probe": found,
         "agreeing_share": biased.agreeing_share,
         "left_out": len(before) - len(set(biased.cases)),

@@ -26,6 +26,11 @@ class Level:
     size: int | None = None
     seed: int = 42
 
+    @property
+    def is_extreme(self) -> bool:
+        """Whether it is the study's smallest set."""
+        return self.mode == "published" and self.keep is None
+
     def described(self) -> dict[str, Any]:
         """What makes two data sets the same one."""
         if self.mode == "balanced":

@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> None:
     for split, groups in found["bias_groups"].items():
         told = ", ".join(f"{groups[group]} {group}" for group in GROUPS if group in groups)
         print(f"{split}: {found['counts'][split]} rows ({told})")
+    shared = ", ".join(f"{pair} {count}" for pair, count in found["shared_source_images"].items() if count)
+    print(f"pictures of the source in two splits: {shared or 'none'}")
     print(f"data set: {given.out}{'' if is_new else ' (complete already)'}")
 
 
