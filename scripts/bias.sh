@@ -20,6 +20,9 @@ train_biased() {
     if [[ $method == sft ]] && ! bias_given --max_steps "$@" && ! bias_given --budget_config "$@"; then
         more+=(--budget_config "$VLM_GRPO_ROOT/configs/vsr/${family}_grpo.yaml")
     fi
+    if [[ $kind/$bias_name == text/*extreme* ]] && ! bias_given --num_rows "$@"; then
+        more+=(--num_rows 5) # the level has no more
+    fi
     launch "vlm_grpo.training.$method" "$VLM_GRPO_ROOT/configs/vsr/${family}_$method.yaml" \
         --data "$data" --output_dir "$OUT_PATH/bias/$family/${method}_${kind}_$bias_name" "${more[@]}" "$@"
 }
@@ -84,7 +87,7 @@ bias_in_turn() {
 # Set bias_name to the level, bias_data to its data set's folder, and bias_arguments to the arguments behind it. Leaves
 # when the first argument is no level, or its data set is not built and nothing stands in for it.
 bias_level() {
-    local kind=$1 command
+    local kind=$1 options
     shift
     bias_arguments=("${@:2}")
     if [[ ${1:-} == --where ]]; then
@@ -101,13 +104,24 @@ bias_level() {
     if [[ -f $bias_data/manifest.json ]] || bias_given --dry-run "$@" || bias_given --data "$@"; then
         return
     fi
-    command="python -m vlm_grpo.bias.$kind --data $DATA_PATH/vsr --out $bias_data"
-    case $kind/$bias_name in
-        text/*) command+=" --level $bias_name" ;;
-        vision/published) command+=" --settings published" ;;
-        *) command+=" --cue ${bias_name%%_*} --probability ${bias_name#*_}" ;;
-    esac
-    bias_fail "$bias_data is not built; in an environment with scripts/env.sh sourced: $command"
+    options=$(bias_options "$kind" "$bias_name") ||
+        bias_fail "$bias_data does not exist, and '$bias_name' is no $kind level that could be built; see --help"
+    bias_fail "$bias_data is not built; in an environment with scripts/env.sh sourced:" \
+        "python -m vlm_grpo.bias.$kind --data $DATA_PATH/vsr --out $bias_data $options"
+}
+
+# Print the options of vlm_grpo.bias.KIND that build a level; fail where its name is none that has a meaning.
+bias_options() {
+    local share='(0|1|0?\.[0-9]+|1\.0+)' named='acc_0\.627|acc_0\.69|acc_0\.97|acc_0\.997|extreme|acc_extreme_small'
+    if [[ $1 == text && $2 =~ ^($share|$named)$ ]]; then
+        echo "--level $2"
+    elif [[ $1/$2 == vision/published ]]; then
+        echo "--settings published"
+    elif [[ $1 == vision && $2 =~ ^(tint|patch|border)_$share$ ]]; then
+        echo "--cue ${2%_*} --probability ${2#*_}"
+    else
+        return 1
+    fi
 }
 
 # Whether the option $1 is among the arguments after it.

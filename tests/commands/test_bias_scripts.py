@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from picture_server import serve_pictures
-from vlm_grpo.bias import text, vision
+from vlm_grpo.bias import published, text, vision
+from vlm_grpo.bias.cues import PAINTERS, SETTINGS
 from vlm_grpo.datasets import vsr
 from vlm_grpo.results import jsonl, manifest
 from vsr_lines import line, write_lines
@@ -123,6 +124,51 @@ def test_help_and_missing_data_are_short(place, script, tmp_path):
     assert command.startswith(f"python -m vlm_grpo.bias.{kind} --data {place['DATA_PATH']}/vsr --out ")
     assert command.endswith(options)
     {"text": text, "vision": vision}[kind].main([*command.split()[3:], "--dry-run"])
+
+
+TEXT_LEVELS = [*published.LEVELS, published.EXTREME, published.EXTREME_NAME, "0", ".5", "0.9", "1", "1.0"]
+
+
+@pytest.mark.parametrize(
+    "kind, levels",
+    [("text", TEXT_LEVELS), ("vision", [*SETTINGS, *(f"{cue}_{share}" for cue in PAINTERS for share in ("0.3", "1"))])],
+)
+def test_every_level_without_data_is_told_how_it_is_built(place, tmp_path, kind, levels):
+    vsr_alone = {**place, "DATA_PATH": str(tmp_path)}
+    (tmp_path / "vsr").symlink_to(Path(place["DATA_PATH"]) / "vsr")
+    for level in levels:
+        told = run(vsr_alone, f"scripts/run_sft_lora_{kind}_biased.sh", level).stderr
+        command = told.strip().split(": ", maxsplit=2)[2]
+        {"text": text, "vision": vision}[kind].main([*command.split()[3:], "--dry-run"])
+
+
+@pytest.mark.parametrize(
+    "kind, level",
+    [
+        ("text", "nope"),
+        ("text", "1.5"),
+        ("text", "acc_0.5"),
+        ("vision", "nope"),
+        ("vision", "nope_0.5"),
+        ("vision", "tint"),
+        ("vision", "patch_2"),
+    ],
+)
+def test_a_level_that_means_nothing_suggests_no_command(place, kind, level):
+    done = run(place, f"scripts/run_grpo_lora_{kind}_biased.sh", level)
+    assert done.returncode == 2
+    (told,) = done.stderr.splitlines()
+    assert f"'{level}' is no {kind} level" in told
+    assert "python" not in told
+
+
+def test_the_studys_smallest_level_asks_for_its_five_rows(place):
+    data = Path(place["DATA_PATH"])
+    text.main(["--data", str(data / "vsr"), "--level", "extreme", "--out", str(data / "vsr_text_extreme")])
+    for method in ("sft", "grpo"):
+        shown = run(place, f"scripts/run_{method}_lora_text_biased.sh", "extreme", "--dry-run")
+        assert shown.returncode == 0, shown.stderr
+        assert "num_rows: 5\n" in shown.stdout
 
 
 @pytest.mark.parametrize(
