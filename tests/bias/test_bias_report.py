@@ -105,6 +105,10 @@ def test_how_often_true_is_said_beside_the_shortcut_and_the_label(told, world):
     assert overall["shortcut_true"]["n"] == 80
     assert overall["label_true"]["rate"] == 0.5
     assert told["arms"]["base"]["overall"]["predicted_true"]["k"] == 43
+    suggested = told["arms"]["sft:1@42"]["suggested"]
+    assert suggested["predicted_true"]["n"] == suggested["shortcut_true"]["n"] == 80, "on the same rows"
+    said = [says for number, says in enumerate(says) if number % 10 != 9]
+    assert suggested["predicted_true"]["k"] == said.count(True)
 
 
 def test_methods_are_compared_level_by_level(told):
@@ -118,7 +122,7 @@ def test_methods_are_compared_level_by_level(told):
     opposing = strong[OPPOSING]
     assert (opposing["n"], opposing["b"], opposing["c"]) == (40, 0, grpo["groups"][OPPOSING]["correct"])
     assert opposing["mcnemar_p"] == mcnemar_exact(0, opposing["c"])
-    for rows in ("all", OPPOSING):
+    for rows in ("all", OPPOSING, AGREEING, NEUTRAL):
         adjusted = holm([same[rows]["mcnemar_p"], strong[rows]["mcnemar_p"]])
         assert [same[rows]["holm_p"], strong[rows]["holm_p"]] == adjusted
         assert same[rows]["holm_tests"] == 2
@@ -185,7 +189,7 @@ def test_a_visual_cue_asks_the_same_rows_twice(tmp_path):
     main([*arms, "--out", str(tmp_path / "out")])
     told = json.loads((tmp_path / "out" / "bias.json").read_text())
     sft, grpo = told["arms"].values()
-    assert sft["overall"] is None
+    assert sft["overall"] is sft["suggested"] is None
     assert told["pairs"][0]["all"] is None
     agreeing = [number % 10 != 9 for number in range(20)]
     assert sft["gap"]["value"] == pytest.approx(0.9)
@@ -193,6 +197,26 @@ def test_a_visual_cue_asks_the_same_rows_twice(tmp_path):
     assert "paired bootstrap" in sft["gap"]["interval"]
     assert (grpo["gap"]["value"], grpo["gap"]["ci_low"]) == (0, 0)
     assert told["pairs"][0][OPPOSING]["c"] == 16
+
+
+def test_a_visual_cue_is_scored_overall_on_the_rows_without_it(tmp_path, capsys):
+    data = cued(tmp_path / "data")
+    arms = []
+    for level in ("a", "b"):
+        for method, answer in (("sft", follow), ("grpo", look)):
+            for split in ("test", "test_cued", "test_counter"):
+                folder = answer_all(tmp_path / level / method / split, data, answer, split=split)
+                arms.append(f"--arm={method}:{level}={folder}")
+    main([*arms, "--out", str(tmp_path / "out")])
+    told = json.loads((tmp_path / "out" / "bias.json").read_text())
+    sft = told["arms"]["sft:a"]
+    assert (sft["overall"]["n"], sft["overall"]["correct"]) == (20, 18)
+    assert sft["overall"] == sft["groups"][NEUTRAL]
+    assert sft["gap"]["value"] == pytest.approx(0.9)
+    for pair in told["pairs"]:
+        assert (pair["all"]["n"], pair["all"]["b"], pair["all"]["c"]) == (20, 4, 2)
+        assert pair["all"]["holm_p"] == min(1, 2 * mcnemar_exact(4, 2))
+    assert "note: all rows: each once, without the cue" in capsys.readouterr().out
 
 
 def refused(capsys, *arguments: str) -> str:
@@ -239,6 +263,8 @@ def test_arms_that_cannot_be_compared(world, tmp_path, capsys):
     assert "is the evaluation of sft:1 already" in refused(capsys, sft, f"--arm=grpo:1={world / 'sft1'}", *out)
     twice = shutil.copytree(world / "sft1", tmp_path / "twice")
     assert "is in two of its evaluations" in refused(capsys, sft, f"--arm=sft:1={twice}", *out)
+    counter = answer_all(tmp_path / "counter", world / "1", look, split="test_counter")
+    assert "two of its evaluations, opposing in both" in refused(capsys, sft, f"--arm=sft:1={counter}", *out)
 
 
 def test_marks_that_contradict_the_label(world, tmp_path, capsys):

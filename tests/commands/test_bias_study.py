@@ -37,8 +37,8 @@ def test_the_bias_study_names_every_job(tmp_path):
     assert len(trained) == 4 * (4 + 4 + 3) * 3
     assert trained <= set(jobs)
     kinds = Counter(job.split()[0] for job in jobs)
-    levels = 4 + 4 + 2 * 3
-    assert kinds["evaluate"] == 4 * levels * 3 + 2 * (1 + 1 + 2), "vision is asked with the cue on either side"
+    levels = 4 + 4 + 3 * 3
+    assert kinds["evaluate"] == 4 * levels * 3 + 2 * (1 + 1 + 3), "vision is asked three times"
     assert kinds["build"] == 1 + 4 + 4 + 3
     assert kinds["write"] == 3
     assert all(Path(arm["training"]).is_file() for arm in study["arms"].values())

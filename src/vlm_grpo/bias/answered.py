@@ -1,9 +1,9 @@
 """What an arm of the bias study answered: finished evaluations read back, every row with its group.
 
 An arm is one evaluation, or several of different splits, read as one: a visual cue puts the same question once with the
-cue on the label's side (test_cued) and once against it (test_counter). Groups are those that the rows carry, or those
-of another data set with the same rows: so an arm trained on the original data can be asked about a shortcut that only
-other arms have met.
+cue on the label's side (test_cued), once against it (test_counter), and perhaps once without (test). Groups are those
+that the rows carry, or those of another data set with the same rows: so an arm trained on the original data can be
+asked about a shortcut that only other arms have met.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,27 +47,43 @@ class BiasArm:
     answers: dict[Key, Answer]
 
     @property
-    def asks_once(self) -> bool:
-        """Whether no row is asked in two splits."""
-        return len({id for _, id in self.answers}) == len(self.answers)
+    def overall(self) -> dict[str, Answer]:
+        """One answer to every row, by id: where rows are asked with a cue and without, those without; else none."""
+        return _once(self.answers) or _once({k: a for k, a in self.answers.items() if a.says is None})
 
-    def right(self, group: str | None = None) -> dict[str, bool]:
-        """Which rows of `group` (None: all) were answered right, by id."""
-        return {id: a.is_right for (_, id), a in self.answers.items() if group is None or a.group == group}
+    @property
+    def suggested(self) -> dict[str, Answer]:
+        """The answers to rows of which the shortcut says something, by id; none where rows are asked twice."""
+        return _once({k: a for k, a in self.answers.items() if a.says is not None})
+
+    def right(self, group: str) -> dict[str, bool]:
+        """Which rows of `group` were answered right, by id."""
+        return {id: a.is_right for (_, id), a in self.answers.items() if a.group == group}
+
+
+def _once(answers: Mapping[Key, Answer]) -> dict[str, Answer]:
+    """`answers` by id; none at all where a row is asked in two splits."""
+    by_id = {id: answer for (_, id), answer in answers.items()}
+    return by_id if len(by_id) == len(answers) else {}
 
 
 def open_bias_arm(name: ArmName, folders: Sequence[Path], *, groups_from: Path | None) -> BiasArm:
     """Read the evaluations in `folders` as one arm."""
     evaluations = tuple(open_arm(folder) for folder in folders)
     answers: dict[Key, Answer] = {}
+    placed: set[tuple[str, str]] = set()
     for arm in evaluations:
         split = arm.scores["split"]
         others = _marked_rows(groups_from, split, arm) if groups_from is not None else {}
         for row in arm.rows:
-            if (split, row.id) in answers:
-                raise UserError(f"arm {name}: row {row.id!r} of split {split!r} is in two of its evaluations; give one")
             marked = others[row.id] if groups_from is not None else row
-            answers[split, row.id] = _answer(marked, arm.predicted[row.id], where=f"{arm.folder}: row {row.id!r}")
+            answer = _answer(marked, arm.predicted[row.id], where=f"{arm.folder}: row {row.id!r}")
+            if (row.id, answer.group) in placed:
+                raise UserError(
+                    f"arm {name}: row {row.id!r} is in two of its evaluations, {answer.group} in both; give one of them"
+                )
+            placed.add((row.id, answer.group))
+            answers[split, row.id] = answer
     return BiasArm(name, evaluations, answers)
 
 

@@ -2,7 +2,7 @@
 
 Methods are compared on the same rows by the exact McNemar test, on all rows and on opposing rows apart. Holm's
 correction is for the levels: the tests of one family, pair of methods and seed are corrected together, those on all
-rows apart from those on opposing rows. Seeds are never pooled, since they answer the same rows; `spread` tells how far
+rows apart from those on each group. Seeds are never pooled, since they answer the same rows; `spread` tells how far
 apart they lie.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from vlm_grpo.bias.answered import BiasArm
 from vlm_grpo.bias.group_scores import gap_change
-from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
+from vlm_grpo.bias.marks import AGREEING, GROUPS, OPPOSING
 from vlm_grpo.statistics.paired import holm, mcnemar_exact, paired_counts
 
 ALL = "all"
@@ -24,8 +24,8 @@ def method_pairs(arms: Mapping[str, BiasArm], *, seed: int) -> list[dict[str, An
     """Every two arms that differ in the method alone, the one named first first.
 
     `all`, `opposing`, `agreeing` and `neutral` hold `{n, b, c, difference, mcnemar_p}`: `b` rows only the first arm got
-    right, `c` only the second; None without rows, and `all` where rows are asked twice. `holm_p` is added to the first
-    two. `gap_difference` is the second arm's gap less the first's.
+    right, `c` only the second, and `holm_p`; None without rows. `all` is over the rows of `overall` (`group_scores`).
+    `gap_difference` is the second arm's gap less the first's.
     """
     pairs = []
     for (first_name, first), (second_name, second) in combinations(arms.items(), 2):
@@ -39,8 +39,8 @@ def method_pairs(arms: Mapping[str, BiasArm], *, seed: int) -> list[dict[str, An
                 "family": one.family,
                 "level": one.level,
                 "seed": one.seed,
-                ALL: _mcnemar(first, second, None) if first.asks_once else None,
-                **{group: _mcnemar(first, second, group) for group in (OPPOSING, AGREEING, NEUTRAL)},
+                ALL: _mcnemar(*({id: a.is_right for id, a in arm.overall.items()} for arm in (first, second))),
+                **{group: _mcnemar(first.right(group), second.right(group)) for group in GROUPS},
                 "gap_difference": gap_change(first, second, seed=seed),
             }
         )
@@ -48,11 +48,10 @@ def method_pairs(arms: Mapping[str, BiasArm], *, seed: int) -> list[dict[str, An
     return pairs
 
 
-def _mcnemar(first: BiasArm, second: BiasArm, group: str | None) -> dict[str, Any] | None:
-    right = first.right(group)
-    if not right:
+def _mcnemar(first: Mapping[str, bool], second: Mapping[str, bool]) -> dict[str, Any] | None:
+    if not first:
         return None
-    counts = paired_counts(right, second.right(group))
+    counts = paired_counts(first, second)
     p = mcnemar_exact(counts.b, counts.c)
     return {"n": counts.n, "b": counts.b, "c": counts.c, "difference": counts.difference, "mcnemar_p": p}
 
@@ -62,7 +61,7 @@ def _correct(pairs: list[dict[str, Any]], arms: Mapping[str, BiasArm]) -> None:
     families: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for pair in pairs:
         methods = (arms[pair["first"]].name.method, arms[pair["second"]].name.method)
-        for rows in (ALL, OPPOSING):
+        for rows in (ALL, *GROUPS):
             if pair[rows] is not None:
                 families.setdefault((rows, methods, pair["family"], pair["seed"]), []).append(pair[rows])
     for tests in families.values():
@@ -85,7 +84,7 @@ def level_changes(arms: Mapping[str, BiasArm], *, reference: str, seed: int) -> 
                         "first": first_name,
                         "second": second_name,
                         "gap_change": gap_change(first, second, seed=seed),
-                        OPPOSING: _mcnemar(first, second, OPPOSING),
+                        OPPOSING: _mcnemar(first.right(OPPOSING), second.right(OPPOSING)),
                     }
                 )
     return changes

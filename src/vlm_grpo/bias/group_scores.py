@@ -21,9 +21,10 @@ PAIRED = "paired bootstrap (the same rows with either cue)"
 def arm_scores(arm: BiasArm, *, seed: int) -> dict[str, Any]:
     """All numbers of one arm, ready for `bias.json`. `seed` is the bootstrap's, where one is needed.
 
-    `overall` and the groups are `share`s, None where there are no rows, and `overall` also where rows are asked twice;
-    `gap` is None where a group is empty. `follows_shortcut` is the share of answers that are the shortcut's, over the
-    rows where it says something.
+    `overall`, the groups and `suggested` are `share`s, None where there are no rows. `overall` is of every row once:
+    those without the cue where rows are asked with it too. `suggested` is of the rows of which the shortcut says
+    something, unless they are asked twice. `gap` is None where a group is empty. `follows_shortcut` is the share of
+    answers that are the shortcut's, over the answers where it says something.
     """
     answers = list(arm.answers.values())
     decided = [answer for answer in answers if answer.says is not None]
@@ -32,8 +33,9 @@ def arm_scores(arm: BiasArm, *, seed: int) -> dict[str, Any]:
         "method": arm.name.method,
         "level": arm.name.level,
         "seed": arm.name.seed,
-        "overall": share(answers) if arm.asks_once else None,
+        "overall": share(list(arm.overall.values())),
         "groups": {group: share([a for a in answers if a.group == group]) for group in GROUPS},
+        "suggested": share(list(arm.suggested.values())),
         "gap": gap(arm, seed=seed),
         "follows_shortcut": _proportion(sum(a.said is a.says for a in decided), len(decided)),
     }

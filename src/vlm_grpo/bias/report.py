@@ -4,8 +4,8 @@
         --arm sft:0=RUNS/sft0 --arm sft:0.9=RUNS/sft9 --arm grpo:0=RUNS/grpo0 --arm grpo:0.9=RUNS/grpo9
 
 An arm is called [FAMILY/]METHOD[:LEVEL][@SEED]: qwen/sft:0.9@42. Methods of one family, level and seed are compared on
-the same rows; each level is compared with the level --reference. An arm given twice has two evaluations: those of
-test_cued and test_counter, for a visual cue.
+the same rows; each level is compared with the level --reference. An arm given several times has several evaluations:
+for a visual cue those of test_cued and test_counter, and that of test, which scores it without the cue.
 
 Rows fall into groups as the data set that was evaluated says (columns shortcut and bias_group). Arms whose evaluations
 lie on other copies of the rows, such as an arm of the original data, are put into groups by --groups-from FOLDER.

@@ -37,6 +37,7 @@ def arms_table(report: Mapping[str, Any]) -> Table:
             _rows_told(report),
             "gap: accuracy on agreeing rows less that on opposing rows; 0 without use of the shortcut",
             *_interval_note(report),
+            *_overall_note(report),
             "an answer that cannot be read is not right",
         ),
     )
@@ -56,9 +57,11 @@ def answers_table(report: Mapping[str, Any]) -> Table:
                 _rate(arm["follows_shortcut"]),
             )
             for name, arm in report["arms"].items()
-            if (told := arm["overall"] or arm["groups"][OPPOSING] or arm["groups"][AGREEING])
+            if (told := arm["suggested"] or arm["groups"][OPPOSING] or arm["groups"][AGREEING])
         ),
-        notes=("shares of rows; of opposing rows where a row is asked more than once",),
+        notes=(
+            "shares of the rows of which the shortcut says something; where a cue asks rows twice: of opposing rows",
+        ),
     )
 
 
@@ -133,6 +136,13 @@ def _rows_told(report: Mapping[str, Any]) -> str:
 def _interval_note(report: Mapping[str, Any]) -> tuple[str, ...]:
     methods = {arm["gap"]["interval"] for arm in report["arms"].values() if arm["gap"]}
     return (f"95 % intervals: Wilson's for accuracy; for the gap {' and '.join(sorted(methods))}",) if methods else ()
+
+
+def _overall_note(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """What all rows are where each is asked in several splits."""
+    wholes = {arm["overall"]["n"] for arm in report["arms"].values() if arm["overall"]}
+    is_several = bool(wholes) and max(wholes) < sum(report["groups"].values())
+    return ("all rows: each once, without the cue",) if is_several else ()
 
 
 def _accuracy(told: Mapping[str, Any] | None) -> str:
