@@ -8,14 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.bias import vision
 from vlm_grpo.bias.cues import SETTINGS, Cue
 from vlm_grpo.datasets import store
 from vlm_grpo.datasets.images import open_image
+from vlm_grpo.datasets.pictures import open_picture
 from vlm_grpo.datasets.records import Row
+from vlm_grpo.evaluation import batches
 from vlm_grpo.results import manifest
+from vlm_grpo.training.rows import sft_dataset
 
 PICTURES = 10
 PATCH = ("--cue", "patch", "--probability", "0.5", "--seed", "7")
@@ -107,6 +112,7 @@ def test_the_rows_their_marks_and_their_pictures(source, tmp_path):
         "bias": "vision",
         "kind": "patch",
         "mask_fraction": 0.02,
+        "on_the_fly": False,
         "probability": 0.5,
         "seed": 7,
         "splits": ["train"],
@@ -136,6 +142,43 @@ def test_every_picture_is_written_alike(source, tmp_path):
     assert formats == {(".png", "PNG", "RGB", ())}
     found = manifest.read(out)["config"]
     assert {name: found[name] for name in SETTINGS["published"]} == SETTINGS["published"]
+
+
+def test_cued_on_the_fly_a_model_is_shown_the_same_pixels(source, tmp_path, tiny_qwen):
+    before = hashes(source)
+    stored = build(source, tmp_path / "stored", "--settings", "published", "--seed", "3")
+    fly = build(source, tmp_path / "fly", "--settings", "published", "--seed", "3", "--on-the-fly")
+    found = manifest.read(fly)
+    assert found["pictures"] == {"linked": 32, "copied": 0, "kept": 0}
+    assert not list(fly.rglob("*.png")), "nothing is written"
+    painted = 0
+    for split in found["counts"]:
+        for there, row in zip(store.load(stored, split), store.load(fly, split), strict=True):
+            assert there.meta["shortcut"] is row.meta["shortcut"]
+            shown = open_picture(fly, row.images[0]).tobytes()
+            assert shown == open_picture(stored, there.images[0]).tobytes()
+            painted += shown != pixels(fly, row)
+    assert painted > 8
+    trained = [sft_dataset(store.load(r, "train"), root=r, prompt="answer", target="bare") for r in (stored, fly)]
+    for one, other in zip(*trained, strict=True):
+        assert one["images"][0].tobytes() == other["images"][0].tobytes()
+    checkpoint = open_checkpoint(str(tiny_qwen))
+    processor = checkpoint.load_processor()
+    asked = [batches.render(store.load(root, "test_counter"), processor, template="answer") for root in (stored, fly)]
+    encoded = [
+        batches.encode(prompts, adapter=checkpoint.adapter, processor=processor, root=root)["pixel_values"]
+        for prompts, root in zip(asked, (stored, fly), strict=True)
+    ]
+    assert torch.equal(*encoded)
+    build(source, fly, "--settings", "published", "--seed", "3", "--on-the-fly")
+    assert manifest.read(fly) == found, "a second call changes nothing"
+    assert hashes(source) == before
+
+
+def test_stored_and_on_the_fly_are_two_data_sets(source, tmp_path, capsys):
+    out = build(source, tmp_path / "out")
+    words = ["--data", str(source), "--out", str(out), *PATCH, "--on-the-fly"]
+    assert "belongs to another run (on_the_fly: false there, true asked)" in refused(capsys, words)
 
 
 def test_order_workers_and_interruptions_make_no_difference(source, tmp_path):

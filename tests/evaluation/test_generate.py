@@ -1,4 +1,5 @@
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -147,8 +148,8 @@ def test_out_of_memory_for_good(limit, may_halve, message):
 
 def test_a_picture_that_rows_share_is_decoded_once(tiny_qwen, tiny_data, monkeypatch):
     opened = []
-    real = batches.open_image
-    monkeypatch.setattr(batches, "open_image", lambda path: opened.append(path.name) or real(path))
+    real = batches.open_picture
+    monkeypatch.setattr(batches, "open_picture", lambda root, name: opened.append(Path(name).name) or real(root, name))
     bench = Bench(tiny_qwen, tiny_data)
     bench.encode(bench.asked)
     assert sorted(opened) == ["blue.png", "green.png", "red.png", "yellow.png"]

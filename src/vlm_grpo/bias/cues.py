@@ -2,7 +2,7 @@
 
 What a cue says of a row, and the pixels it leaves, are pure functions of the cue's settings, the picture's id and the
 row's label: every random number comes from a generator seeded by a hash of those. Order, processes and earlier calls
-make no difference, so a loader that cues pictures on the fly sees what a materialised data set holds.
+make no difference, so that pictures cued on the fly (`datasets.pictures`) equal those of a materialised data set.
 
 The tint is the study's (reference, section 8): a channel of a random part of the pixels is raised, red for True and
 blue for False. Patch and border mix the same two colours into a fixed place, and so also show on white.
@@ -113,7 +113,7 @@ class Cue:
         return Image.fromarray(painter(pixels, CHANNEL[says], self.strength, self.mask_fraction, generator))
 
     def apply(self, image: Image.Image, image_id: str, label: bool) -> Image.Image:
-        """What a loader shows of a row in place of `image` (RGB) to train on the biased split without storing it."""
+        """The picture of a row in a biased split, in place of `image` (RGB): `says` and `paint` in one."""
         return self.paint(image, image_id, self.says(image_id, label))
 
     def _generator(self, purpose: str, *of: Any) -> np.random.Generator:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from vlm_grpo.bias.probe_parts import Part
-from vlm_grpo.datasets.images import open_image
+from vlm_grpo.datasets.pictures import open_picture
 from vlm_grpo.datasets.records import Row
 
 NAME = "picture"
@@ -64,9 +64,9 @@ class ImageProbe:
 
     def _pixels(self, rows: list[Row]) -> torch.Tensor:
         """Float of shape (rows, 3, SIZE, SIZE), in [-1, 1]."""
-        small = np.stack([_small(self._root / row.images[0]) for row in rows])
+        small = np.stack([_small(open_picture(self._root, row.images[0])) for row in rows])
         return torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _small(path: Path) -> np.ndarray:
-    return np.asarray(open_image(path).resize((SIZE, SIZE), Image.Resampling.BOX))
+def _small(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX))

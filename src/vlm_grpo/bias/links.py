@@ -1,25 +1,24 @@
-"""Bring a data set's pictures into a folder made of it: hard links, which take no space; copies on another disk."""
+"""Bring pictures into a folder made of others: hard links, which take no space; copies on another disk."""
 
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 
-def bring(names: Iterable[str], *, source: Path, target: Path) -> dict[str, int]:
-    """Put each picture of `names` (relative paths) from `source` at the same place under `target`.
+def bring(pictures: Mapping[Path, Path]) -> dict[str, int]:
+    """Put a picture at each place that is a key of `pictures`, from the file that is its value.
 
     How many were `linked`, `copied` (no link is possible between two disks) and there before (`kept`).
     """
     done = {"linked": 0, "copied": 0, "kept": 0}
-    for name in dict.fromkeys(names):
-        place = target / name
+    for place, source in pictures.items():
         if place.exists():
             done["kept"] += 1
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
-        done["linked" if _link((source / name).resolve(), place) else "copied"] += 1
+        done["linked" if _link(source.resolve(), place) else "copied"] += 1
     return done
 
 

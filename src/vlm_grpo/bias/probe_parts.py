@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
 from vlm_grpo.datasets import store
+from vlm_grpo.datasets.pictures import SOURCE_IMAGES
 from vlm_grpo.datasets.records import Row
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.answers import solution_value
@@ -58,7 +59,7 @@ def parts_of(root: Path, train_split: str, heldout: Sequence[str], *, seed: int)
     `UserError` when a label cannot be read or the part to fit on lacks one of the labels.
     """
     whole = _part(root, train_split)
-    pictures = [" ".join(row.meta.get("source_images", row.images)) for row in whole.rows]
+    pictures = [" ".join(row.meta.get(SOURCE_IMAGES, row.images)) for row in whole.rows]
     if len(set(pictures)) < 2:
         raise UserError(f"{root} split {train_split!r} has fewer than two pictures; nothing could be held out")
     splitter = GroupShuffleSplit(n_splits=1, test_size=HELD_OUT_SHARE, random_state=seed)

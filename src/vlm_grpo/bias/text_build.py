@@ -54,7 +54,7 @@ def build(data: Path, out: Path, level: Level) -> Planned | None:
     with store.only_builder(out):
         if manifest.exists(out) and all((out / name).is_file() for name in names):
             return None
-        brought = bring(names, source=data, target=out)
+        brought = bring({out / name: data / name for name in names})
         store.save(
             out,
             planned.splits,

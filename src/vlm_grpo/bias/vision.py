@@ -2,11 +2,15 @@
 
     python -m vlm_grpo.bias.vision --data data/vsr --settings published --out data/vsr_vision_published
     python -m vlm_grpo.bias.vision --data data/vsr --cue patch --probability 0.9 --out data/vsr_vision_patch_0.9
+    python -m vlm_grpo.bias.vision --data data/vsr --settings published --on-the-fly --out data/vsr_vision_published
 
 Training rows carry the cue with the given probability, red where the label is True and blue where it is False. Each
 other split is there clean and twice more: with the cue on the side of every label (test_cued) and against it
 (test_counter). Every row gets a picture of its own, every picture is written alike, and the source is never touched.
 The same command gives the same bytes, and goes on where it was stopped.
+
+With --on-the-fly no picture is written: those of the source are linked, and the cue is put on them whenever training,
+evaluation or a probe opens one. The pixels are the same, the disk is spared, opening takes longer.
 """
 
 import argparse
@@ -31,10 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(f"--workers {given.workers} is below 1")
     if given.dry_run:
         print(f"would build {given.out} from {given.data} with {cue}")
-        for split, items in plan(given.data, given.out, cue, splits=splits).items():
+        for split, items in plan(given.data, given.out, cue, splits=splits, is_on_the_fly=given.on_the_fly).items():
             print(f"{split}: {len(items)} rows")
         return
-    is_new = build(given.data, given.out, cue, splits=splits, workers=given.workers)
+    is_new = build(given.data, given.out, cue, splits=splits, is_on_the_fly=given.on_the_fly, workers=given.workers)
     found = manifest.read(given.out, kind=store.KIND)
     for split, groups in found["bias_groups"].items():
         told = ", ".join(f"{groups[group]} {group}" for group in GROUPS if group in groups)
@@ -61,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     cue.add_argument("--probability", type=float, help="share of the rows that carry it, 0 to 1 (default 0.3)")
     cue.add_argument("--mask_fraction", type=float, help="share of a picture that it covers, 0 to 1 (default: by kind)")
     made.add_argument("--seed", type=int, default=42, help="which rows carry it, and the tint's pixels (default 42)")
+    made.add_argument("--on-the-fly", action="store_true", help="link pictures, and cue them when they are opened")
     made.add_argument("--workers", type=int, default=1, help="processes that write pictures (default 1)")
     made.add_argument("--dry-run", action="store_true", help="tell what would be built; write nothing")
     return made

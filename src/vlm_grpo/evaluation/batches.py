@@ -6,8 +6,8 @@ from typing import Any
 
 from vlm_grpo import prompts
 from vlm_grpo.adapters.base import Adapter
-from vlm_grpo.datasets.images import open_image
 from vlm_grpo.datasets.length import PromptLengths
+from vlm_grpo.datasets.pictures import open_picture
 from vlm_grpo.datasets.records import Row
 from vlm_grpo.results.provenance import text_hash
 
@@ -47,6 +47,6 @@ def longest_first(asked: list[Prompt], lengths: PromptLengths) -> list[Prompt]:
 
 def encode(batch: list[Prompt], *, adapter: Adapter, processor: Any, root: Path) -> Any:
     """Left-padded inputs of `batch`; a picture that several rows share is decoded once."""
-    pictures = {name: open_image(root / name) for name in {name for prompt in batch for name in prompt.row.images}}
+    pictures = {name: open_picture(root, name) for name in {name for prompt in batch for name in prompt.row.images}}
     images = [[pictures[name] for name in prompt.row.images] for prompt in batch]
     return adapter.encode(processor, [prompt.text for prompt in batch], images)

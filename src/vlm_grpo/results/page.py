@@ -10,11 +10,11 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
 
-from vlm_grpo.datasets.images import open_image
+from vlm_grpo.datasets.pictures import open_picture
 from vlm_grpo.datasets.records import Row
 from vlm_grpo.evaluation.answers import solution_value
 from vlm_grpo.evaluation.arms import Arm
@@ -76,7 +76,7 @@ def _example(row: Row, arms: Mapping[str, Arm]) -> Example:
     root = next(iter(arms.values())).root
     return Example(
         id=row.id,
-        pictures=tuple(_data_uri(root / name) for name in row.images),
+        pictures=tuple(_data_uri(open_picture(root, name)) for name in row.images),
         problem=row.problem,
         solution=str(solution_value(row.solution, where=f"row {row.id}")),
         relation=row.meta.get("relation"),
@@ -95,8 +95,7 @@ def _said(name: str, arm: Arm, row: Row) -> Said:
     )
 
 
-def _data_uri(path: Path) -> str:
-    picture = open_image(path)
+def _data_uri(picture: Image.Image) -> str:
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     stored = io.BytesIO()
     picture.save(stored, "PNG") if max(picture.size) < LONGEST_SIDE else picture.save(stored, "JPEG", quality=85)

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 from vlm_grpo import prompts
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.cache import choose_cache
-from vlm_grpo.datasets.images import open_image
+from vlm_grpo.datasets.pictures import open_picture
 from vlm_grpo.training.run import Inputs
 
 PARITY_ROWS = 4
@@ -44,5 +44,5 @@ def _batch(processor: Any, inputs: Inputs, prompt: str) -> Any:
         )
         for row in rows
     ]
-    pictures = [[open_image(inputs.data.root / name) for name in row.images] for row in rows]
+    pictures = [[open_picture(inputs.data.root, name) for name in row.images] for row in rows]
     return inputs.base.adapter.encode(processor, texts, pictures)

@@ -13,6 +13,7 @@ from datasets import Dataset
 
 from vlm_grpo import prompts
 from vlm_grpo.datasets.images import open_image
+from vlm_grpo.datasets.pictures import open_picture
 from vlm_grpo.datasets.records import Row
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.answers import solution_value
@@ -82,6 +83,6 @@ def _image_opener(root: Path) -> Callable[[dict[str, list[Any]]], dict[str, list
     def open_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         if "image_files" not in batch:
             return batch
-        return {**batch, "images": [[open_image(root / name) for name in files] for files in batch["image_files"]]}
+        return {**batch, "images": [[open_picture(root, name) for name in files] for files in batch["image_files"]]}
 
     return open_batch
