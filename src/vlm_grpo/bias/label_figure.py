@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from vlm_grpo.bias.cases import Case, label_counts, true_rows
+from vlm_grpo.results.figures import as_rows
 
 BEFORE, AFTER = "#999999", "#0072b2"
 
@@ -37,10 +38,7 @@ def label_shares(before: Sequence[Case], after: Mapping[str, Sequence[Case]]) ->
         axes.set_xlim(-0.03, 1.03)
         axes.set_xticks((0, 0.5, 1), ("0", "½", "1"))
         axes.set_ylim(len(relations) - 0.4, -0.8)
-        axes.grid(axis="x", color="#dddddd", linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="y", length=0)
+        as_rows(axes)
     panels[0].set_yticks(range(len(relations)), [f"{r}  {source[r].total()}" for r in relations], fontsize=8)
     figure.supxlabel(
         "share of true rows (grey: before; blue: after, larger with more rows; dashed: all rows)", fontsize=9

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from vlm_grpo.bias.probe_parts import Score
+from vlm_grpo.results.figures import as_rows, dot
 
 COLOURS = ("#0072b2", "#d55e00")
 
@@ -19,9 +20,8 @@ def accuracies(scores: Sequence[Score]) -> Figure:
         number = probes.index(score.probe)
         place = parts.index(score.part) + 0.24 * (number - (len(probes) - 1) / 2)
         colour = COLOURS[number % len(COLOURS)]
-        axes.plot((score.ci_low, score.ci_high), (place, place), color=colour, linewidth=2.2, solid_capstyle="butt")
         label = f"{score.probe} alone" if score.part == parts[0] else None
-        axes.plot(score.accuracy, place, "o", color=colour, markersize=6.5, clip_on=False, label=label)
+        dot(axes, score.accuracy, (score.ci_low, score.ci_high), place, colour=colour, label=label)
         if number == 0:
             middle = parts.index(score.part)
             axes.plot((score.commoner,) * 2, (middle - 0.32, middle + 0.32), color="#777777", linewidth=1.2, zorder=0)
@@ -29,9 +29,6 @@ def accuracies(scores: Sequence[Score]) -> Figure:
     axes.set_ylim(len(parts) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.set_xlabel("accuracy with Wilson's 95 % interval (grey: always the commoner label)")
-    axes.grid(axis="x", color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+    as_rows(axes)
     figure.legend(loc="outside upper left", ncols=len(probes), frameon=False, fontsize=9)
     return figure

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from vlm_grpo.bias.marks import AGREEING, OPPOSING
+from vlm_grpo.results.figures import as_rows, dot
 
 COLOURS = {AGREEING: "#0072b2", OPPOSING: "#d55e00"}
 GAP_COLOUR = "#333333"
@@ -23,10 +24,10 @@ def groups_and_gap(report: Mapping[str, Any]) -> Figure:
             told = arm["groups"][group]
             if told is not None:
                 label = f"{group} rows" if place == 0 else None
-                _interval(left, told, told["accuracy"], place + shift, colour=COLOURS[group], label=label)
+                dot(left, told["accuracy"], _ends(told), place + shift, colour=COLOURS[group], label=label)
         if arm["gap"] is not None:
             gap = arm["gap"]
-            _interval(right, gap, gap["value"], place, colour=GAP_COLOUR, label=None)
+            dot(right, gap["value"], _ends(gap), place, colour=GAP_COLOUR)
             right.annotate(
                 f"{gap['value']:+.3f}",
                 (gap["value"], place),
@@ -46,17 +47,10 @@ def groups_and_gap(report: Mapping[str, Any]) -> Figure:
     right.set_title("The gap (0: no use of the shortcut)", loc="left", fontsize=11)
     right.margins(x=0.12)
     for axes in (left, right):
-        axes.grid(axis="x", color="#dddddd", linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="y", length=0)
+        as_rows(axes)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
-def _interval(
-    axes: Any, told: Mapping[str, Any], value: float, place: float, *, colour: str, label: str | None
-) -> None:
-    ends = (told["ci_low"], told["ci_high"])
-    axes.plot(ends, (place, place), color=colour, linewidth=2.2, solid_capstyle="butt", clip_on=False)
-    axes.plot(value, place, "o", color=colour, markersize=6.5, label=label, clip_on=False)
+def _ends(told: Mapping[str, Any]) -> tuple[float, float]:
+    return told["ci_low"], told["ci_high"]

@@ -26,9 +26,7 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(6.4, 1.3 + 0.5 * len(runs)), layout="constrained")
     axes = figure.subplots()
     for place, (run, told) in enumerate(runs.items()):
-        low, high = told["ci_low"], told["ci_high"]
-        axes.plot((low, high), (place, place), color=colours[run], linewidth=2.5, solid_capstyle="butt")
-        axes.plot(told["accuracy"], place, "o", color=colours[run], markersize=8, clip_on=False)
+        dot(axes, told["accuracy"], (told["ci_low"], told["ci_high"]), place, colour=colours[run], size=8)
         axes.annotate(
             f"{told['accuracy']:.3f}",
             (told["accuracy"], place),
@@ -45,10 +43,7 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_xlabel("accuracy, with Wilson's 95 % interval")
     axes.set_title(f"Right answers on {summary['split']}", loc="left", fontsize=11)
-    axes.grid(axis="x", color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+    as_rows(axes)
     return figure
 
 
@@ -74,6 +69,29 @@ def rewards(metrics: Metrics) -> Figure:
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, loc="lower right")
     return figure
+
+
+def dot(
+    axes: Any,
+    value: float,
+    ends: tuple[float, float],
+    place: float,
+    *,
+    colour: str,
+    label: str | None = None,
+    size: float = 6.5,
+) -> None:
+    """A dot at `value` on the line `place`, over a bar from one end of its interval to the other."""
+    axes.plot(ends, (place, place), color=colour, linewidth=size / 3, solid_capstyle="butt", clip_on=False)
+    axes.plot(value, place, "o", color=colour, markersize=size, label=label, clip_on=False)
+
+
+def as_rows(axes: Any) -> None:
+    """Leave of the frame what a list of rows needs: the axis below, and faint lines up from it."""
+    axes.grid(axis="x", color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0, pad=8)  # room for a dot at the left end
 
 
 def save(figure: Figure, path: Path) -> None:
