@@ -92,6 +92,33 @@ def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_
     assert manifest.read(stopped)["counts"] == manifest.read(undisturbed)["counts"]
 
 
+@pytest.mark.parametrize(
+    "method, config, logging",
+    [(sft, SFT, "logging_steps: 3"), (sft, SFT, "logging_strategy: epoch"), (grpo, GRPO, "logging_steps: 3")],
+    ids=["sft-steps", "sft-epochs", "grpo-steps"],
+)
+def test_logs_of_several_steps_tell_the_same_means(method, config, logging, tiny_qwen, tmp_path, data, monkeypatch):
+    """Stopped within a logged stretch, at its end and at an epoch's; an epoch has three steps of SFT, six of GRPO."""
+    monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
+    monkeypatch.setattr(method, "MetricsFile", SignalAt)
+    config = config.replace("logging_steps: 1", logging).replace("train_batch_size: 3", "train_batch_size: 1")
+
+    def train(name: str, *stops: int) -> list[dict[str, float]]:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(config.format(model=tiny_qwen, data=data, out=tmp_path / name))
+        for stop in stops:
+            monkeypatch.setattr(SignalAt, "steps", (stop,))
+            with pytest.raises(SystemExit):
+                method.main(["--config", str(path), "--max_steps", "8"])
+        monkeypatch.setattr(SignalAt, "steps", ())
+        method.main(["--config", str(path), "--max_steps", "8"])
+        return losses(tmp_path / name)
+
+    undisturbed = train("undisturbed")
+    assert 1 < len(undisturbed) < 8
+    assert train("stopped", 1, 3, 5, 6) == undisturbed
+
+
 def adapter(run: Path) -> bytes:
     return (run / "final" / "adapter_model.safetensors").read_bytes()
 

@@ -1,24 +1,28 @@
 """`ExactResume`: what a TRL trainer needs so that a continued run equals an undisturbed one.
 
 `transformers` restores the weights, the optimiser, the scheduler, the scaler and the random numbers. This adds the
-order of the rows in every epoch (TRL's sampler starts its shuffles over after a resume), and checkpoints that are
-published whole or not at all. `epoch_order.py` has the order, `checkpoints.py` the publishing, `grpo_state.py` what
-GRPO keeps between two steps.
+order of the rows in every epoch (TRL's sampler starts its shuffles over after a resume), the loss since the last log
+(of which the next log is to tell the mean), and checkpoints that are published whole or not at all. `epoch_order.py`
+has the order, `checkpoints.py` the publishing, `grpo_state.py` what GRPO keeps between two steps.
 """
 
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import Trainer
 from typing_extensions import override
 
 from vlm_grpo.training import checkpoints
+
+_LOSS = "unlogged_loss_{process}.pt"
 
 
 class ExactResume(Trainer):
     """Mixin in front of a trainer of TRL's."""
 
     _aside: Path | None = None
+    _unlogged: dict[str, Any] | None = None
 
     @override
     def _get_output_dir(self, trial: Any = None) -> str:
@@ -34,6 +38,7 @@ class ExactResume(Trainer):
         self._aside = run / checkpoints.ASIDE
         folder = self._aside / f"checkpoint-{self.state.global_step}"
         super()._save_checkpoint(model, trial)
+        torch.save({"loss": self._tr_loss, "since": self._globalstep_last_logged}, self._loss_file(folder))
         self._save_extra_state(folder)
         self._aside = None
         self.accelerator.wait_for_everyone()
@@ -47,7 +52,20 @@ class ExactResume(Trainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
+            file = self._loss_file(Path(checkpoint))
+            self._unlogged = torch.load(file, map_location=self.args.device, weights_only=True)
             self._load_extra_state(Path(checkpoint))
+
+    @override
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> Any:
+        """Take back the unlogged loss, which the trainer has set to zero just before the first epoch."""
+        if self._unlogged is not None:
+            self._tr_loss, self._globalstep_last_logged = self._unlogged["loss"], self._unlogged["since"]
+            self._unlogged = None
+        return super()._run_epoch(*args, **kwargs)
+
+    def _loss_file(self, folder: Path) -> Path:
+        return folder / _LOSS.format(process=self.args.process_index)
 
     def _save_extra_state(self, folder: Path) -> None:
         """Write what the method keeps between two steps to `folder`; this process's part of it."""

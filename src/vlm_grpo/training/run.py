@@ -32,6 +32,7 @@ TRAINING_STATE = (
     "scaler*",
     "rng_state*",
     "grpo_state*",
+    "unlogged_loss*",
     "sft_state.json",
     "trainer_state.json",
     "global_step*",

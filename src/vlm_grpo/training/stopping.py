@@ -53,15 +53,32 @@ class StopRequest:
 
 
 class StopAtStepEnd(TrainerCallback):
-    """Save and stop at the end of the step in which any process was asked to."""
+    """Save and stop at the end of the step in which any process was asked to.
+
+    The trainer ends the epoch when it stops, wherever it is: what is logged at the end of epochs is kept back unless
+    this is one, and the checkpoint is written after that log, as it would be without a stop.
+    """
 
     def __init__(self, request: StopRequest) -> None:
         self._request = request
+        self._stopping = False
+        self._saved = -1
 
     @override
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if _any_process(self._request.name is not None, args):
-            control.should_save = control.should_training_stop = True
+            self._stopping = control.should_training_stop = True
+
+    @override
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._saved = state.global_step
+
+    @override
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._stopping:
+            ended = float(state.epoch or 0).is_integer() or state.global_step >= state.max_steps
+            control.should_log = control.should_log and ended
+            control.should_save = self._saved != state.global_step
 
 
 def leave(code: int, *, processes: int) -> None:
