@@ -151,6 +151,15 @@ def test_status_tells_where_a_run_stands(tiny_qwen, tmp_path, data, monkeypatch,
     assert (found["state"], found["attempt"], found["step"]) == ("done", 2, 3)
 
 
+def test_a_start_that_was_cut_off_in_the_writing(tmp_path):
+    """An end of the attempt before, written by the start after it, and half of that start."""
+    (tmp_path / "run.json").write_text("{}")
+    start, lost = {"attempt": 1, "event": "started", "step": 0, "max_steps": 9}, {"attempt": 1, "event": "lost"}
+    (tmp_path / attempts.ATTEMPTS).write_text(f'{json.dumps(start)}\n{json.dumps(lost)}\n{{"attempt": 2, "ev')
+    found = status.status(tmp_path)
+    assert (found["state"], found["attempt"], found["max_steps"]) == ("killed, to be continued", 1, 9)
+
+
 def test_a_run_that_is_none(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         status.main([str(tmp_path)])

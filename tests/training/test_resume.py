@@ -63,6 +63,17 @@ def test_torn_ones_are_named_and_skipped(run):
     assert checkpoints.find(run).skipped[-1][1] == "adapter_model.safetensors is missing"
 
 
+@pytest.mark.parametrize("mark", ["", '{"step": 100, ', "[]", "\0" * 64])
+def test_one_with_a_damaged_mark_is_skipped(run, mark):
+    (run / "checkpoint-100" / checkpoints.MARK).write_text(mark)
+    (run / "checkpoint-200").write_text("a file")
+    found = checkpoints.find(run)
+    assert found.newest == run / "checkpoint-10"
+    assert found.skipped == ((run / "checkpoint-100", "complete.json is damaged"),)
+    checkpoints.retire(run, keep=1)
+    assert names(run) == ["checkpoint-10", "checkpoint-100", "checkpoint-200"]
+
+
 def test_anothers_and_renamed_ones_are_skipped(run, tmp_path):
     other = make_run(tmp_path / "other", {"kind": "grpo"}, 300)
     shutil.copytree(other / "checkpoint-300", run / "checkpoint-300")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlm_grpo.errors import UserError
 from vlm_grpo.results import atomic
 from vlm_grpo.results.manifest import IDENTITY, read_json
 
@@ -92,14 +93,17 @@ def find(run: Path) -> Resume:
 
 
 def _newest_first(run: Path) -> list[Path]:
-    found = (path for path in run.glob("checkpoint-*") if _NAME.fullmatch(path.name))
+    found = (path for path in run.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir())
     return sorted(found, key=step_of, reverse=True)
 
 
 def _flaw(checkpoint: Path) -> str | None:
     if not (checkpoint / MARK).exists():
         return f"has no {MARK}: saving or removing it was cut off"
-    mark: dict[str, Any] = read_json(checkpoint / MARK)
+    try:
+        mark: dict[str, Any] = read_json(checkpoint / MARK)
+    except UserError:
+        return f"{MARK} is damaged"
     missing = {"step", "run", "finished", "files"} - mark.keys()
     if missing:
         return f"{MARK} lacks {', '.join(sorted(missing))}: another version wrote it"

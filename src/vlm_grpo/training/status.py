@@ -41,6 +41,7 @@ def status(run: Path) -> dict[str, Any]:
 _STATES = {
     None: "not started",
     attempts.STARTED: "running or killed",
+    attempts.LOST: "killed, to be continued",
     attempts.STOPPED: "stopped, to be continued",
     attempts.DONE: "finishing",
 }
