@@ -17,7 +17,7 @@ set -uo pipefail
 readonly STOPPED=85
 job=${SLURM_JOB_ID:-}
 max_restarts=${VLM_GRPO_MAX_RESTARTS:-20}
-child=""
+child="" told=""
 signals=0
 
 say() { echo "vlm-grpo: $*" >&2; }
@@ -48,7 +48,7 @@ job_field() { scontrol show job --oneliner "$job" 2>/dev/null | grep --only-matc
 
 # shellcheck disable=SC2329 # the traps call it
 pass_on() {
-    signals=$((signals + 1))
+    signals=$((signals + 1)) told=$1
     if [[ -n $child ]]; then kill -s "$1" "$child" 2>/dev/null; fi
 }
 
@@ -86,18 +86,23 @@ restarts=${SLURM_RESTART_COUNT:-0}
 log=${1//\{attempt\}/$((restarts + 1))} folder=$2
 shift 2
 
+mkdir -p "$(dirname "$log")"
+before=$(progress)
+headline="== attempt $((restarts + 1)): job ${job:-none} on $(hostname), $(date -u +%Y-%m-%dT%H:%M:%SZ), at $before"
+
+# From here to the command's end no $(...): bash 5.2 loses a signal that comes while it reads one.
 trap 'pass_on USR1' USR1
 trap 'pass_on TERM' TERM INT
 
 # A tee that outlives the signals, so that the last lines are kept.
-mkdir -p "$(dirname "$log")"
 exec {terminal}>&1 > >(trap '' USR1 TERM INT && exec tee --append "$log") 2>&1
 tee=$!
 
-before=$(progress)
-echo "== attempt $((restarts + 1)): job ${job:-none} on $(hostname), $(date -u +%Y-%m-%dT%H:%M:%SZ), at $before"
+echo "$headline"
 "$@" &
 child=$!
+# A signal that came before there was whom to tell.
+if [[ -n $told ]]; then kill -s "$told" "$child" 2>/dev/null; fi
 # `wait` also returns when a signal comes; the command may still be running then.
 code=0 seen=-1
 until ((seen == signals)); do
@@ -105,6 +110,7 @@ until ((seen == signals)); do
     wait "$child"
     code=$?
 done
+trap '' USR1 TERM INT
 
 if ((code == STOPPED || (signals > 0 && code > 128))); then
     if [[ -n $job ]]; then requeue; else say "stopped; the same command goes on"; fi

@@ -83,6 +83,14 @@ def test_a_signal_reaches_the_command_and_progress_is_requeued(attempt, number):
     assert "stopped at 12: requeueing job 7 (restart 1 of at most 20)" in output
 
 
+def test_a_signal_that_comes_with_the_start_is_passed_on(attempt):
+    """The command sends it, before or after the script knows the command's process."""
+    for _ in range(10):
+        code, output = attempt.run("kill -s USR1 $PPID; exec sleep 60")
+        assert code == 128 + signal.SIGUSR1
+        assert "without progress" in output
+
+
 def test_without_progress_it_is_not_requeued(attempt):
     attempt.checkpoint(12)
     attempt.checkpoint(30, complete=False)

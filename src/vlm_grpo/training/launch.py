@@ -7,6 +7,7 @@ the launcher's own instead of 1. Further options of `accelerate launch`, such as
 config: `python -m vlm_grpo.training.launch --num_machines 2 --machine_rank 1 configs/accelerate/zero2.yaml MODULE`.
 """
 
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -52,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def _pass_on(number: int, frame: FrameType | None) -> None:
     for child in psutil.Process().children():
-        child.send_signal(number)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            child.send_signal(number)
 
 
 if __name__ == "__main__":
