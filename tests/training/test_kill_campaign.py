@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tiny_data import save_tiny_data, tiny_rows
-from vlm_grpo.results import jsonl
+from vlm_grpo.results import jsonl, manifest
 from vlm_grpo.training import attempts
 
 ROOT = Path(__file__).parents[2]
@@ -52,33 +52,55 @@ def test_twenty_strikes(method, family, request, tmp_path):
 
 
 def campaign(method: str, model: Path, folder: Path, *, strikes: int, steps: int, seed: int) -> None:
-    """Strike a run of `steps` steps `strikes` times while it trains, and compare it with one left alone."""
+    """Strike runs of `steps` steps `strikes` times while they train, and compare each with one left alone.
+
+    Where a strike comes too late, the run has ended and is compared; the next strikes fall on another one.
+    """
     data = save_tiny_data(folder / "data", train=tiny_rows(12, split="train"))
     config = folder / "config.yaml"
     config.write_text(CONFIGS[method].format(model=model, data=data) + f"max_steps: {steps}\n")
-    alone, struck = folder / "alone", folder / "struck"
+    alone = folder / "alone"
     assert finish(start(method, config, alone)) == 0
 
     draw = random.Random(seed)
-    for strike in range(strikes):
-        number = draw.choice([signal.SIGKILL, signal.SIGUSR1])
-        process = start(method, config, struck)
-        began = count(struck)
-        while process.poll() is None and count(struck) == began:
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0.0, 1.5))
-        process.send_signal(number)
-        code = finish(process)
-        assert code == (85 if number == signal.SIGUSR1 else -signal.SIGKILL), f"strike {strike} came after the end"
-    assert finish(start(method, config, struck)) == 0
+    hits, runs = 0, 1
+    while hits < strikes:
+        run = folder / f"struck-{runs}"
+        if strike(method, config, run, draw):
+            hits += 1
+        else:
+            compare(run, alone)
+            runs += 1
+    run = folder / f"struck-{runs}"
+    assert finish(start(method, config, run)) == 0
+    compare(run, alone)
 
-    ends = [line["event"] for line in attempts.read(struck) if line["event"] != "started"]
-    assert len(ends) == strikes + 1
+
+def strike(method: str, config: Path, run: Path, draw: random.Random) -> bool:
+    """Start or continue `run` and strike it up to 1.5 s after it began to train; false where it was done before."""
+    number, delay = draw.choice([signal.SIGKILL, signal.SIGUSR1]), draw.uniform(0.0, 1.5)
+    process = start(method, config, run)
+    began = count(run)
+    while process.poll() is None and count(run) == began:
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.send_signal(number)
+    code = finish(process)
+    if manifest.exists(run):
+        return False
+    assert code == (85 if number == signal.SIGUSR1 else -signal.SIGKILL)
+    return True
+
+
+def compare(run: Path, alone: Path) -> None:
+    """Assert that `run`, struck and then done, ended as `alone` did."""
+    ends = [line["event"] for line in attempts.read(run) if line["event"] != "started"]
+    assert ends[-1] == "done"
     told = f"after {ends}"
     name = "final/adapter_model.safetensors"
-    assert (struck / name).read_bytes() == (alone / name).read_bytes(), told
+    assert (run / name).read_bytes() == (alone / name).read_bytes(), told
     for log in LOGS:
-        assert jsonl.read(struck / log) == jsonl.read(alone / log), told
+        assert jsonl.read(run / log) == jsonl.read(alone / log), told
 
 
 def count(run: Path) -> int:

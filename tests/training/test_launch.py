@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import waiting
 from tiny_data import save_tiny_data, tiny_rows
-from vlm_grpo.results import jsonl
 from vlm_grpo.training import attempts, launch
 
 ROOT = Path(__file__).parents[2]
@@ -48,18 +48,17 @@ def test_a_signal_to_the_launcher(method, text, family, request, tmp_path):
     undisturbed, stopped = tmp_path / "undisturbed", tmp_path / "stopped"
     assert finish(start(method, config, undisturbed)) == 0
 
-    process = start(method, config, stopped)
-    while process.poll() is None and len(jsonl.read(stopped / "metrics.jsonl")) < 3:
+    process = start(method, config, stopped, wait_at=5)
+    while process.poll() is None and waiting.last_step(stopped) < 4:
         time.sleep(0.02)
     process.send_signal(signal.SIGUSR1)
     assert finish(process) == 85
     assert finish(start(method, config, stopped)) == 0
 
-    ends = [line for line in attempts.read(stopped) if line["event"] != "started"]
-    assert [line["event"] for line in ends] == ["stopped", "done"]
-    assert 3 <= ends[0]["step"] < 12
+    ends = [(line["event"], line["step"]) for line in attempts.read(stopped) if line["event"] != "started"]
+    assert ends == [("stopped", 5), ("done", 12)]
     for name in ("final/adapter_model.safetensors", "completions.jsonl", "seen.jsonl"):
-        assert read(stopped / name) == read(undisturbed / name), f"{name} after a stop at step {ends[0]['step']}"
+        assert read(stopped / name) == read(undisturbed / name)
 
 
 @pytest.mark.parametrize(
@@ -77,10 +76,16 @@ def test_help(capsys):
     assert "ACCELERATE_CONFIG MODULE" in capsys.readouterr().out
 
 
-def start(method: str, config: Path, out: Path) -> subprocess.Popen:
+def start(method: str, config: Path, out: Path, *, wait_at: int | str = "") -> subprocess.Popen:
     command = [sys.executable, "-m", "vlm_grpo.training.launch", "--main_process_port", "0", str(TWO)]
-    command += [f"vlm_grpo.training.{method}", "--config", str(config), "--output_dir", str(out)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src"), "CUDA_VISIBLE_DEVICES": ""}
+    command += [f"waiting.{method}", "--config", str(config), "--output_dir", str(out)]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": f"{ROOT}/src:{ROOT}/tests",
+        "CUDA_VISIBLE_DEVICES": "",
+        waiting.STEPS: str(wait_at),
+    }
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+import waiting
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
 from vlm_grpo.results import jsonl, manifest
@@ -92,9 +93,10 @@ def test_sft_learns_and_writes_a_complete_run(tiny_qwen, tmp_path, data):
     assert all(t.abs().sum() > 0 for name, t in weights(out).items() if "lora_B" in name)
 
 
-def start(config: list[str], method: str) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", f"vlm_grpo.training.{method}", *config]
+def start(config: list[str], method: str, *, wait_at: int | str = "") -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}/src:{ROOT}/tests"}
+    environment[waiting.STEPS] = str(wait_at)
+    command = [sys.executable, "-m", f"waiting.{method}", *config]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -102,15 +104,14 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
     out = tmp_path / "out"
     config = write_config(tmp_path, GRPO, model=tiny_qwen, data=data, out=out)
     config += ["--max_steps", "26", "--save_steps", "3", "--save_total_limit", "2"]
-    process = start(config, "grpo")
+    process = start(config, "grpo", wait_at=9)
     metrics = out / "metrics.jsonl"
-    while process.poll() is None and not (metrics.exists() and len(jsonl.read(metrics)) >= 8):
+    while process.poll() is None and waiting.last_step(out) < 8:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert process.returncode == -signal.SIGKILL, "the run was still going when it was killed"
-    reached = jsonl.read(metrics)[-1]["step"]
-    torn = out / f"checkpoint-{reached + 1}"
+    assert process.returncode == -signal.SIGKILL
+    torn = out / "checkpoint-9"
     torn.mkdir()
     (torn / "adapter_model.safetensors").write_bytes(b"half")
 
@@ -118,7 +119,7 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     assert f"skipping {torn}: has no complete.json: saving or removing it was cut off" in output
-    assert "resuming from" in output
+    assert f"resuming from {out}/checkpoint-6" in output
     assert [m["step"] for m in jsonl.read(metrics)] == list(range(1, 27))
     completions = jsonl.read(out / "completions.jsonl")
     assert [c["step"] for c in completions] == [step for step in range(1, 27) for _ in range(4)]

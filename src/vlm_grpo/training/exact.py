@@ -38,7 +38,8 @@ class ExactResume(Trainer):
         self._aside = run / checkpoints.ASIDE
         folder = self._aside / f"checkpoint-{self.state.global_step}"
         super()._save_checkpoint(model, trial)
-        torch.save({"loss": self._tr_loss, "since": self._globalstep_last_logged}, self._loss_file(folder))
+        unlogged = {"loss": self._tr_loss.item(), "since": self._globalstep_last_logged}
+        torch.save(unlogged, self._loss_file(folder))
         self._save_extra_state(folder)
         self._aside = None
         self.accelerator.wait_for_everyone()
@@ -52,15 +53,15 @@ class ExactResume(Trainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
-            file = self._loss_file(Path(checkpoint))
-            self._unlogged = torch.load(file, map_location=self.args.device, weights_only=True)
+            self._unlogged = torch.load(self._loss_file(Path(checkpoint)), weights_only=True)
             self._load_extra_state(Path(checkpoint))
 
     @override
     def _run_epoch(self, *args: Any, **kwargs: Any) -> Any:
         """Take back the unlogged loss, which the trainer has set to zero just before the first epoch."""
         if self._unlogged is not None:
-            self._tr_loss, self._globalstep_last_logged = self._unlogged["loss"], self._unlogged["since"]
+            self._tr_loss += self._unlogged["loss"]
+            self._globalstep_last_logged = self._unlogged["since"]
             self._unlogged = None
         return super()._run_epoch(*args, **kwargs)
 

@@ -1,0 +1,8 @@
+"""`vlm_grpo.training.grpo`, waiting for its strike."""
+
+from vlm_grpo.training import grpo
+from waiting.strike import wait_for_strikes
+
+if __name__ == "__main__":
+    wait_for_strikes()
+    grpo.main()
