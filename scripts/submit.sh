@@ -51,12 +51,14 @@ unset SBATCH_GRES
 options+=("${given[@]}")
 
 if ! $dry_run; then
+    type -P sbatch >/dev/null || fail "no sbatch here: submit from a machine of the cluster; --dry-run works anywhere"
     exec sbatch "${options[@]}" "$script" "${arguments[@]}"
 fi
-echo "# $(printf '%q ' sbatch "${options[@]}" "$script" "${arguments[@]}")"
+command=$(printf '%q ' sbatch "${options[@]}" "$script" "${arguments[@]}")
+echo "# ${command% }"
 printf '%s\n' "${options[@]}" | awk '
-    FNR == NR { if ($0 != "") { name = $0; sub(/=.*/, "", name); set[name] = $0 }; next }
+    FNR == NR { if ($0 != "") { name = $0; sub(/=.*/, "", name); names[++count] = name; set[name] = $0 }; next }
     /^#SBATCH --/ { name = $2; sub(/=.*/, "", name); last = 1
         if (name in set) { print "#SBATCH " set[name]; delete set[name]; next } }
-    !/^#SBATCH/ && last { for (name in set) print "#SBATCH " set[name]; last = 0 }
+    !/^#SBATCH/ && last { for (i = 1; i <= count; i++) if (names[i] in set) print "#SBATCH " set[names[i]]; last = 0 }
     { print }' - "$script"

@@ -6,19 +6,22 @@
 # Account, QoS and partition are SBATCH_ACCOUNT, SBATCH_QOS and SBATCH_PARTITION of .env or the environment; GPUs, CPUs,
 # memory, limits and expected hours are in the study's config under `cluster`.
 set -euo pipefail
-if [[ $# == 0 || $1 == --help || $1 == -h ]]; then
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
     sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
     exit
 fi
-source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
-cd "$VLM_GRPO_ROOT"
 
-study=$1
-shift
-if [[ ! -f $study ]]; then
-    echo "error: $study: no such study; there are: $(echo configs/study/*.yaml)" >&2
+fail() {
+    echo "error: $*" >&2
     exit 2
-fi
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+study=${1:-}
+[[ -n $study && $study != -* ]] || fail "name a study first: bash scripts/submit_study.sh configs/study/vsr.yaml; see --help"
+[[ -f $study ]] || fail "$study: no such study; there are: $(echo configs/study/*.yaml)"
+shift
+source scripts/env.sh
 arguments=(--snakefile workflow/Snakefile --configfile "$study" --profile workflow/profiles/slurm)
 
 # From Snakemake's own list of jobs, one "Job N: WHAT [ASKS]" each, a table with the sum of GPU hours.
@@ -38,14 +41,17 @@ list_jobs() {
 }
 
 if [[ " $* " == *" --dry-run "* || " $* " == *" -n "* ]]; then
-    listing=$(snakemake "${arguments[@]}" "$@" 2>&1) || { echo "$listing" >&2 && exit 1; }
+    if ! listing=$(snakemake "${arguments[@]}" "$@" 2>&1); then
+        sed -n 's/^snakemake: error: //p' <<<"$listing" | grep . >&2 || echo "$listing" >&2
+        fail "Snakemake cannot list the jobs of $study: see above"
+    fi
     list_jobs <<<"$listing"
     exit
 fi
-if ! type -P sbatch >/dev/null; then
-    echo "error: no sbatch here: submit from a machine of the cluster, or run it here with --profile workflow/profiles/local" >&2
-    exit 2
-fi
+type -P sbatch >/dev/null ||
+    fail "no sbatch here: submit from a machine of the cluster; --dry-run works anywhere, and scripts/quickstart.sh" \
+        "shows how to run a study on one machine"
+sinfo &>/dev/null || fail "this machine's Slurm does not answer (sinfo fails): submit from a login node of the cluster"
 # Without accounting, squeue tells a job's state.
 if ! sacct --noheader --allocations --starttime now &>/dev/null; then
     arguments+=(--slurm-status-command squeue)
