@@ -113,7 +113,7 @@ if ! ready; then
     slurmd -f "$conf" -N dev2 9>&- >&2
     tries=0
     until ready; do
-        ((++tries < 40)) || fail "the cluster does not answer, see the logs in $folder"
+        ((++tries < 120)) || fail "the cluster does not answer, see the logs in $folder"
         sleep 0.5
     done
 fi

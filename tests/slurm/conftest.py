@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from waiting import last_step
+
 ROOT = Path(__file__).parents[2]
 FOLDER = Path("/run/vlm-grpo-slurm")
 COPIED = ("scripts", "slurm", "configs", "workflow", "alignment_judge", "requirements", "pixi.toml")
+WAITING_GRPO = """
+source scripts/env.sh
+source scripts/launch.sh
+launch waiting.grpo configs/embedded/qwen_grpo.yaml "$@"
+"""
 TIMEOUT_S = 900
 """Far longer than any job here takes; reached only by one that hangs."""
 
@@ -30,7 +37,7 @@ def slurm_conf() -> Iterator[str]:
         if not answers(conf):
             ours.touch()
         up = subprocess.run(["bash", ROOT / "scripts/dev/slurm_up.sh", FOLDER], capture_output=True, text=True)
-        if up.returncode == 2 and "error: " in up.stderr:
+        if not shutil.which("slurmctld", path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
             pytest.skip(up.stderr.strip().splitlines()[-1])
         assert up.stdout == f"export SLURM_CONF={conf} PATH={FOLDER}/bin:$PATH\n", up.stderr
         yield conf
@@ -63,6 +70,7 @@ class Cluster:
             "VLM_GRPO_PYTHON": sys.executable,
             "DATA_PATH": str(checkout / "data"),
             "OUT_PATH": str(checkout / "runs"),
+            "PYTHONPATH": f"{ROOT}/src:{ROOT}/tests",
             "CUDA_VISIBLE_DEVICES": "",
             "OMP_NUM_THREADS": "1",
         }
@@ -97,6 +105,11 @@ class Job:
         told = self.cluster.call("scontrol", "show", "job", "--oneliner", self.number)
         return dict(word.split("=", 1) for word in told.split() if "=" in word)[name]
 
+    def strike(self, run: Path, step: int) -> None:
+        """Send SIGUSR1 as the limit would, once `run`, which waits in `step` (see tests/waiting), has come to it."""
+        self.until(lambda: last_step(run) >= step - 1, within_attempt=True)
+        self.cluster.call("scancel", "--batch", "--signal=USR1", self.number)
+
     def log(self) -> str:
         """What all attempts printed."""
         return Path(self.field("StdOut")).read_text()
@@ -116,7 +129,13 @@ class Job:
         attempt = self.field("Restarts")
         if attempt != "0" and attempt not in self._released and self.field("JobState") == "PENDING":
             self._released.add(attempt)
-            self.cluster.call("scontrol", "update", f"JobId={self.number}", "StartTime=now+2")
+            # Refused where it has just started by itself.
+            subprocess.run(
+                ["scontrol", "update", f"JobId={self.number}", "StartTime=now+2"],
+                env=self.cluster.variables,
+                capture_output=True,
+                timeout=TIMEOUT_S,
+            )
 
     def wait(self) -> str:
         """Wait for the job's end; return its state."""
@@ -136,5 +155,6 @@ def cluster(slurm_conf: str, tmp_path: Path) -> Cluster:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, checkout / name)
     (checkout / "src").symlink_to(ROOT / "src")
+    (checkout / "scripts/waiting_grpo.sh").write_text(WAITING_GRPO)
     (checkout / "logs").mkdir()
     return Cluster(checkout, slurm_conf)

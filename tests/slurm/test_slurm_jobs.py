@@ -6,17 +6,14 @@ from pathlib import Path
 import pytest
 
 from vlm_grpo.results import jsonl, manifest
+from waiting import last_step
 
 pytestmark = pytest.mark.slurm
 
 SIZE = ["--gres=gpu:1", "--cpus-per-task=1", "--mem=4G"]
 EMBEDDED = {"VLM_GRPO_CONFIG": "configs/embedded/qwen_grpo.yaml"}
-SHORT = ["--max_steps", "40", "--per_device_train_batch_size", "8", "--save_steps", "100"]
-
-
-def step(run: Path) -> int:
-    """The last logged step."""
-    return max((record["step"] for record in jsonl.read(run / "metrics.jsonl")), default=0)
+WAITING = EMBEDDED | {"VLM_GRPO_SCRIPT": "scripts/waiting_grpo.sh"}
+SHORT = ["--max_steps", "16", "--per_device_train_batch_size", "8", "--save_steps", "100"]
 
 
 def adapter(run: Path) -> bytes:
@@ -31,18 +28,20 @@ def test_a_job_struck_three_times_ends_with_the_adapter_of_an_undisturbed_one(cl
     """The undisturbed one is `sbatch slurm/grpo.sbatch` on a fresh clone, which makes its data set by itself."""
     whole, struck = cluster.checkout / "runs/whole", cluster.checkout / "runs/struck"
     first = cluster.sbatch("slurm/grpo.sbatch", "--output_dir", str(whole), *SHORT, **EMBEDDED)
-    second = cluster.sbatch(*SIZE, "slurm/grpo.sbatch", "--output_dir", str(struck), *SHORT, **EMBEDDED)
-    for strike in (3, 8, 13):
-        second.until(lambda wanted=strike: step(struck) >= wanted, within_attempt=True)
-        cluster.call("scancel", "--batch", "--signal=USR1", second.number)
+    second = cluster.sbatch(
+        *SIZE, "slurm/grpo.sbatch", "--output_dir", str(struck), *SHORT, **WAITING, WAIT_AT_STEPS="3,8,13"
+    )
+    for step in (3, 8, 13):
+        second.strike(struck, step)
         second.until(lambda: second.field("JobState") in ("PENDING", "COMPLETED"))
     assert (first.wait(), second.wait()) == ("COMPLETED", "COMPLETED"), first.log() + second.log()
 
-    assert manifest.read(whole, kind="grpo")["counts"]["steps"] == 40
+    assert manifest.read(whole, kind="grpo")["counts"]["steps"] == 16
     assert events(whole) == ["started", "done"]
     assert "== attempt 1: job" in first.log()
     assert (first.field("Restarts"), second.field("Restarts")) == ("0", "3")
     assert events(struck) == ["started", "stopped"] * 3 + ["started", "done"]
+    assert [end["step"] for end in jsonl.read(struck / "attempts.jsonl") if end["event"] == "stopped"] == [3, 8, 13]
     assert adapter(struck) == adapter(whole)
     logs = sorted((cluster.checkout / f"logs/vlm-grpo-grpo-{second.number}").iterdir())
     assert [path.name for path in logs] == [f"attempt-{n}.log" for n in (1, 2, 3, 4)]
@@ -56,8 +55,8 @@ def test_a_job_struck_three_times_ends_with_the_adapter_of_an_undisturbed_one(cl
 
 def test_scancel_stops_for_good(cluster):
     run = cluster.checkout / "runs/cancelled"
-    job = cluster.sbatch(*SIZE, "slurm/grpo.sbatch", "--output_dir", str(run), *SHORT, **EMBEDDED)
-    job.until(lambda: step(run) >= 2, within_attempt=True)
+    job = cluster.sbatch(*SIZE, "slurm/grpo.sbatch", "--output_dir", str(run), *SHORT, **WAITING, WAIT_AT_STEPS="3")
+    job.until(lambda: last_step(run) >= 2, within_attempt=True)
     cluster.call("scancel", job.number)
     assert job.wait() == "CANCELLED"
     assert job.field("Restarts") == "0"
@@ -86,14 +85,15 @@ def test_two_nodes_stop_together_and_go_on(cluster):
         *SIZE,
         "slurm/grpo_multinode.sbatch",
         *("--output_dir", str(run), *SHORT, "--max_steps", "8"),
-        **EMBEDDED,
+        **WAITING,
+        WAIT_AT_STEPS="3",
         VLM_GRPO_ACCELERATE="configs/accelerate/cpu_two_processes.yaml",
     )
-    job.until(lambda: step(run) >= 2, within_attempt=True)
-    cluster.call("scancel", "--batch", "--signal=USR1", job.number)
+    job.strike(run, 3)
     assert job.wait() == "COMPLETED", job.log()
     assert job.field("Restarts") == "1"
     assert job.field("NodeList") == "dev[1-2]"
     assert events(run) == ["started", "stopped", "started", "done"]
+    assert "stopped after step 3 of 8" in job.log()
     claimed = json.loads((run / "run.json").read_text())
     assert claimed["processes"] == 2

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from vlm_grpo.results import jsonl
+from waiting import last_step
 
 pytestmark = pytest.mark.slurm
 
@@ -33,9 +34,9 @@ STUDY = {
         "grpo": {
             "base": "base",
             "data": "tiny",
-            "module": "vlm_grpo.training.grpo",
+            "module": "waiting.grpo",
             "training": "configs/embedded/qwen_grpo.yaml",
-            "arguments": "--max_steps 40 --per_device_train_batch_size 8 --save_steps 100",
+            "arguments": "--max_steps 16 --per_device_train_batch_size 8 --save_steps 100",
             "evaluation": "configs/embedded/qwen_evaluate.yaml",
         }
     },
@@ -59,10 +60,11 @@ def tables(checkout: Path, name: str) -> str:
 
 
 @contextmanager
-def started(cluster, log: str, words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def started(cluster, log: str, words: list[str], **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """Snakemake at work, what it prints in the file `log`; ended with the test."""
     with (cluster.checkout / log).open("w") as file:
-        process = subprocess.Popen(words, cwd=cluster.checkout, env=cluster.variables, stdout=file, stderr=file)
+        variables = cluster.variables | variables
+        process = subprocess.Popen(words, cwd=cluster.checkout, env=variables, stdout=file, stderr=file)
     try:
         yield process
     finally:
@@ -71,7 +73,7 @@ def started(cluster, log: str, words: list[str]) -> Iterator[subprocess.Popen[by
 
 
 def test_the_study_on_slurm_ends_with_the_tables_of_the_local_one(cluster):
-    """Both go on side by side, over one data set; the job is struck as soon as it has trained two steps."""
+    """Both go on side by side, over one data set; the job is struck in its third step."""
     checkout = cluster.checkout
     cluster.call(*command(checkout, "local", "local", "data/tiny/manifest.json", "--cores", "1"))
     status = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
@@ -79,9 +81,10 @@ def test_the_study_on_slurm_ends_with_the_tables_of_the_local_one(cluster):
     here = command(checkout, "local", "local", "--cores", "1")
     run = checkout / "runs/study/slurm/grpo/42/train"
     struck = None
-    with started(cluster, "slurm.log", on_slurm) as submitting, started(cluster, "local.log", here) as local:
+    waiting = started(cluster, "slurm.log", on_slurm, WAIT_AT_STEPS="3")
+    with waiting as submitting, started(cluster, "local.log", here) as local:
         while submitting.poll() is None or local.poll() is None:
-            if struck is None and len(jsonl.read(run / "metrics.jsonl")) >= 2:
+            if struck is None and last_step(run) >= 2:
                 struck = cluster.job(jsonl.read(run / "attempts.jsonl")[0]["job"])
                 cluster.call("scancel", "--signal=USR1", struck.number)
             if struck is not None:
