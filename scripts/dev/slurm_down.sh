@@ -2,6 +2,14 @@
 # Stop the cluster that slurm_up.sh started in FOLDER, and its jobs; nothing else. Settings and logs stay there.
 #   bash scripts/dev/slurm_down.sh [FOLDER]
 set -euo pipefail
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+    exit
+fi
+if (($# > 1)) || [[ ${1:-} == -* ]]; then
+    echo "error: ${*: -1}: give at most a folder; see --help" >&2
+    exit 2
+fi
 
 folder=$(realpath --canonicalize-missing "${1:-/run/vlm-grpo-slurm}")
 

@@ -8,6 +8,14 @@
 # Slurm is missing, Debian's packages slurm-wlm and munge are installed.
 # Printed is only the line for eval, which sets SLURM_CONF and PATH; messages go to stderr.
 set -euo pipefail
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+    exit
+fi
+if (($# > 1)) || [[ ${1:-} == -* ]]; then
+    echo "error: ${*: -1}: give at most a folder; see --help" >&2
+    exit 2
+fi
 
 folder=$(realpath --canonicalize-missing "${1:-/run/vlm-grpo-slurm}")
 conf=$folder/slurm.conf
