@@ -61,6 +61,7 @@ write_settings() {
 		SelectType=select/cons_tres
 		SelectTypeParameters=CR_Core_Memory
 		SchedulerParameters=sched_interval=2,batch_sched_delay=0,bf_interval=2
+		MessageTimeout=60
 		KillWait=10
 		ReturnToService=2
 		SlurmdParameters=config_overrides
@@ -99,6 +100,7 @@ start_munge() {
 # True once the cluster answers and both nodes take jobs.
 ready() {
     local states
+    [[ -s $folder/slurmctld.pid ]] || return 1
     states=$(timeout 5 sinfo --noheader --Node --format=%T 2>/dev/null) || return 1
     [[ $(grep -cE '^(idle|mixed|allocated)$' <<<"$states") == 2 ]]
 }

@@ -51,6 +51,8 @@ def slurm_conf() -> Iterator[str]:
 
 
 def answers(conf: str) -> bool:
+    if not (FOLDER / "slurmctld.pid").exists():
+        return False
     try:
         done = subprocess.run(["sinfo"], env={**os.environ, "SLURM_CONF": conf}, capture_output=True, timeout=10)
     except (FileNotFoundError, subprocess.TimeoutExpired):
