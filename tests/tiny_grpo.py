@@ -40,9 +40,10 @@ def make_trainer(
     rows: int = 8,
     tower: bool = False,
     attention: str = "sdpa",
+    kind: type[GRPOTrainer] = GRPOTrainer,
     **settings: Any,
 ) -> GRPOTrainer:
-    """TRL's trainer where `fast` is None, else ours; LoRA weights that matter, not the fresh ones that change nothing.
+    """A trainer of `kind` where `fast` is None, else ours; its LoRA weights matter, as fresh ones do not.
 
     `tower` puts LoRA into the vision tower too; `settings` are TRL's.
     """
@@ -70,7 +71,7 @@ def make_trainer(
         **arguments | settings,
     )
     torch.manual_seed(7)
-    trainer: GRPOTrainer = (GRPOTrainer if fast is None else FastGRPOTrainer)(
+    trainer: GRPOTrainer = (kind if fast is None else FastGRPOTrainer)(
         model=model,
         args=args,
         processing_class=found.load_processor(),

@@ -1,58 +1,92 @@
-"""The canary tells a server that follows the trained weights from one that does not; a second model is the server."""
+"""The canary tells a vLLM that follows the weights and reads the scored prompts from one that does not.
 
-import copy
+A copy of the policy stands in vLLM's place; `test_real_vllm.py` has the real one.
+"""
+
+from functools import partial
 
 import pytest
 import torch
 
+from stand_in_vllm import StandInVLLM
 from tiny_grpo import LONG, ask, make_trainer
-from vlm_grpo.adapters.qwen import QWEN
-from vlm_grpo.adapters.smolvlm import SMOLVLM
+from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.errors import UserError
 from vlm_grpo.training import vllm_canary
+from vlm_grpo.training.vllm_prompts import ReadsWhatIsScored, SamePrompts
 
-SERVER_NOISE = 1e-3
-
-
-def serve(trainer, monkeypatch, *, follows):
-    """Let a copy of the policy report the log-probabilities; on each synchronisation it follows, or not."""
-    served = copy.deepcopy(trainer.model)
-    generate = type(trainer)._generate_and_score_completions
-
-    def generate_with_server(self, rows):
-        if self._last_loaded_step != self.state.global_step and follows:
-            served.load_state_dict(self.model.state_dict())
-        self._last_loaded_step = self.state.global_step
-        policy, self.model = self.model, served
-        batch = generate(self, rows)
-        logps = vllm_canary._logps(self, batch)
-        self.model = policy
-        return batch | {"sampling_per_token_logps": logps + SERVER_NOISE * torch.randn_like(logps)}
-
-    monkeypatch.setattr("trl.GRPOTrainer._generate_and_score_completions", generate_with_server)
+FAMILIES = ("tiny_qwen", "tiny_smolvlm")
+SEVERAL = ask((LONG, [0, 1]), times=1)[0]
 
 
-@pytest.mark.parametrize("follows", [True, False])
-def test_a_stale_server_is_told(tiny_qwen, tmp_path, monkeypatch, follows):
-    trainer = make_trainer(tiny_qwen, tmp_path)
+@pytest.fixture
+def make(request, tmp_path, monkeypatch):
+    """Make a trainer over a checkpoint's fixture with a stand-in as `served` says; `settings` are TRL's."""
+
+    def build(name, *, served=None, **settings):
+        monkeypatch.setattr("trl.trainer.grpo_trainer.VLLMGeneration", partial(StandInVLLM, **served or {}))
+        checkpoint = request.getfixturevalue(name)
+        return make_trainer(checkpoint, tmp_path, kind=ReadsWhatIsScored, use_vllm=True, **settings)
+
+    return build
+
+
+@pytest.mark.parametrize("mode", ["colocate", "server"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_faithful_vllm_passes_in_every_family(make, capsys, name, mode):
+    trainer = make(name, vllm_mode=mode)
     before = {name: p.clone() for name, p in trainer.model.named_parameters()}
-    serve(trainer, monkeypatch, follows=follows)
-    row = ask((LONG, [0]), times=1)[0]
-    if follows:
-        vllm_canary.prove_synchronised(trainer, row)
-    else:
-        with pytest.raises(UserError, match="does not answer with the trained weights"):
-            vllm_canary.prove_synchronised(trainer, row)
+    vllm_canary.prove_synchronised(trainer, SEVERAL)
+    assert "prompt ids that are scored" in capsys.readouterr().err
     assert all(torch.equal(p, before[name]) for name, p in trainer.model.named_parameters()), "the policy is put back"
     assert trainer._last_loaded_step == -1, "the next rollout synchronises"
 
 
-def test_a_family_that_vllm_misreads_is_refused():
-    with pytest.raises(UserError, match="family smolvlm: the picture placeholders"):
-        vllm_canary.check_vllm(SMOLVLM)
+def test_a_stale_vllm_is_told(make):
+    trainer = make("tiny_qwen", served={"follows": False})
+    with pytest.raises(UserError, match="does not answer with the trained weights"):
+        vllm_canary.prove_synchronised(trainer, SEVERAL)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_placeholders_expanded_twice_are_told(make, monkeypatch, name):
+    trainer = make(name)
+    as_trl = partial(SamePrompts.generate, trainer.vllm_generation)
+
+    def generate(prompts, **rest):
+        trainer.vllm_generation.texts = prompts
+        return as_trl(prompts, **rest)
+
+    monkeypatch.setattr(trainer.vllm_generation, "generate", generate, raising=False)
+    family = name.removeprefix("tiny_")
+    with pytest.raises(UserError, match=rf"\(family {family}.*\): \d+ ids against \d+, first.*position \d+.*6294"):
+        vllm_canary.prove_synchronised(trainer, SEVERAL)
+
+
+@pytest.mark.parametrize("mode", ["colocate", "server"])
+def test_pictures_prepared_with_other_settings_are_told(make, tiny_qwen, mode):
+    other = open_checkpoint(str(tiny_qwen)).load_processor(max_pixels=56 * 56)
+    trainer = make("tiny_qwen", served={"processor": other}, vllm_mode=mode)
+    with pytest.raises(UserError, match="reads another prompt"):
+        vllm_canary.prove_synchronised(trainer, SEVERAL)
+
+
+def test_the_canary_is_short_and_counts_truncated_completions(make, monkeypatch):
+    monkeypatch.setattr(vllm_canary, "TOKENS", 3)
+    trainer = make("tiny_qwen", mask_truncated_completions=True, max_completion_length=6)
+    vllm_canary.prove_synchronised(trainer, SEVERAL)
+    generation = trainer.vllm_generation.generation
+    assert (generation.asked_tokens, generation.max_completion_length) == ([3], 6)
+    assert trainer.mask_truncated_completions
+
+
+def test_no_token_proves_nothing():
+    nothing = torch.zeros(0)
+    with pytest.raises(UserError, match="does not answer"):
+        vllm_canary.compare(nothing, changed=nothing, unchanged=nothing)
 
 
 def test_an_absent_vllm_is_told(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="vllm is not installed"):
-        vllm_canary.check_vllm(QWEN)
+        vllm_canary.check_vllm()

@@ -37,7 +37,6 @@ class Adapter:
         generation: overrides of `generate` that the family needs.
         box_frame: frame in which the model writes boxes: "resized_pixels" (after the processor's resize) or
             "thousandths" (0-1000 of each side).
-        no_vllm: why rollouts with vLLM are refused; None where they work.
     """
 
     family: str
@@ -49,7 +48,6 @@ class Adapter:
     image_options: dict[str, Callable[[Any], dict[str, Any]]]
     box_frame: str
     generation: dict[str, Any] = field(default_factory=dict)
-    no_vllm: str | None = None
 
     def image_settings(self, **options: Any) -> dict[str, Any]:
         """The processor's settings for the user's picture options; None keeps the checkpoint's own value.

@@ -71,6 +71,4 @@ SMOLVLM = Adapter(
     },
     box_frame="thousandths",
     generation={"use_cache": False},
-    no_vllm="the picture placeholders of a tokenised prompt are expanded a second time (TRL issue 6294), so vLLM reads "
-    "another prompt than the trainer scores",
 )

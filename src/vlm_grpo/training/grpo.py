@@ -46,7 +46,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     study, reward_arguments, fast, training = parsed.arguments
     inputs = run.open_inputs(study)
     if training.use_vllm:
-        vllm_canary.check_vllm(inputs.base.adapter)
+        vllm_canary.check_vllm()
     settings = run.resolved(parsed)
     folder = run.claim(KIND, inputs, settings, training)
     set_seed(training.seed)

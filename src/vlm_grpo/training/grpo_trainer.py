@@ -12,9 +12,10 @@ from vlm_grpo.training.completions import CompletionsFile
 from vlm_grpo.training.epoch_order import EpochGroups
 from vlm_grpo.training.exact import ExactResume
 from vlm_grpo.training.fast.trainer import FastGRPOTrainer
+from vlm_grpo.training.vllm_prompts import ReadsWhatIsScored
 
 
-class StudyGRPOTrainer(ExactResume, FastGRPOTrainer):
+class StudyGRPOTrainer(ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
     """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
 
     def __init__(self, *, completions: CompletionsFile, **trl: Any) -> None:

@@ -5,11 +5,12 @@ purpose (LoRA's second factors get random values), one prompt is answered after 
 log-probabilities that vLLM reports for its own tokens must lie near those of the changed policy and away from those of
 the unchanged one. Then the policy is put back; the next rollout synchronises again.
 
-Not run against a real vLLM on the machines where this package was made: the comparison is tested with a second model in
-the server's place, one that follows and one that does not.
+The rollout that it takes is held to the scored prompt ids as all others are (`vllm_prompts`), so a family whose prompts
+vLLM reads otherwise is refused here, before the first step.
 """
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,29 +19,31 @@ import torch
 from torch import nn
 from trl import GRPOTrainer
 
-from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.errors import UserError
 
 CHANGE = 0.05
 SEED = 0
+TOKENS = 32
+"""Length of the canary's completions; a run's own can be hundreds."""
 CLEARLY = 2.0
 """vLLM's numbers must be this many times nearer to the changed policy's than to the unchanged one's."""
 INPUTS = ("pixel_values", "image_grid_thw", "num_images", "pixel_attention_mask", "mm_token_type_ids")
 
 
-def check_vllm(adapter: Adapter) -> None:
-    """`UserError` when `use_vllm` cannot work: not installed, or wrong for the family."""
-    if adapter.no_vllm is not None:
-        raise UserError(f"use_vllm does not work with the family {adapter.family}: {adapter.no_vllm}; use_vllm: false")
+def check_vllm() -> None:
+    """`UserError` when vLLM is not installed."""
     if importlib.util.find_spec("vllm") is None:
         raise UserError("use_vllm: vllm is not installed; install the trl[vllm] extra, or say use_vllm: false")
 
 
 def prove_synchronised(trainer: GRPOTrainer, row: dict[str, Any]) -> None:
-    """`UserError` unless vLLM's log-probabilities follow a change of `trainer`'s LoRA weights on `row`."""
+    """Say how near vLLM's log-probabilities follow a change of `trainer`'s LoRA weights on `row`.
+
+    `UserError` where they do not, or where vLLM reads another prompt than the trainer scores.
+    """
     rows = [row] * trainer.num_generations
     trainer.model.train()  # TRL takes any other mode for evaluation
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.random.fork_rng(), torch.no_grad(), _short_and_whole(trainer):
         with _changed(trainer.model):
             trainer._last_loaded_step = -1
             batch = GRPOTrainer._generate_and_score_completions(trainer, rows)
@@ -49,18 +52,40 @@ def prove_synchronised(trainer: GRPOTrainer, row: dict[str, Any]) -> None:
     trainer._last_loaded_step = -1
     trainer._metrics["train"].clear()
     mask = batch["completion_mask"].bool()
-    compare(batch["sampling_per_token_logps"][mask], changed=changed[mask], unchanged=unchanged[mask])
+    near, far = compare(batch["sampling_per_token_logps"][mask], changed=changed[mask], unchanged=unchanged[mask])
+    if trainer.accelerator.is_main_process:
+        ids = int(batch["prompt_mask"][0].sum())
+        print(
+            f"vllm: reads the {ids} prompt ids that are scored; its log-probabilities are {near:.2g} away from the "
+            f"changed policy's and {far:.2g} from the unchanged one's",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
-def compare(served: torch.Tensor, *, changed: torch.Tensor, unchanged: torch.Tensor) -> None:
-    """`UserError` unless `served` log-probabilities are clearly `changed` ones; all (tokens,), of the same tokens."""
+def compare(served: torch.Tensor, *, changed: torch.Tensor, unchanged: torch.Tensor) -> tuple[float, float]:
+    """Mean distances of `served` log-probabilities from both policies'; all (tokens,), of the same tokens.
+
+    `UserError` unless they are clearly nearer to `changed`.
+    """
     near, far = ((served - own).abs().mean().item() for own in (changed, unchanged))
-    if far < CLEARLY * near:
+    if not far > CLEARLY * near:
         raise UserError(
             f"vLLM does not answer with the trained weights: after a change its log-probabilities are {near:.3g} away "
             f"from the changed policy's and {far:.3g} from the unchanged one's; check the versions of trl and vllm and "
             "that the server serves this run's base"
         )
+    return near, far
+
+
+@contextmanager
+def _short_and_whole(trainer: GRPOTrainer) -> Iterator[None]:
+    """Few tokens, all of them counted: a short completion is a truncated one, which a run may mask."""
+    generation = trainer.vllm_generation.generation
+    length, masked = generation.max_completion_length, trainer.mask_truncated_completions
+    generation.max_completion_length, trainer.mask_truncated_completions = min(length, TOKENS), False
+    yield
+    generation.max_completion_length, trainer.mask_truncated_completions = length, masked
 
 
 @contextmanager
