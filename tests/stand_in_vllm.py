@@ -27,6 +27,8 @@ class StandInVLLM:
         self._processor = processor or self.processing_class
         self._follows = follows
         self._served = copy.deepcopy(self.model)
+        for module in self._served.modules():
+            vars(module).pop("forward", None)  # accelerate's, bound to the model that is trained
 
     @property
     def vllm_client(self) -> Any:
