@@ -23,7 +23,7 @@ def vllm_on_a_cpu(monkeypatch):
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "smolvlm"])
-def test_two_steps_with_rollouts_from_vllm(tiny_data, tmp_path, capsys, family):
+def test_two_steps_with_rollouts_from_vllm(tiny_data, tmp_path, capfd, family):
     settings = {
         "model": f"embedded:{family}",
         "data": str(tiny_data),
@@ -41,6 +41,6 @@ def test_two_steps_with_rollouts_from_vllm(tiny_data, tmp_path, capsys, family):
     config = tmp_path / "grpo.yaml"
     config.write_text(yaml.safe_dump(settings))
     grpo.main(["--config", str(config)])
-    assert "prompt ids that are scored" in capsys.readouterr().err
+    assert "prompt ids that are scored" in capfd.readouterr().err
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert manifest["counts"]["steps"] == 2
