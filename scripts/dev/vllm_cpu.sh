@@ -5,7 +5,6 @@
 # CUDA; its Python part, which is all that is used, loads without its operators once two declarations of them are gone.
 set -euo pipefail
 [[ $# == 1 && $1 != -* ]] || { echo "usage: bash scripts/dev/vllm_cpu.sh DIR" >&2 && exit 2; }
-root=$(dirname "${BASH_SOURCE[0]}")/../..
 python3 -m venv "$1"
 pip() { "$1/bin/python" -m pip "${@:2}"; }
 pip "$1" install "torch==2.13.0"
