@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole study on the embedded model and data set, on a CPU: some eight minutes on two cores after the set-up.
+# The whole study on the embedded model and data set, on a CPU: some six minutes on two cores after the set-up.
 #   bash scripts/quickstart.sh [--no-bias] [SNAKEMAKE_ARGUMENT ...]
 #   bash scripts/quickstart.sh --no-bias                    leave out the arms trained on biased data: half the time
 #   bash scripts/quickstart.sh --dry-run                    list the jobs

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from vlm_grpo.statistics.intervals import newcombe, wilson
+from vlm_grpo.statistics.intervals import newcombe, newcombe_paired, wilson
 
 COUNTS = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -75,3 +76,35 @@ def test_a_difference_is_bounded_as_by_statsmodels(first, second, confidence):
     theirs = confint_proportions_2indep(*second, *first, method="newcomb", compare="diff", alpha=1 - confidence)
     assert ours == pytest.approx(theirs, abs=1e-9)
     assert -1 <= ours.low <= second[0] / second[1] - first[0] / first[1] <= ours.high <= 1
+
+
+CELLS = st.tuples(*[st.integers(0, 300)] * 4).filter(any)
+
+
+@given(CELLS)
+def test_a_paired_difference_lies_inside_and_mirrors(cells):
+    both, first, second, neither = cells
+    low, high = newcombe_paired(*cells)
+    assert -1 <= low <= (second - first) / sum(cells) <= high <= 1
+    assert low < high, "it never claims to know"
+    assert newcombe_paired(both, second, first, neither) == pytest.approx((-high, -low))
+    assert newcombe_paired(neither, second, first, both) == pytest.approx((-high, -low))
+
+
+def test_pairing_narrows_and_its_absence_does_not():
+    assert newcombe_paired(25, 25, 25, 25) == pytest.approx(newcombe((50, 100), (50, 100)))
+    low, high = newcombe_paired(45, 5, 5, 45)
+    assert high - low < 0.7 * (newcombe((50, 100), (50, 100)).high * 2)
+
+
+@pytest.mark.parametrize("cells", [(0.5, 0.1, 0.2, 0.2), (0.9, 0.01, 0.04, 0.05), (0.05, 0.02, 0.9, 0.03)])
+def test_a_paired_interval_holds_the_truth_as_often_as_it_says(cells):
+    draws = np.random.default_rng(0).multinomial(60, cells, size=4000)
+    intervals = [newcombe_paired(*map(int, draw)) for draw in draws]
+    truth = cells[2] - cells[1]
+    assert 0.935 < np.mean([low <= truth <= high for low, high in intervals]) < 0.999
+
+
+def test_no_rows_have_no_difference():
+    with pytest.raises(ValueError, match="not a proportion"):
+        newcombe_paired(0, 0, 0, 0)

@@ -11,15 +11,18 @@ from typing import Any
 from vlm_grpo.bias.answered import Answer, BiasArm
 from vlm_grpo.bias.marks import AGREEING, GROUPS, OPPOSING
 from vlm_grpo.errors import UserError
-from vlm_grpo.statistics.bootstrap import paired_bootstrap, two_sample_bootstrap
-from vlm_grpo.statistics.intervals import Interval, newcombe, wilson
+from vlm_grpo.statistics.bootstrap import paired_bootstrap
+from vlm_grpo.statistics.intervals import Estimate, Interval, difference, newcombe, newcombe_paired, wilson
+from vlm_grpo.statistics.paired import PairedCounts, paired_counts
 
 NEWCOMBE = "Newcombe's interval (different rows)"
-PAIRED = "paired bootstrap (the same rows with either cue)"
+PAIRED = "Newcombe's paired interval (the same rows with either cue)"
+COMBINED = "Newcombe's paired intervals of both groups, combined"
+BOOTSTRAP = "bootstrap over rows, each with both cues and both arms"
 
 
-def arm_scores(arm: BiasArm, *, seed: int) -> dict[str, Any]:
-    """All numbers of one arm, ready for `bias.json`. `seed` is the bootstrap's, where one is needed.
+def arm_scores(arm: BiasArm) -> dict[str, Any]:
+    """All numbers of one arm, ready for `bias.json`.
 
     `overall`, the groups and `suggested` are `share`s, None where there are no rows. `overall` is of every row once:
     those without the cue where rows are asked with it too. `suggested` is of the rows of which the shortcut says
@@ -36,7 +39,7 @@ def arm_scores(arm: BiasArm, *, seed: int) -> dict[str, Any]:
         "overall": share(list(arm.overall.values())),
         "groups": {group: share([a for a in answers if a.group == group]) for group in GROUPS},
         "suggested": share(list(arm.suggested.values())),
-        "gap": gap(arm, seed=seed),
+        "gap": gap(arm),
         "follows_shortcut": _proportion(sum(a.said is a.says for a in decided), len(decided)),
     }
 
@@ -63,32 +66,45 @@ def share(answers: Sequence[Answer]) -> dict[str, Any] | None:
     }
 
 
-def gap(arm: BiasArm, *, seed: int) -> dict[str, Any] | None:
+def gap(arm: BiasArm) -> dict[str, Any] | None:
     """Accuracy on agreeing rows less accuracy on opposing rows, with its 95 % interval and the name of the method."""
     agreeing, opposing = arm.right(AGREEING), arm.right(OPPOSING)
     if not agreeing or not opposing:
         return None
     value = sum(agreeing.values()) / len(agreeing) - sum(opposing.values()) / len(opposing)
     if is_paired(arm):
-        ids = sorted(opposing)
-        interval = paired_bootstrap([opposing[id] for id in ids], [agreeing[id] for id in ids], seed=seed)
+        interval = newcombe_paired(*paired_counts(opposing, agreeing))
     else:
         interval = newcombe((sum(opposing.values()), len(opposing)), (sum(agreeing.values()), len(agreeing)))
     return _estimate(value, interval, PAIRED if is_paired(arm) else NEWCOMBE)
 
 
 def gap_change(first: BiasArm, second: BiasArm, *, seed: int) -> dict[str, Any] | None:
-    """The second arm's gap less the first's, over the same rows, with a bootstrap interval that keeps arms paired."""
-    changes = {}
-    for group in (AGREEING, OPPOSING):
-        before, after = first.right(group), second.right(group)
-        changes[group] = {id: int(after[id]) - int(before[id]) for id in sorted(before)}
-        if not changes[group]:
-            return None
-    agreeing, opposing = changes[AGREEING], changes[OPPOSING]
-    value = sum(agreeing.values()) / len(agreeing) - sum(opposing.values()) / len(opposing)
-    bootstrap = paired_bootstrap if is_paired(first) else two_sample_bootstrap
-    return _estimate(value, bootstrap(list(opposing.values()), list(agreeing.values()), seed=seed), "bootstrap")
+    """The second arm's gap less the first's, over the same rows, with an interval that keeps arms paired.
+
+    None where a group is empty. Where a cue asks the same rows on either side, the interval is a bootstrap's with
+    `seed`; its ends are None where no row's change differs from another's, which leaves nothing to draw from.
+    """
+    if not all(arm.right(group) for arm in (first, second) for group in (AGREEING, OPPOSING)):
+        return None
+    agreeing, opposing = (paired_counts(first.right(group), second.right(group)) for group in (AGREEING, OPPOSING))
+    value = agreeing.difference - opposing.difference
+    if not is_paired(first):
+        return _estimate(value, difference(_change(opposing), _change(agreeing)), COMBINED)
+    before, after = _row_gaps(first), _row_gaps(second)
+    changes = {now - then for then, now in zip(before, after, strict=True)}
+    interval = paired_bootstrap(before, after, seed=seed) if len(changes) > 1 else None
+    return _estimate(value, interval, BOOTSTRAP)
+
+
+def _change(counts: PairedCounts) -> Estimate:
+    return Estimate(counts.difference, newcombe_paired(*counts))
+
+
+def _row_gaps(arm: BiasArm) -> list[int]:
+    """Right with the cue on the label's side less right with it on the other, of each row in the order of their ids."""
+    agreeing, opposing = arm.right(AGREEING), arm.right(OPPOSING)
+    return [agreeing[id] - opposing[id] for id in sorted(agreeing)]
 
 
 def is_paired(arm: BiasArm) -> bool:
@@ -110,5 +126,6 @@ def _proportion(k: int, n: int) -> dict[str, Any] | None:
     return {"k": k, "n": n, "rate": k / n, "ci_low": interval.low, "ci_high": interval.high}
 
 
-def _estimate(value: float, interval: Interval, method: str) -> dict[str, Any]:
-    return {"value": value, "ci_low": interval.low, "ci_high": interval.high, "interval": method}
+def _estimate(value: float, interval: Interval | None, method: str) -> dict[str, Any]:
+    low, high = interval or (None, None)
+    return {"value": value, "ci_low": low, "ci_high": high, "interval": method}

@@ -113,7 +113,7 @@ def numbers(arms: Mapping[str, BiasArm], *, reference: str, seed: int) -> dict[s
     """All numbers of the report, ready for `bias.json`. `UserError` when arms did not answer the same rows."""
     check_comparable(arms)
     first = next(iter(arms.values()))
-    scores = {name: arm_scores(arm, seed=seed) for name, arm in arms.items()}
+    scores = {name: arm_scores(arm) for name, arm in arms.items()}
     counts = Counter(answer.group for answer in first.answers.values())
     return {
         "splits": {

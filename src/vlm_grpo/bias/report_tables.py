@@ -98,7 +98,10 @@ def changes_table(report: Mapping[str, Any]) -> Table:
         title="Differences of gaps",
         header=("first", "second", "second gap less first"),
         rows=tuple((first, second, _estimate(found)) for first, second, found in between + levels if found),
-        notes=("bootstrap over rows, arms paired on each row, 95 %",),
+        notes=(
+            "95 % intervals, arms paired on each row: "
+            + " and ".join(sorted({found["interval"] for *_, found in between + levels if found})),
+        ),
     )
 
 
@@ -152,7 +155,10 @@ def _accuracy(told: Mapping[str, Any] | None) -> str:
 
 
 def _estimate(told: Mapping[str, Any] | None) -> str:
-    return NOTHING if told is None else f"{told['value']:+.3f} ({told['ci_low']:+.3f} to {told['ci_high']:+.3f})"
+    if told is None:
+        return NOTHING
+    ends = NOTHING if told["ci_low"] is None else f"{told['ci_low']:+.3f} to {told['ci_high']:+.3f}"
+    return f"{told['value']:+.3f} ({ends})"
 
 
 def _rate(told: Mapping[str, Any] | None) -> str:
