@@ -45,6 +45,16 @@ def test_a_wrong_argument_is_one_line_and_code_2():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("script", ["equal_budget.sh", "vllm_cpu.sh"])
+def test_scripts_for_one_figure_have_a_help_and_take_no_nonsense(script):
+    told = run("bash", f"scripts/dev/{script}", "--help")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert f"bash scripts/dev/{script}" in told.stdout
+    wrong = run("bash", f"scripts/dev/{script}", "--nonsense")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: ")
+
+
 @pytest.mark.parametrize("batch", BATCH)
 def test_batch_scripts_run_the_scripts_and_name_no_account(batch):
     text = (ROOT / "slurm" / batch).read_text()

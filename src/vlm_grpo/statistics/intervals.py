@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 
 class Interval(NamedTuple):
-    """Both ends of a confidence interval, as fractions: a proportion's in [0, 1], a difference's in [-1, 1]."""
+    """Both ends of a confidence interval, as fractions: a proportion's in [0, 1], a difference's around 0."""
 
     low: float
     high: float
