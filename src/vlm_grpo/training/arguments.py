@@ -86,6 +86,12 @@ class HardwarePrecision:
         self.disable_tqdm = True
         super().__post_init__()  # type: ignore[misc]
 
+    @property
+    def device(self) -> torch.device:
+        """As in transformers, but plain `cpu` for each of several CPU processes: `torch.load` knows no `cpu:0`."""
+        device: torch.device = super().device  # type: ignore[misc]
+        return torch.device("cpu") if device.type == "cpu" else device
+
 
 @dataclass
 class GRPOArguments(HardwarePrecision, GRPOConfig):

@@ -22,6 +22,5 @@ def save(folder: Path, *, process: int, micro_step: int, rollouts: list[dict[str
 
 def load(folder: Path, *, process: int, device: torch.device) -> dict[str, Any]:
     """What `save` wrote, its tensors on `device`; nothing but tensors and plain values is unpickled."""
-    place = "cpu" if device.type == "cpu" else device  # torch.load knows no cpu:0, which a second process has
-    state: dict[str, Any] = torch.load(_path(folder, process), map_location=place, weights_only=True)
+    state: dict[str, Any] = torch.load(_path(folder, process), map_location=device, weights_only=True)
     return state
