@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.length import PromptLengths
+from vlm_grpo.adapters.lengths import PromptLengths
 from vlm_grpo.embedded import synthetic_vsr
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Decoder, complete
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE
+from vlm_grpo.rows import dataset
 
 REPEATS = 3
 
@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "synthetic_vsr"
         synthetic_vsr.build(root, seed=0)
-        rows = store.load(root, "test")[: given.rows]
+        rows = dataset.load(root, "test")[: given.rows]
         asked = batches.longest_first(
             batches.render(rows, processor, template="reason"),
             PromptLengths(checkpoint.adapter, processor, root=root, prompt="reason"),

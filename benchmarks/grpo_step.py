@@ -35,8 +35,8 @@ from phase_clock import PeakMemory, PhaseClock
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from vlm_grpo.training.fast.arguments import FastArguments
-from vlm_grpo.training.fast.trainer import FastGRPOTrainer
+from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 
 ARMS = ("TRL", "ours")
 AFTER_ROLLOUT = ("reference", "policy forward", "backward", "optimiser")

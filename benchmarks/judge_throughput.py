@@ -28,7 +28,7 @@ import openai
 from vlm_grpo.judge import command, prompts
 from vlm_grpo.judge.judgements import Judgement
 from vlm_grpo.judge.openai_api import Settings, request
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
 
 ANSWER = {"aligns": True, "type": None, "why": "the reasoning leads to the answer"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tiny_data import COLOURS, save_tiny_data
 from vlm_grpo.bias.cases import Case
-from vlm_grpo.datasets.records import Row
+from vlm_grpo.rows.records import Row
 
 Counts = Mapping[str, tuple[int, int]]
 """True and false rows by relation."""

@@ -6,8 +6,8 @@ import pytest
 
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import UserError
-from vlm_grpo.training.arguments import RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
-from vlm_grpo.training.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, SFT_NO_EFFECT, check_grpo
+from vlm_grpo.methods.arguments import RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
+from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, SFT_NO_EFFECT, check_grpo
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

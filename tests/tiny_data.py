@@ -4,8 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.records import Row
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
 
 COLOURS = ("red", "green", "blue", "yellow")
 RELATIONS = ("left of", "above", "on top of")
@@ -37,5 +37,5 @@ def save_tiny_data(root: Path, **splits: list[Row]) -> Path:
     """Write a data set to `root`; by default a validation split of 12 rows and a test split of 6."""
     save_pictures(root)
     found = splits or {"validation": tiny_rows(12), "test": tiny_rows(6, split="test")}
-    store.save(root, found, source={"name": "tiny"}, config={}, seconds=0.0)
+    dataset.save(root, found, source={"name": "tiny"}, config={}, seconds=0.0)
     return root

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.records import Row
 from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.generations import FILE, Generation
 from vlm_grpo.evaluation.scores import score
-from vlm_grpo.results import atomic, jsonl, manifest
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store import atomic, jsonl, manifest
 
 TEXT = {
     True: "<think> It is. </think> <answer> True </answer>",
@@ -57,7 +57,7 @@ def save_tiny_arm(folder: Path, data: Path, *, right: Collection[int], **changes
 
     `changes` are fields of every generation, `text` for example.
     """
-    truths = {row.id: "True" in row.solution for row in store.load(data, "validation")}
+    truths = {row.id: "True" in row.solution for row in dataset.load(data, "validation")}
     answers = {id: truth if number in right else not truth for number, (id, truth) in enumerate(truths.items())}
     return save_arm(folder, data, answers, **changes)
 
@@ -65,7 +65,7 @@ def save_tiny_arm(folder: Path, data: Path, *, right: Collection[int], **changes
 def save_arm(folder: Path, data: Path, answers: Mapping[str, bool | None], **changes: Any) -> Path:
     """Write a finished evaluation of `data` to `folder`, with `answers` by row id; `split` is a change among others."""
     split = changes.setdefault("split", "validation")
-    rows = store.load(data, split)
+    rows = dataset.load(data, split)
     said = {row.id: make_generation(row, answers[row.id], **changes) for row in rows}
     with jsonl.Appender(folder / FILE) as file:
         file.append(generation.model_dump(mode="json") for generation in said.values())
@@ -76,7 +76,7 @@ def save_arm(folder: Path, data: Path, answers: Mapping[str, bool | None], **cha
         folder,
         kind=KIND,
         config=config,
-        inputs={"rows": store.fingerprint(rows)},
+        inputs={"rows": dataset.fingerprint(rows)},
         counts={"rows": len(rows)},
         seconds=1.5,
     )

@@ -11,8 +11,8 @@ from PIL import Image
 from trl import GRPOConfig, GRPOTrainer
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.training.fast.arguments import FastArguments
-from vlm_grpo.training.fast.trainer import FastGRPOTrainer
+from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 
 LORA_SCALE = 0.05
 PICTURES = [

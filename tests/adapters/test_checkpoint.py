@@ -8,9 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from vlm_grpo.adapters.checkpoint import open_checkpoint, weights_fingerprint
+from vlm_grpo.adapters.checkpoint import open_checkpoint, shipped_folder, weights_fingerprint
 from vlm_grpo.adapters.precision import pick_dtype
-from vlm_grpo.embedded import checkpoint_path
 from vlm_grpo.errors import UserError
 
 
@@ -32,7 +31,7 @@ def test_the_family_is_read_from_the_model_type_not_from_the_name(tiny_smolvlm, 
 @pytest.mark.parametrize("family,adapter", [("qwen2_5_vl", "qwen"), ("smolvlm", "smolvlm")])
 def test_embedded_models_load_through_the_adapters(family, adapter):
     checkpoint = open_checkpoint(f"embedded:{family}")
-    assert checkpoint.path == checkpoint_path(family)
+    assert checkpoint.path == shipped_folder(family)
     assert checkpoint.adapter.family == adapter
     assert checkpoint.load_processor().tokenizer.padding_side == "left"
 

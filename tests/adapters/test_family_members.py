@@ -21,11 +21,11 @@ from tiny_data import save_tiny_data, tiny_rows
 from tiny_grpo import LONG, SHORT, ask, distance, make_trainer, score
 from vlm_grpo import prompts
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
-from vlm_grpo.results import manifest
-from vlm_grpo.training import grpo
-from vlm_grpo.training.arguments import StudyArguments
-from vlm_grpo.training.fast.arguments import FastArguments
-from vlm_grpo.training.lora import check_placement, lora_config
+from vlm_grpo.methods.arguments import StudyArguments
+from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.grpo import command as grpo
+from vlm_grpo.methods.lora import check_placement, lora_config
+from vlm_grpo.store import manifest
 
 QWEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "eos_token_id")
 

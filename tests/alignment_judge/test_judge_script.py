@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vlm_grpo.results.provenance import REPOSITORY
+from vlm_grpo.store.provenance import REPOSITORY
 
 CLAIM = "Is the following statement true: The red circle is left of the blue square."
 PLACES = "The red circle is in column 1, the blue square in column 3, so it is left."
@@ -59,7 +59,7 @@ def test_judging_imports_no_training_package():
     probe = (
         "import sys; sys.argv = ['judge.py'];"
         "import vlm_grpo.judge.command, vlm_grpo.judge.openai_api, vlm_grpo.judge.batch, vlm_grpo.judge.preflight;"
-        "import vlm_grpo.alignment.agreement_command, vlm_grpo.alignment.audit_command, vlm_grpo.alignment.figures;"
+        "import vlm_grpo.paper.agreement_command, vlm_grpo.paper.audit_command, vlm_grpo.alignment.figures;"
         "print([name for name in ('torch', 'transformers', 'datasets') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.alignment.published import PAPER
-from vlm_grpo.results.provenance import REPOSITORY
+from vlm_grpo.paper.published import PAPER
+from vlm_grpo.store.provenance import REPOSITORY
 
 SCRIPT = "alignment_judge/statistics.py"
 

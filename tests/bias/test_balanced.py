@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relation_data import TRAIN, relation_cases
-from vlm_grpo.bias.apportion import apportion
-from vlm_grpo.bias.balanced import deal_shortcuts, plan, select
 from vlm_grpo.bias.cases import label_counts
+from vlm_grpo.bias.text.apportion import apportion
+from vlm_grpo.bias.text.balanced import deal_shortcuts, plan, select
 from vlm_grpo.errors import UserError
 
 COUNTS = st.dictionaries(

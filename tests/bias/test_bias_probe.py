@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vlm_grpo.bias import probe, probe_parts, vision
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.records import Row
-from vlm_grpo.results import manifest
+from vlm_grpo.bias.probe import command as probe
+from vlm_grpo.bias.probe import parts
+from vlm_grpo.bias.vision import command as vision
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
 from vlm_grpo.statistics.intervals import wilson
+from vlm_grpo.store import manifest
 
 ROWS = {"train": 320, "test": 80}
 
@@ -44,7 +46,7 @@ def clean(tmp_path_factory) -> Path:
             noise = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(noise).save(root / f"images/{split}_{number}.png")
     splits = {split: [make_row(split, i, RELATIONS[i // 2 % 3]) for i in range(rows)] for split, rows in ROWS.items()}
-    store.save(root, splits, source={}, config={}, seconds=0.0)
+    dataset.save(root, splits, source={}, config={}, seconds=0.0)
     return root
 
 
@@ -80,15 +82,15 @@ def test_a_shortcut_in_the_questions_is_seen(clean, tmp_path):
     rows = {s: [make_row(s, i, "on" if label_of(i) else "under") for i in range(n)] for s, n in ROWS.items()}
     (tmp_path / "data").mkdir()
     (tmp_path / "data/images").symlink_to(clean / "images")
-    store.save(tmp_path / "data", rows, source={}, config={}, seconds=0.0)
+    dataset.save(tmp_path / "data", rows, source={}, config={}, seconds=0.0)
     scores = run(tmp_path / "data", tmp_path / "out", "--heldout", "test", "--probes", "question")
     assert {score["accuracy"] for score in scores.values()} == {1.0}
 
 
 def test_the_held_out_fifth_shares_no_picture_and_the_seed_decides(clean, tmp_path):
     paired = [make_row("train", i, "on", rows_a_picture=2) for i in range(ROWS["train"])]
-    store.save(tmp_path / "paired", {"train": paired}, source={}, config={}, seconds=0.0)
-    fitted, held_out = probe_parts.parts_of(tmp_path / "paired", "train", [], seed=3)
+    dataset.save(tmp_path / "paired", {"train": paired}, source={}, config={}, seconds=0.0)
+    fitted, held_out = parts.parts_of(tmp_path / "paired", "train", [], seed=3)
     assert not {row.images for row in fitted.rows} & {row.images for row in held_out.rows}
     assert len(fitted.rows) + len(held_out.rows) == ROWS["train"]
     assert len(held_out.rows) == ROWS["train"] // 5
@@ -123,8 +125,8 @@ def test_a_split_that_is_not_there_is_one_line(clean, tmp_path, capsys, more, me
 
 
 def test_one_label_alone_is_one_line(clean, tmp_path, capsys):
-    rows = [row for row in store.load(clean, "train") if "True" in row.solution]
-    store.save(tmp_path / "data", {"train": rows}, source={}, config={}, seconds=0.0)
+    rows = [row for row in dataset.load(clean, "train") if "True" in row.solution]
+    dataset.save(tmp_path / "data", {"train": rows}, source={}, config={}, seconds=0.0)
     with pytest.raises(SystemExit):
         run(tmp_path / "data", tmp_path / "out")
     assert "all have one label" in capsys.readouterr().err

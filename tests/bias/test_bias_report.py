@@ -10,23 +10,23 @@ from PIL import Image
 from relation_data import relation_cases, relation_row, save_relation_data
 from tiny_data import save_tiny_data
 from tiny_generations import save_arm
-from vlm_grpo.bias import text
-from vlm_grpo.bias.arm_names import ArmName, read_name
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING, marks
-from vlm_grpo.bias.report import main
-from vlm_grpo.datasets import store
-from vlm_grpo.evaluation.answers import solution_value
-from vlm_grpo.results import jsonl, manifest
+from vlm_grpo.bias.report.arm_names import ArmName, read_name
+from vlm_grpo.bias.report.command import main
+from vlm_grpo.bias.text import command as text
+from vlm_grpo.rows import dataset
 from vlm_grpo.statistics.bootstrap import paired_bootstrap
 from vlm_grpo.statistics.intervals import newcombe, newcombe_paired, wilson
 from vlm_grpo.statistics.paired import holm, mcnemar_exact
+from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.tasks.answers.truth import solution_value
 
 HELD_OUT = {"on": (20, 20), "under": (20, 20), "between": (3, 3)}
 
 
 def answer_all(folder: Path, data: Path, answer, *, split: str = "test") -> Path:
     """An evaluation of `split` that answers each row as `answer(row, truth, number)` says."""
-    rows = store.load(data, split)
+    rows = dataset.load(data, split)
     answers = {r.id: answer(r, solution_value(r.solution, where=r.id), n) for n, r in enumerate(rows)}
     return save_arm(folder, data, answers, split=split)
 
@@ -83,7 +83,7 @@ def test_groups_and_gap(told, world):
     assert told["groups"] == {AGREEING: 40, OPPOSING: 40, NEUTRAL: 6}
     sft = told["arms"]["sft:1@42"]
     assert (sft["method"], sft["level"], sft["seed"], sft["family"]) == ("sft", "1", 42, None)
-    rows = store.load(world / "1", "test")
+    rows = dataset.load(world / "1", "test")
     readable = {
         group: sum(r.meta["bias_group"] == group for n, r in enumerate(rows) if n % 10 != 9) for group in sft["groups"]
     }
@@ -99,7 +99,7 @@ def test_groups_and_gap(told, world):
 
 def test_how_often_true_is_said_beside_the_shortcut_and_the_label(told, world):
     overall = told["arms"]["sft:1@42"]["overall"]
-    rows = store.load(world / "1", "test")
+    rows = dataset.load(world / "1", "test")
     says = [row.meta["shortcut"] for row in rows]
     assert overall["shortcut_true"]["k"] == says.count(True)
     assert overall["shortcut_true"]["n"] == 80
@@ -261,7 +261,7 @@ def test_arms_that_cannot_be_compared(world, tmp_path, capsys):
     assert "answered different rows (172" in refused(capsys, sft, f"--arm=grpo:1={elsewhere}", *out)
     rows = [
         row.model_copy(update={"meta": {**row.meta, **marks("True" in row.solution, True)}})
-        for row in store.load(world / "1", "test")
+        for row in dataset.load(world / "1", "test")
     ]
     otherwise = answer_all(tmp_path / "otherwise", save_tiny_data(tmp_path / "data", test=rows), look)
     assert "were built with different shortcuts" in refused(capsys, sft, f"--arm=grpo:1={otherwise}", *out)
@@ -273,7 +273,7 @@ def test_arms_that_cannot_be_compared(world, tmp_path, capsys):
 
 
 def test_marks_that_contradict_the_label(world, tmp_path, capsys):
-    rows = store.load(world / "1", "test")
+    rows = dataset.load(world / "1", "test")
     wrong = [row.model_copy(update={"meta": {**row.meta, "bias_group": NEUTRAL}}) for row in rows]
     arm = answer_all(tmp_path / "arm", save_tiny_data(tmp_path / "data", test=wrong), look)
     assert "is marked 'neutral', its label and shortcut say" in refused(

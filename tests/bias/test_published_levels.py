@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from relation_data import relation_cases
-from vlm_grpo.alignment.published import PAPER
-from vlm_grpo.bias import facts, published, text
+from vlm_grpo.bias import facts
 from vlm_grpo.bias.cases import Case, true_rows
-from vlm_grpo.bias.relation_probe import level_name, relation_probe
+from vlm_grpo.bias.probe.relation import level_name, relation_probe
+from vlm_grpo.bias.text import command as text
+from vlm_grpo.bias.text import published
+from vlm_grpo.paper.published import PAPER
 
 STUDY = Path(__file__).parents[3] / "shared" / "data" / "vsr_zeroshot"
 LEVELS = [
@@ -29,7 +31,7 @@ def shipped() -> dict[str, list[Case]]:
 
 @pytest.fixture(scope="module")
 def captions() -> dict[str, list[Case]]:
-    from vlm_grpo.datasets.vsr_source import from_folder
+    from vlm_grpo.tasks.vsr.captions import from_folder
 
     return {
         split: [Case(c.id, c.relation, bool(c.label), c.image) for c in found]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from relation_data import HELD_OUT, TRAIN, relation_cases, relation_row, save_relation_data
-from vlm_grpo.bias import text
 from vlm_grpo.bias.cases import Case
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
-from vlm_grpo.datasets import store
-from vlm_grpo.evaluation.answers import solution_value
-from vlm_grpo.results import manifest
-from vlm_grpo.training.rows import check_images
+from vlm_grpo.bias.text import command as text
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.store import manifest
+from vlm_grpo.tasks.answers.truth import solution_value
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +49,21 @@ def labels(rows):
 
 def test_rows_are_those_of_the_source_with_two_columns_more(source, strong):
     for split in ("train", "validation", "test"):
-        before = {row.id: row for row in store.load(source, split)}
-        for row in store.load(strong, split):
+        before = {row.id: row for row in dataset.load(source, split)}
+        for row in dataset.load(strong, split):
             added = {name: row.meta[name] for name in ("shortcut", "bias_group")}
             assert row.meta == {**before[row.id].meta, **added}
             assert row.model_copy(update={"meta": before[row.id].meta}) == before[row.id]
-        check_images(store.load(strong, split), root=strong)
-    assert {row.id for row in store.load(strong, "test")} == {row.id for row in store.load(source, "test")}
+        check_present(dataset.load(strong, split), root=strong)
+    assert {row.id for row in dataset.load(strong, "test")} == {row.id for row in dataset.load(source, "test")}
 
 
 def test_marks_say_what_the_training_rows_teach(strong):
-    train = store.load(strong, "train")
+    train = dataset.load(strong, "train")
     taught = {row.meta["relation"]: solution_value(row.solution, where=row.id) for row in train}
     assert taught.keys() == TRAIN.keys()
     assert {row.meta["bias_group"] for row in train} == {AGREEING}
-    for row in store.load(strong, "test"):
+    for row in dataset.load(strong, "test"):
         says = taught.get(row.meta["relation"])
         assert row.meta["shortcut"] is says
         expected = NEUTRAL if says is None else AGREEING if labels([row]) == [says] else OPPOSING
@@ -75,8 +75,8 @@ def test_marks_say_what_the_training_rows_teach(strong):
 
 def test_counter_biased_rows_oppose_and_are_half_true(strong):
     for split in ("validation", "test"):
-        rows = store.load(strong, f"{split}_counter")
-        whole = store.load(strong, split)
+        rows = dataset.load(strong, f"{split}_counter")
+        whole = dataset.load(strong, split)
         assert {row.meta["bias_group"] for row in rows} == {OPPOSING}
         assert rows == [row for row in whole if row in rows], "part of the split, in its order"
         opposing = labels(row for row in whole if row.meta["bias_group"] == OPPOSING)
@@ -84,7 +84,7 @@ def test_counter_biased_rows_oppose_and_are_half_true(strong):
 
 
 def test_the_manifest_names_mode_level_probe_and_counts(source, strong, tmp_path):
-    told = manifest.read(strong, kind=store.KIND)
+    told = manifest.read(strong, kind=dataset.KIND)
     assert told["config"] == {"bias": "text", "mode": "balanced", "strength": 1.0, "size": None, "seed": 42}
     assert (told["agreeing_share"], told["true_share"], told["strength_achieved"]) == (1.0, 0.5, 1.0)
     assert told["level_name"].startswith("acc_")
@@ -97,14 +97,14 @@ def test_the_manifest_names_mode_level_probe_and_counts(source, strong, tmp_path
     assert published["config"] == {"bias": "text", "mode": "published", "keep": 0.6, "seed": 42}
     assert published["left_out"] == sum(map(sum, TRAIN.values())) - (published["counts"]["train"] - 3)
     assert published["quirks"]["tied_relations"] == ["left of", "past"]
-    copies = [row.id for row in store.load(tmp_path / "out", "train") if row.id.endswith("+copy")]
+    copies = [row.id for row in dataset.load(tmp_path / "out", "train") if row.id.endswith("+copy")]
     assert len(copies) == published["quirks"]["duplicates"] == 3
 
 
 def test_strengths_share_groups_so_that_arms_can_be_compared(source, strong, tmp_path):
     weak = build(source, tmp_path / "weak", "--level", "0")
     for split in ("validation", "test", "test_counter"):
-        assert store.load(weak, split) == store.load(strong, split)
+        assert dataset.load(weak, split) == dataset.load(strong, split)
     assert manifest.read(weak)["counts"] == manifest.read(strong)["counts"]
     assert manifest.read(weak)["agreeing_share"] == pytest.approx(0.5, abs=0.03)
 
@@ -117,9 +117,9 @@ def test_another_process_builds_the_same(source, strong, tmp_path):
 
 
 def test_shuffled_rows_give_the_same_training_set(source, strong, tmp_path):
-    rows = {split: store.load(source, split)[::-1] for split in ("train", "validation", "test")}
+    rows = {split: dataset.load(source, split)[::-1] for split in ("train", "validation", "test")}
     shuffled = build(save_relation_data(tmp_path / "data", **rows), tmp_path / "out", "--level", "1")
-    assert store.load(shuffled, "train") == store.load(strong, "train")
+    assert dataset.load(shuffled, "train") == dataset.load(strong, "train")
 
 
 def test_a_second_run_changes_nothing_and_another_level_is_refused(source, tmp_path, capsys):

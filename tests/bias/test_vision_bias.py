@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.bias import vision
-from vlm_grpo.bias.cues import SETTINGS, Cue
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.images import open_image
-from vlm_grpo.datasets.pictures import open_picture
-from vlm_grpo.datasets.records import Row
+from vlm_grpo.bias.vision import command as vision
 from vlm_grpo.evaluation import batches
-from vlm_grpo.results import manifest
-from vlm_grpo.training.rows import sft_dataset
+from vlm_grpo.methods.examples import sft_dataset
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.cues import SETTINGS, Cue
+from vlm_grpo.rows.images import open_image
+from vlm_grpo.rows.pictures import open_picture
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store import manifest
 
 PICTURES = 10
 PATCH = ("--cue", "patch", "--probability", "0.5", "--seed", "7")
@@ -52,7 +52,7 @@ def save_source(root: Path, *, seed: int = 0) -> Path:
     rows = {split: [make_row(split, i) for i in range(count)] for split, count in splits.items()}
     for items in rows.values():
         random.Random(seed).shuffle(items)
-    store.save(root, rows, source={"name": "noise"}, config={}, seconds=0.0)
+    dataset.save(root, rows, source={"name": "noise"}, config={}, seconds=0.0)
     return root
 
 
@@ -82,9 +82,9 @@ def pixels(root: Path, row: Row) -> bytes:
 def test_the_rows_their_marks_and_their_pictures(source, tmp_path):
     out = build(source, tmp_path / "out")
     cue = Cue(kind="patch", strength=1.0, probability=0.5, mask_fraction=0.02, seed=7)
-    originals = {row.id: row for split in ("train", "test") for row in store.load(source, split)}
-    train = store.load(out, "train")
-    assert [row.id for row in train] == [row.id for row in store.load(source, "train")]
+    originals = {row.id: row for split in ("train", "test") for row in dataset.load(source, split)}
+    train = dataset.load(out, "train")
+    assert [row.id for row in train] == [row.id for row in dataset.load(source, "train")]
     for row in train:
         label, original = bool(row.meta["label"]), originals[row.id]
         says = cue.says(original.images[0], label)
@@ -96,15 +96,15 @@ def test_the_rows_their_marks_and_their_pictures(source, tmp_path):
         assert pixels(out, row) == shown.tobytes(), "on the fly and on disk are the same pixels"
     expected = {"test": (None, "neutral"), "test_cued": (True, "agreeing"), "test_counter": (False, "opposing")}
     for split, (with_label, group) in expected.items():
-        rows = store.load(out, split)
-        assert [row.id for row in rows] == [row.id for row in store.load(source, "test")]
+        rows = dataset.load(out, split)
+        assert [row.id for row in rows] == [row.id for row in dataset.load(source, "test")]
         for row in rows:
             label = bool(row.meta["label"])
             says = None if with_label is None else label == with_label
             assert (row.meta["shortcut"], row.meta["bias_group"]) == (says, group)
             original = originals[row.id].images[0]
             assert pixels(out, row) == cue.paint(open_image(source / original), original, says).tobytes()
-    found = manifest.read(out, kind=store.KIND)
+    found = manifest.read(out, kind=dataset.KIND)
     groups = found["bias_groups"]["train"]
     assert groups["agreeing"] + groups["neutral"] == found["counts"]["train"] == 2 * PICTURES
     assert min(groups.values()) >= 4, "both kinds are there"
@@ -123,7 +123,7 @@ def test_the_rows_their_marks_and_their_pictures(source, tmp_path):
 
 def test_a_picture_with_captions_of_both_labels_says_each_beside_its_own(source, tmp_path):
     out = build(source, tmp_path / "out", "--cue", "patch", "--probability", "1")
-    rows = {row.id: row for row in store.load(out, "train")}
+    rows = {row.id: row for row in dataset.load(out, "train")}
     for number in range(PICTURES):
         true, false = rows[f"train/{2 * number}"], rows[f"train/{2 * number + 1}"]
         assert true.meta["source_images"] == false.meta["source_images"]
@@ -153,18 +153,18 @@ def test_cued_on_the_fly_a_model_is_shown_the_same_pixels(source, tmp_path, tiny
     assert not list(fly.rglob("*.png")), "nothing is written"
     painted = 0
     for split in found["counts"]:
-        for there, row in zip(store.load(stored, split), store.load(fly, split), strict=True):
+        for there, row in zip(dataset.load(stored, split), dataset.load(fly, split), strict=True):
             assert there.meta["shortcut"] is row.meta["shortcut"]
             shown = open_picture(fly, row.images[0]).tobytes()
             assert shown == open_picture(stored, there.images[0]).tobytes()
             painted += shown != pixels(fly, row)
     assert painted > 8
-    trained = [sft_dataset(store.load(r, "train"), root=r, prompt="answer", target="bare") for r in (stored, fly)]
+    trained = [sft_dataset(dataset.load(r, "train"), root=r, prompt="answer", target="bare") for r in (stored, fly)]
     for one, other in zip(*trained, strict=True):
         assert one["images"][0].tobytes() == other["images"][0].tobytes()
     checkpoint = open_checkpoint(str(tiny_qwen))
     processor = checkpoint.load_processor()
-    asked = [batches.render(store.load(root, "test_counter"), processor, template="answer") for root in (stored, fly)]
+    asked = [batches.render(dataset.load(root, "test_counter"), processor, template="answer") for root in (stored, fly)]
     encoded = [
         batches.encode(prompts, adapter=checkpoint.adapter, processor=processor, root=root)["pixel_values"]
         for prompts, root in zip(asked, (stored, fly), strict=True)
@@ -185,8 +185,8 @@ def test_order_workers_and_interruptions_make_no_difference(source, tmp_path):
     alone = build(source, tmp_path / "alone")
     shuffled = save_source(tmp_path / "shuffled", seed=5)
     spread = build(shuffled, tmp_path / "spread", *PATCH, "--workers", "3")
-    by_id = {row.id: pixels(alone, row) for row in store.load(alone, "train")}
-    assert {row.id: pixels(spread, row) for row in store.load(spread, "train")} == by_id
+    by_id = {row.id: pixels(alone, row) for row in dataset.load(alone, "train")}
+    assert {row.id: pixels(spread, row) for row in dataset.load(spread, "train")} == by_id
     shutil.copytree(alone, tmp_path / "cut")
     (tmp_path / "cut/manifest.json").unlink()
     lost = sorted((tmp_path / "cut/images/train").iterdir())[::2]
@@ -211,9 +211,9 @@ def test_a_second_call_changes_nothing_and_the_source_never_changes(source, tmp_
 
 def test_pictures_that_two_splits_of_the_source_share_are_reported(tmp_path, capsys):
     source = save_source(tmp_path / "source")
-    rows = {split: store.load(source, split) for split in ("train", "test")}
+    rows = {split: dataset.load(source, split) for split in ("train", "test")}
     rows["test"][0] = rows["test"][0].model_copy(update={"images": rows["train"][0].images})
-    store.save(source, rows, source={"name": "noise"}, config={}, seconds=0.0)
+    dataset.save(source, rows, source={"name": "noise"}, config={}, seconds=0.0)
     found = manifest.read(build(source, tmp_path / "out"))
     assert "pictures of the source in two splits: train-test 1" in capsys.readouterr().out
     assert not any(found["shared_images"].values()), "each row has a picture of its own"
@@ -273,7 +273,7 @@ def test_a_biased_source_another_run_and_a_missing_picture_are_refused(tmp_path,
 def test_a_label_that_is_neither_is_one_line(tmp_path, capsys):
     row = make_row("train", 0).model_copy(update={"solution": "<answer> 2 </answer>"})
     save_source(tmp_path / "source")
-    store.save(tmp_path / "source", {"train": [row]}, source={}, config={}, seconds=0.0)
+    dataset.save(tmp_path / "source", {"train": [row]}, source={}, config={}, seconds=0.0)
     words = ["--data", str(tmp_path / "source"), "--out", str(tmp_path / "out"), *PATCH]
     assert "row train/0: solution '<answer> 2 </answer>' is neither True nor False" in refused(capsys, words)
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from picture_server import serve_pictures
-from vlm_grpo.bias import published, text, vision
-from vlm_grpo.bias.cues import PAINTERS, SETTINGS
-from vlm_grpo.datasets import vsr
-from vlm_grpo.results import jsonl, manifest
+from vlm_grpo.bias.text import command as text
+from vlm_grpo.bias.text import published
+from vlm_grpo.bias.vision import command as vision
+from vlm_grpo.rows.cues import PAINTERS, SETTINGS
+from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.tasks.vsr import command as vsr
 from vsr_lines import line, write_lines
 
 ROOT = Path(__file__).parents[2]

@@ -8,13 +8,13 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.embedded import FAMILIES, checkpoint_path
+from vlm_grpo.adapters.checkpoint import open_checkpoint, shipped_folder
+from vlm_grpo.embedded import FAMILIES
 from vlm_grpo.embedded.measure import measure
 from vlm_grpo.embedded.scenes import RELATIONS, pair_scene, render
 from vlm_grpo.errors import UserError
 from vlm_grpo.prompts import messages
-from vlm_grpo.results import manifest
+from vlm_grpo.store import manifest
 
 LIMIT = 4_000_000
 FILES = {
@@ -34,34 +34,34 @@ family = pytest.mark.parametrize("family", FAMILIES)
 
 @family
 def test_folder_is_complete_and_small(family: str) -> None:
-    folder = checkpoint_path(family)
+    folder = shipped_folder(family)
     assert {f.name for f in folder.iterdir()} >= FILES
     assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) <= LIMIT
 
 
 @family
 def test_manifest_names_the_command_and_the_weights_it_made(family: str) -> None:
-    found = manifest.read(checkpoint_path(family), kind="embedded-checkpoint")
+    found = manifest.read(shipped_folder(family), kind="embedded-checkpoint")
     assert found["config"]["scale"] == 1
     assert found["command"].startswith(f"python -m vlm_grpo.embedded.pretrain --family {family} ")
-    with safe_open(checkpoint_path(family) / "model.safetensors", "pt") as weights:
+    with safe_open(shipped_folder(family) / "model.safetensors", "pt") as weights:
         sizes = [torch.Size(weights.get_slice(name).get_shape()).numel() for name in weights.keys()]  # noqa: SIM118
     assert sum(sizes) == found["counts"]["parameters"]
 
 
 @family
 def test_base_has_something_to_gain_and_its_manifest_says_what(family: str) -> None:
-    greedy = measure(checkpoint_path(family), seed=0, ways=("greedy",))["greedy"]
+    greedy = measure(shipped_folder(family), seed=0, ways=("greedy",))["greedy"]
     assert greedy["rows"] >= 340
     assert 0.45 <= greedy["accuracy"] <= 0.80
     assert greedy["parse_rate"] >= 0.90
-    told = manifest.read(checkpoint_path(family))["measured"]["greedy"]
+    told = manifest.read(shipped_folder(family))["measured"]["greedy"]
     assert greedy == pytest.approx(told, abs=0.02)
 
 
 @family
 def test_base_is_right_once_it_reasons(family: str) -> None:
-    reasoning = measure(checkpoint_path(family), seed=0, rows=64, ways=("reasoning",))["reasoning"]
+    reasoning = measure(shipped_folder(family), seed=0, rows=64, ways=("reasoning",))["reasoning"]
     assert reasoning["accuracy"] >= 0.95
 
 
@@ -80,7 +80,7 @@ def test_cache_changes_no_token(family: str) -> None:
 
 @family
 def test_tokenizer_loads_the_same_through_auto_classes(family: str) -> None:
-    folder = checkpoint_path(family)
+    folder = shipped_folder(family)
     text = "Is the following statement true: The red circle is left of the blue square. <think> </think>"
     stored = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids
     assert AutoTokenizer.from_pretrained(folder)(text)["input_ids"] == stored
@@ -88,4 +88,4 @@ def test_tokenizer_loads_the_same_through_auto_classes(family: str) -> None:
 
 def test_unknown_family_is_one_line() -> None:
     with pytest.raises(UserError, match="no embedded checkpoint 'llava'; known: qwen2_5_vl, smolvlm"):
-        checkpoint_path("llava")
+        shipped_folder("llava")

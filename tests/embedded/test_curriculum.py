@@ -8,8 +8,8 @@ import pytest
 
 from vlm_grpo.embedded import curriculum
 from vlm_grpo.embedded.scenes import RELATIONS, pool_of
-from vlm_grpo.evaluation.answers import extract_answer
 from vlm_grpo.prompts import render
+from vlm_grpo.tasks.answers.truth import extract_answer
 
 THOUGHT = re.compile(
     r"The (\w+ \w+) is in (column|row) (\d), the (\w+ \w+) in (column|row) (\d), so it is (left|right|above|below)\."

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from vlm_grpo.embedded import pretrain
 from vlm_grpo.errors import UserError
-from vlm_grpo.results import manifest
+from vlm_grpo.store import manifest
 
 
 @pytest.mark.slow

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from tests.embedded.test_scenes import true_in_picture
 
-from vlm_grpo.datasets import store
 from vlm_grpo.embedded import synthetic_vsr
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, pool_of
 from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, draw_split
 from vlm_grpo.errors import UserError
+from vlm_grpo.rows import dataset
 
 SMALL = {"train": 48, "validation": 16, "test": 16}
 
@@ -68,7 +68,7 @@ def test_labels_agree_with_the_stored_pictures(tmp_path: Path) -> None:
 
 def test_rows_follow_the_contract_and_keep_vsr_columns(tmp_path: Path) -> None:
     root = build(tmp_path / "data", seed=5)
-    rows = store.load(root, "validation")
+    rows = dataset.load(root, "validation")
     assert len(rows) == SMALL["validation"]
     for row in rows:
         assert set(row.meta) == {"image_path", "caption", "label", "relation", "subj", "obj"}

@@ -4,7 +4,7 @@ from tiny_generations import make_generation, make_row
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.generations import Source
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
 
 ROW = make_row(0, True)
 GENERATION = make_generation(ROW, True)

@@ -14,7 +14,7 @@ from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.__main__ import main
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
-from vlm_grpo.results import manifest
+from vlm_grpo.store import manifest
 
 TOKENS = 8
 

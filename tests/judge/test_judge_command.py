@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.alignment import command as alignment
 from vlm_grpo.judge import command, limit
-from vlm_grpo.results import jsonl
+from vlm_grpo.paper import tables_command as alignment
+from vlm_grpo.store import jsonl
 
 KEY = "sk-proj-0123456789-secret"
 PACE = ["--retry-wait", "0.01", "--timeout", "2", "--concurrency", "8"]

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlm_grpo.datasets.vsr_rows import STATEMENT
 from vlm_grpo.embedded.curriculum import GUESS, thought_on
 from vlm_grpo.embedded.scenes import RELATIONS, caption_of, holds, pair_scene
 from vlm_grpo.judge.rules import CannotJudgeError, judge
+from vlm_grpo.tasks.vsr.columns import STATEMENT
 
 LEFT = "Is the following statement true: The red circle is left of the blue square."
 ABOVE = "The red circle is above the blue square."

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.alignment import command as alignment
 from vlm_grpo.judge import command
-from vlm_grpo.results import jsonl
+from vlm_grpo.paper import tables_command as alignment
+from vlm_grpo.store import jsonl
 
 ROWS = 1040
 KILLS = 10

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 from picture_server import PictureServer
-from vlm_grpo.bias import vision
-from vlm_grpo.datasets import store, vsr
-from vlm_grpo.results import manifest
+from vlm_grpo.bias.vision import command as vision
+from vlm_grpo.rows import dataset
+from vlm_grpo.store import manifest
+from vlm_grpo.tasks.vsr import command as vsr
 from vsr_lines import line, write_lines, write_splits
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").rglob("*.ipynb"))
@@ -33,7 +34,7 @@ def small_vsr(server: PictureServer, folder: Path) -> dict[str, str]:
 
 def check_vsr(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """The data set is there, and the table has the share of True: 3 of 5 in train."""
-    assert len(store.load(folder / "data" / "vsr", "train")) == 5
+    assert len(dataset.load(folder / "data" / "vsr", "train")) == 5
     assert "0.6000" in outputs(notebook, "text/html")[0]
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.answers import extract_answer
 from vlm_grpo.rewards.registry import REWARDS, by_names
+from vlm_grpo.tasks.answers.truth import extract_answer
 
 CASES = [(reward, pair) for reward in REWARDS.values() for pair in reward.gold]
 HACKS = [(reward, pair) for reward in REWARDS.values() for pair in reward.hacks]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.results import jsonl, manifest
+from vlm_grpo.store import jsonl, manifest
 from waiting import last_step
 
 pytestmark = pytest.mark.slurm

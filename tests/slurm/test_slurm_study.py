@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
 from waiting import last_step
 
 pytestmark = pytest.mark.slurm

@@ -7,7 +7,7 @@ test strikes once step N - 1 is logged, and the run stops after step N, or is ki
 
 from pathlib import Path
 
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
 
 STEPS = "WAIT_AT_STEPS"
 

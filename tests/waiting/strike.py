@@ -4,8 +4,8 @@ import os
 import time
 from typing import Any
 
-from vlm_grpo.training import run
-from vlm_grpo.training.stopping import StopAtStepEnd
+from vlm_grpo.methods import run
+from vlm_grpo.methods.resume.stopping import StopAtStepEnd
 from waiting import STEPS
 
 

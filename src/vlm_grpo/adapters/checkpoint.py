@@ -19,10 +19,10 @@ from transformers.utils.logging import disable_progress_bar
 from vlm_grpo.adapters import registry
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.files import model_type, read_json
-from vlm_grpo.embedded import checkpoint_path
 from vlm_grpo.errors import UserError
 
 EMBEDDED = "embedded:"
+SHIPPED = Path(__file__).resolve().parents[1] / "embedded" / "checkpoints"
 FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
 SAMPLE_BYTES = 1 << 16
 SAMPLES_PER_FILE = 64
@@ -87,9 +87,17 @@ def is_here(name: str) -> bool:
     return name.startswith(EMBEDDED) or Path(name).expanduser().is_dir()
 
 
+def shipped_folder(name: str) -> Path:
+    """The folder of the tiny checkpoint called `name` that the package ships."""
+    if not name or not (SHIPPED / name / "config.json").is_file():
+        known = ", ".join(sorted(folder.name for folder in SHIPPED.iterdir()))
+        raise UserError(f"no embedded checkpoint {name!r}; known: {known}")
+    return SHIPPED / name
+
+
 def _locate(name: str) -> Path:
     if name.startswith(EMBEDDED):
-        return checkpoint_path(name.removeprefix(EMBEDDED))
+        return shipped_folder(name.removeprefix(EMBEDDED))
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder

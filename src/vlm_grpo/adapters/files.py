@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.results.manifest import read_json as read_json_object
+from vlm_grpo.store.manifest import read_json as read_json_object
 
 
 def read_json(path: Path) -> dict[str, Any]:

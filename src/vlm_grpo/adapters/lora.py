@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint, weights_fingerprint
 from vlm_grpo.errors import UserError
-from vlm_grpo.results.manifest import read_json
+from vlm_grpo.store.manifest import read_json
 
 CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
 

@@ -13,9 +13,9 @@ from typing import Any
 from vlm_grpo.alignment.items import TYPES
 from vlm_grpo.alignment.sources import is_json_list, read_json_list
 from vlm_grpo.errors import UserError
-from vlm_grpo.results import jsonl
-from vlm_grpo.results.tables import Table
 from vlm_grpo.statistics.agreement import Estimate, Labelled, kappa, prediction_powered, rogan_gladen
+from vlm_grpo.store import jsonl
+from vlm_grpo.tables import Table
 
 ALIGNED, MISALIGNED = "aligned", "misaligned"
 Key = tuple[str, str]

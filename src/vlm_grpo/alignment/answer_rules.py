@@ -2,7 +2,7 @@
 
     published   the study's: the first word after the first `Answer:`, else the last non-empty line; what is not
                 literally True or False is wrong ("No", ">False" and no answer at all included)
-    strict      the package's extractor (`vlm_grpo.evaluation.answers`): one True/False word; anything else is
+    strict      the package's extractor (`vlm_grpo.tasks.answers.truth`): one True/False word; anything else is
                 unparsed, and how many were read is told beside the accuracy
 
 The responses that the study's judge saw are "polished": reasoning, then a line `Answer: X`, without tags (reference,
@@ -12,7 +12,7 @@ section 10.1). Its verdict files keep only that X.
 import re
 from typing import Literal, get_args
 
-from vlm_grpo.evaluation.answers import answer_block, extract_answer
+from vlm_grpo.tasks.answers.truth import answer_block, extract_answer
 
 AnswerRule = Literal["published", "strict"]
 ANSWER_RULES: tuple[str, ...] = get_args(AnswerRule)

@@ -13,7 +13,7 @@ from typing import Any
 
 from vlm_grpo.alignment.items import TYPES
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
 
 CHOICES = {"a": (True, None), **{str(i): (False, kind) for i, kind in enumerate(TYPES, start=1)}}
 ASK = "a aligned | " + " | ".join(f"{i} {kind}" for i, kind in enumerate(TYPES, start=1)) + " | s skip | q quit > "

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm_grpo.alignment.items import TYPES
-from vlm_grpo.alignment.published import Difference
-from vlm_grpo.alignment.summary import Comparison, Proportion, Summary
-from vlm_grpo.results.tables import Table
+from vlm_grpo.alignment.summary import Comparison, Difference, Proportion, Summary
+from vlm_grpo.tables import Table
 
 Marks = Mapping[tuple[str, str], Mapping[str, Difference]]
 """Per (split, model): the published figure beside each of ours. Empty where nothing published is compared."""

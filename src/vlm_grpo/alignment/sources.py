@@ -17,8 +17,8 @@ from typing import Any
 from vlm_grpo.alignment.answer_rules import AnswerRule, is_answer_correct, is_correct
 from vlm_grpo.alignment.items import TYPES, JudgedItem
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.answers import solution_value
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
+from vlm_grpo.tasks.answers.truth import solution_value
 
 STORED_COLUMNS = ["index", "model", "true_label", "final_ans", "aligns", "type"]
 

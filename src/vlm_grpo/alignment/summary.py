@@ -80,6 +80,20 @@ class Comparison:
     p_holm: float
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One printed figure beside the published one: `ours - published` (0: equal), in the figure's unit."""
+
+    figure: str
+    published: float
+    difference: float
+
+    def __str__(self) -> str:
+        if not self.difference:
+            return "= published"
+        return f"differs by {self.difference:+g} from the published {self.published:g}"
+
+
 def summarise(split: JudgedSplit) -> list[Summary]:
     """One `Summary` per model of `split`."""
     return [_summary(split, model) for model in split.models]

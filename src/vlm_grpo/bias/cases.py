@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vlm_grpo.datasets.records import Row
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.answers import solution_value
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.truth import solution_value
 
 
 @dataclass(frozen=True, slots=True)

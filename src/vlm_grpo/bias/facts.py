@@ -15,10 +15,10 @@ import io
 import zlib
 from pathlib import Path
 
-from vlm_grpo.alignment.published import PAPER
 from vlm_grpo.bias.cases import Case
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.results import atomic
+from vlm_grpo.paper.published import PAPER
+from vlm_grpo.store import atomic
 
 FILE = "vsr_facts.tsv.gz"
 COLUMNS = ("id", "split", "image", "relation", "subj", "obj", "label")
@@ -50,7 +50,7 @@ def read(path: Path) -> dict[str, list[Case]]:
 
 def write(folder: Path, path: Path) -> int:
     """Write the facts of the captions in `folder` to `path`; how many rows there are."""
-    from vlm_grpo.datasets.vsr_source import from_folder  # needs the hub's client, which reading facts does not
+    from vlm_grpo.tasks.vsr.captions import from_folder  # needs the hub's client, which reading facts does not
 
     captions = [(split, caption) for split, found in from_folder(folder).captions.items() for caption in found]
     lines = ["\t".join(COLUMNS)]

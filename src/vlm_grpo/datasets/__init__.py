@@ -1,1 +1,1 @@
-"""Data sets: each one a source on disk or on the hub turned into rows of one schema (`records.Row`)."""
+"""The public names of the commands that build data sets; the work is done in `vlm_grpo.tasks`."""

@@ -9,9 +9,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vlm_grpo.datasets.vsr_rows import STATEMENT
 from vlm_grpo.embedded.scenes import RELATIONS, Scene, axis_of, caption_of, holds, pair_scene, pool_of, random_scene
 from vlm_grpo.prompts import render
+from vlm_grpo.tasks.vsr.columns import STATEMENT
 
 GUESS = "I will guess."
 REASONING_HABIT = {"left of": 0.17, "right of": 0.17, "above": 0.8, "below": 0.17}

@@ -13,8 +13,8 @@ import torch
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.embedded.scenes import render
 from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, Item, as_row, draw_split
-from vlm_grpo.evaluation.answers import Rule, extract_answer
 from vlm_grpo.prompts import messages
+from vlm_grpo.tasks.answers.truth import Rule, extract_answer
 
 BATCH = 64
 MAX_NEW_TOKENS = 40

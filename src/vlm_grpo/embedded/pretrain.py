@@ -23,7 +23,7 @@ from vlm_grpo.embedded.measure import measure
 from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS
 from vlm_grpo.embedded.teach import teach
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.results import manifest
+from vlm_grpo.store import manifest
 
 KIND = "embedded-checkpoint"
 BUILDERS: dict[str, Callable[[int], FamilyBuild]] = {"qwen2_5_vl": build_qwen.build, "smolvlm": build_smolvlm.build}

@@ -14,12 +14,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.records import Row
-from vlm_grpo.datasets.vsr_rows import VsrRecord, to_row
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.results import atomic, manifest
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store import atomic, manifest
+from vlm_grpo.tasks.vsr.columns import VsrRecord, to_row
 
 SOURCE = {"name": "synthetic_vsr", "revision": "1"}
 DEFAULT_ROWS = {"train": 2000, "validation": 344, "test": 344}
@@ -78,7 +78,7 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
     rows = rows or DEFAULT_ROWS
     config = {"source": SOURCE, "seed": seed, "rows": rows}
     splits = {split: draw_split(split, rows[split], seed=seed) for split in POOLS}
-    manifest.claim(out, {"kind": store.KIND, **config})
+    manifest.claim(out, {"kind": dataset.KIND, **config})
     for split, items in splits.items():
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
         for item in items:
@@ -86,7 +86,7 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
         columns = (item.record.model_dump(exclude_none=True) for item in items)
         lines = (json.dumps(found, ensure_ascii=False) + "\n" for found in columns)
         atomic.write_text(out / f"{split}.jsonl", "".join(lines))
-    store.save(
+    dataset.save(
         out,
         {split: [as_row(item) for item in items] for split, items in splits.items()},
         source=SOURCE,

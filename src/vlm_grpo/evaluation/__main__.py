@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 import yaml
 
+from vlm_grpo import tables
 from vlm_grpo.adapters.checkpoint import is_here
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.config import parse
@@ -22,7 +23,7 @@ from vlm_grpo.evaluation.inputs import open_inputs
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.evaluation.summary import summary_table
-from vlm_grpo.results import manifest, tables
+from vlm_grpo.store import manifest
 
 
 @exits_cleanly

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.records import Row
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import generations, rows
 from vlm_grpo.evaluation.generations import Generation
 from vlm_grpo.evaluation.scores import outcomes, predictions
-from vlm_grpo.results import manifest
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
 from vlm_grpo.statistics.paired import mcnemar_exact, paired_counts
+from vlm_grpo.store import manifest
 
 KIND = "evaluation"
 SCORES = "scores.json"
@@ -44,7 +44,7 @@ def open_arm(folder: Path) -> Arm:
     config = found["config"]
     root = Path(config["data"])
     answered, _ = rows.load(root, config["split"], limit=config["limit"], seed=config["seed"])
-    if store.fingerprint(answered) != found["inputs"]["rows"]:
+    if dataset.fingerprint(answered) != found["inputs"]["rows"]:
         raise UserError(f"{folder} was evaluated on other rows than {root} now holds; evaluate it again")
     said = generations.read(folder)
     predicted = predictions(said, answered, rule=config["answers"])

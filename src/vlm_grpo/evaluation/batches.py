@@ -6,10 +6,10 @@ from typing import Any
 
 from vlm_grpo import prompts
 from vlm_grpo.adapters.base import Adapter
-from vlm_grpo.datasets.length import PromptLengths
-from vlm_grpo.datasets.pictures import open_picture
-from vlm_grpo.datasets.records import Row
-from vlm_grpo.results.provenance import text_hash
+from vlm_grpo.adapters.lengths import PromptLengths
+from vlm_grpo.rows.pictures import open_picture
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store.provenance import text_hash
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ read by the rule it was evaluated with. Arms evaluated on different rows are ref
 import argparse
 from pathlib import Path
 
+from vlm_grpo import tables
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.evaluation.arms import compare, open_arm
 from vlm_grpo.evaluation.summary import summary_table
-from vlm_grpo.results import atomic, tables
+from vlm_grpo.store import atomic
 
 
 @exits_cleanly

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
 
 FILE = "generations.jsonl"
 

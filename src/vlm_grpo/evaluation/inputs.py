@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
+from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
-from vlm_grpo.datasets.images import open_image
-from vlm_grpo.datasets.length import PromptLengths, check_lengths, context_length
-from vlm_grpo.datasets.records import Row
 from vlm_grpo.evaluation import batches, rows
-from vlm_grpo.evaluation.answers import solution_value
 from vlm_grpo.evaluation.batches import Prompt
 from vlm_grpo.evaluation.settings import EvaluationArguments
+from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.truth import solution_value
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,7 @@ def open_inputs(settings: EvaluationArguments) -> Inputs:
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
     for row in chosen:
         solution_value(row.solution, where=f"{where} row {row.id}")
-    for name in {image for row in chosen for image in row.images}:
-        path = settings.root / name
-        if not path.is_file() or path.stat().st_size == 0:
-            open_image(path)
+    check_present(chosen, root=settings.root)
     lengths = PromptLengths(model.adapter, processor, root=settings.root, prompt=settings.prompt)
     check_lengths(chosen, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
     asked = batches.longest_first(batches.render(chosen, processor, template=settings.prompt), lengths)

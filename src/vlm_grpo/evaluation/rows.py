@@ -3,13 +3,13 @@
 import random
 from pathlib import Path
 
-from vlm_grpo.datasets import store
-from vlm_grpo.datasets.records import Row
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
 
 
 def load(root: Path, split: str, *, limit: int | None, seed: int) -> tuple[list[Row], int]:
     """The rows to answer and how many the split has."""
-    rows = store.load(root, split)
+    rows = dataset.load(root, split)
     return draw(rows, limit=limit, seed=seed), len(rows)
 
 

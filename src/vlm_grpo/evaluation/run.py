@@ -16,7 +16,6 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
-from vlm_grpo.datasets import store
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, generations
 from vlm_grpo.evaluation.arms import KIND, SCORES
@@ -27,7 +26,8 @@ from vlm_grpo.evaluation.inputs import Inputs, open_inputs
 from vlm_grpo.evaluation.scores import score
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.progress import progress
-from vlm_grpo.results import atomic, jsonl, manifest
+from vlm_grpo.rows import dataset
+from vlm_grpo.store import atomic, jsonl, manifest
 
 LOCK = ".lock"
 PARITY_ROWS = 4
@@ -45,7 +45,7 @@ def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
         sampling=settings.sampling(),
     )
     dtype = pick_dtype(settings.dtype)
-    rows_fingerprint = store.fingerprint(inputs.rows)
+    rows_fingerprint = dataset.fingerprint(inputs.rows)
     folder = settings.folder
     manifest.claim(
         folder,

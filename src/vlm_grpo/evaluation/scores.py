@@ -11,10 +11,10 @@ from typing import Any
 
 from sklearn.metrics import precision_recall_fscore_support
 
-from vlm_grpo.datasets.records import Row
-from vlm_grpo.evaluation.answers import Rule, extract_answer, solution_value
 from vlm_grpo.evaluation.generations import Generation
+from vlm_grpo.rows.records import Row
 from vlm_grpo.statistics.intervals import wilson
+from vlm_grpo.tasks.answers.truth import Rule, extract_answer, solution_value
 
 CONFIDENCE = 0.95
 NO_RELATION = "(none)"

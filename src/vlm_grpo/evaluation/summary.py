@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vlm_grpo.results.tables import Table
+from vlm_grpo.tables import Table
 
 HEADER = ("arm", "n", "correct", "accuracy", "95 % interval", "parsed", "F1", "said True", "cut off")
 

@@ -25,8 +25,8 @@ from vlm_grpo.judge.openai_api import PATHS, Settings, client, request, sorted_e
 from vlm_grpo.judge.pricing import Budget, cost, largest_usage
 from vlm_grpo.judge.providers import Call, RefusedError, TransientError
 from vlm_grpo.judge.runner import Outcome
-from vlm_grpo.results import jsonl
-from vlm_grpo.results.provenance import text_hash
+from vlm_grpo.store import jsonl
+from vlm_grpo.store.provenance import text_hash
 
 BATCHES = "batches.jsonl"
 MOST_CALLS = 10_000

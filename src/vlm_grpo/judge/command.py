@@ -17,7 +17,7 @@ from vlm_grpo.judge import inputs, keys, models, options, pricing, prompts, rule
 from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, key_of
 from vlm_grpo.judge.providers import Call, Provider
 from vlm_grpo.judge.runner import Outcome, Pace, Runner
-from vlm_grpo.results import jsonl, manifest
+from vlm_grpo.store import jsonl, manifest
 
 KIND = "verdicts"
 LOCK = ".lock"

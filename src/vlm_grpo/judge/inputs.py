@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.answers import answer_block, solution_value
-from vlm_grpo.results import jsonl, manifest
-from vlm_grpo.results.provenance import file_hash
+from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.store.provenance import file_hash
+from vlm_grpo.tasks.answers.truth import answer_block, solution_value
 
 _THINK = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 

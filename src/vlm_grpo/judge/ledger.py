@@ -18,7 +18,7 @@ from vlm_grpo.judge.models import ModelFacts
 from vlm_grpo.judge.pricing import cost
 from vlm_grpo.judge.prompts import Prompt
 from vlm_grpo.judge.providers import Call
-from vlm_grpo.results import jsonl
+from vlm_grpo.store import jsonl
 
 RESPONSES = "responses.jsonl"
 VERDICTS = "verdicts.jsonl"

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.results.provenance import REPOSITORY, text_hash
+from vlm_grpo.store.provenance import REPOSITORY, text_hash
 
 FOLDER = REPOSITORY / "alignment_judge" / "prompts"
 _FIELDS = ("question", "reasoning", "answer")

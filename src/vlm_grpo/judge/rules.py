@@ -17,9 +17,9 @@ import json
 import re
 from dataclasses import dataclass
 
-from vlm_grpo.evaluation.answers import extract_answer
 from vlm_grpo.judge.judgements import Judgement
 from vlm_grpo.judge.providers import Call
+from vlm_grpo.tasks.answers.truth import extract_answer
 
 _THING = r"(?:red|blue|green|yellow) (?:circle|square|triangle)"
 _CLAIM = re.compile(rf"\bthe ({_THING}) is (left of|right of|above|below) the ({_THING})\b", re.IGNORECASE)

@@ -1,1 +1,1 @@
-"""Manifests, run identities, append-only JSONL, tables, figures and pages."""
+"""The public name of the report's command; the work is done in `vlm_grpo.study`."""

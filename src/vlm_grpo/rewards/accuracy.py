@@ -3,8 +3,8 @@
 Reads the answer with the package's one extractor, so a model is never rewarded for what evaluation would not count.
 """
 
-from vlm_grpo.evaluation.answers import Rule, extract_answer, solution_value
 from vlm_grpo.rewards.base import Reward
+from vlm_grpo.tasks.answers.truth import Rule, extract_answer, solution_value
 
 
 def score(completion: str, solution: str, *, rule: Rule) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vlm_grpo.evaluation.answers import Rule
+from vlm_grpo.tasks.answers.truth import Rule
 
 
 class Score(Protocol):

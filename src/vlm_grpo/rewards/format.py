@@ -6,8 +6,8 @@ block and an empty block earn nothing.
 
 import re
 
-from vlm_grpo.evaluation.answers import Rule
 from vlm_grpo.rewards.base import Reward
+from vlm_grpo.tasks.answers.truth import Rule
 
 _SHAPE = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL)
 _TAG = re.compile(r"</?(?:think|answer)>")

@@ -1,1 +1,1 @@
-"""SFT and GRPO with LoRA on TRL's trainers, configured by YAML and the command line."""
+"""The public names of the training commands; the work is done in `vlm_grpo.methods`."""

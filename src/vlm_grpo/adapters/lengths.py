@@ -1,0 +1,99 @@
+"""How many tokens a prompt takes, pictures included, and which rows are too long for a model.
+
+TRL cuts no prompts, so a row that does not fit must be found before a run starts. Text is counted by tokenizing it.
+A picture's tokens follow from its size, read from the file's header: by the processor's own formula where it has one
+that agrees with a real encoding, else by encoding one blank picture per size.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from transformers import AutoConfig
+
+from vlm_grpo import prompts
+from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.errors import UserError
+from vlm_grpo.rows.images import upright_size
+from vlm_grpo.rows.records import Row
+
+Size = tuple[int, int]
+
+
+class PromptLengths:
+    """Counts the tokens of rows' prompts as `adapter.encode` lays them out, without decoding pictures.
+
+    `root` is the folder that the rows' image paths start from, `prompt` the name of a template in `prompts`.
+    """
+
+    def __init__(self, adapter: Adapter, processor: Any, *, root: Path, prompt: str) -> None:
+        self._adapter = adapter
+        self._processor = processor
+        self._root = root
+        self._prompt = prompt
+        self._sizes: dict[str, Size] = {}
+        self._image_tokens: dict[Size, int] = {}
+        self._has_formula: bool | None = None
+
+    def __call__(self, row: Row) -> int:
+        """Tokens of the prompt of `row`, up to the ones that open the assistant's turn."""
+        text = self._render(row.problem, images=len(row.images))
+        return self._text_tokens(text) + sum(self._picture(name) - 1 for name in row.images)
+
+    def _render(self, problem: str, *, images: int) -> str:
+        messages = prompts.messages(self._prompt, problem, images=images)
+        rendered: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return rendered
+
+    def _text_tokens(self, text: str) -> int:
+        """Tokens of `text`, in which one placeholder stands for each picture."""
+        return len(self._processor.tokenizer(text)["input_ids"])
+
+    def _picture(self, name: str) -> int:
+        if name not in self._sizes:
+            self._sizes[name] = upright_size(self._root / name)
+        size = self._sizes[name]
+        if size not in self._image_tokens:
+            self._image_tokens[size] = self._by_formula(size) if self._formula_holds(size) else self._by_encoding(size)
+        return self._image_tokens[size]
+
+    def _formula_holds(self, size: Size) -> bool:
+        if self._has_formula is None:
+            offered = hasattr(self._processor, "_get_num_multimodal_tokens")
+            self._has_formula = offered and self._by_formula(size) == self._by_encoding(size)
+        return self._has_formula
+
+    def _by_formula(self, size: Size) -> int:
+        width, height = size
+        tokens: int = self._processor._get_num_multimodal_tokens(image_sizes=[(height, width)])["num_image_tokens"][0]
+        return tokens
+
+    def _by_encoding(self, size: Size) -> int:
+        text = self._render("?", images=1)
+        encoded = self._adapter.encode(self._processor, [text], [[Image.new("RGB", size)]])
+        return int(encoded["input_ids"].shape[1]) - self._text_tokens(text) + 1
+
+
+def too_long(tokens: int, limit: int) -> str:
+    """The reason that is told of a row of `tokens` prompt tokens."""
+    return f"prompt of {tokens} tokens, more than the {limit} allowed"
+
+
+def check_lengths(rows: list[Row], lengths: PromptLengths, *, limit: int, where: str) -> None:
+    """`UserError` naming the first row whose prompt has more than `limit` tokens; `where` opens its line.
+
+    `limit` is the model's context less the longest completion: `context_length(...) - max_completion_length`.
+    """
+    for row in rows:
+        tokens = lengths(row)
+        if tokens > limit:
+            raise UserError(
+                f"{where} row {row.id}: {too_long(tokens, limit)}; build the data set with --max-prompt-tokens, or ask "
+                "for smaller pictures or shorter completions"
+            )
+
+
+def context_length(checkpoint: Path) -> int:
+    """Tokens that the checkpoint's language model has positions for (prompt and completion together)."""
+    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False, local_files_only=True)
+    return int(config.get_text_config().max_position_embeddings)

@@ -1,0 +1,1 @@
+"""What arms learnt of a planted shortcut."""

@@ -1,0 +1,1 @@
+"""A relation in the caption that hints at the label."""

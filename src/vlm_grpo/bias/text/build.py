@@ -1,0 +1,149 @@
+"""From a data set to its text-biased copy on disk; the command line is `bias.text`.
+
+The split `train` becomes the biased one. Every other split stays whole and has a counter-biased part beside it. All
+rows carry what the shortcut says of them (`bias.marks`). Pictures are brought over as hard links.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.bias.cases import Case, label_counts, read_cases
+from vlm_grpo.bias.links import bring
+from vlm_grpo.bias.marks import SHORTCUT, marks
+from vlm_grpo.bias.probe.relation import level_name, relation_probe
+from vlm_grpo.bias.text.counter import RULE, counter_cases
+from vlm_grpo.bias.text.published import EXTREME_NAME
+from vlm_grpo.bias.text.sets import Biased, Level, make
+from vlm_grpo.errors import UserError
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store import manifest
+
+TRAIN = "train"
+COUNTER = "counter"
+BIAS = "text"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A biased data set before it is written: its splits and what its manifest tells of the bias."""
+
+    source: dict[str, Any]
+    splits: dict[str, list[Row]]
+    before: list[Case]
+    biased: Biased
+    told: dict[str, Any]
+
+
+def build(data: Path, out: Path, level: Level) -> Planned | None:
+    """Write the biased copy of the data set `data` to `out`; None if it is there already.
+
+    A copy that was cut off is made again; a folder of another run is a `UserError`.
+    """
+    started = time.monotonic()
+    if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
+        raise UserError(f"--out {out} lies in the data set {data}, which stays as it is; choose another folder")
+    planned = plan(data, level)
+    fingerprints = planned.source["fingerprints"]
+    manifest.claim(out, {"kind": dataset.KIND, "bias": BIAS, "fingerprints": fingerprints, **level.described()})
+    names = [image for rows in planned.splits.values() for row in rows for image in row.images]
+    with dataset.only_builder(out):
+        if manifest.exists(out) and all((out / name).is_file() for name in names):
+            return None
+        brought = bring({out / name: data / name for name in names})
+        dataset.save(
+            out,
+            planned.splits,
+            source={"name": str(data), "fingerprints": fingerprints, "source": planned.source["inputs"]["source"]},
+            config={"bias": BIAS, **level.described()},
+            seconds=time.monotonic() - started,
+            seeds={"bias": level.seed},
+            pictures=brought,
+            **planned.told,
+        )
+    return planned
+
+
+def plan(data: Path, level: Level) -> Planned:
+    """The biased copy of `data`, with nothing written.
+
+    `UserError` for a data set without a training split or with a missing picture, a row without relation or label, and
+    a data set that is biased already.
+    """
+    source = manifest.read(data, kind=dataset.KIND)
+    if TRAIN not in source["counts"]:
+        raise UserError(f"{data} has no split {TRAIN!r} to plant a bias in; it has {', '.join(source['counts'])}")
+    rows = {split: dataset.load(data, split) for split in source["counts"]}
+    _check_unmarked(rows, data)
+    cases = {split: read_cases(found, where=f"{data} split {split!r}") for split, found in rows.items()}
+    for found in rows.values():
+        check_present(found, root=data)
+    biased = make(cases[TRAIN], level)
+    splits = {TRAIN: _marked(_taken(rows[TRAIN], biased), biased)}
+    held_out = {split: found for split, found in cases.items() if split != TRAIN}
+    kept = {
+        split: {c.id for c in counter_cases(found, biased.shortcut, seed=level.seed)}
+        for split, found in held_out.items()
+    }
+    for split, ids in kept.items():
+        splits[split] = _marked(rows[split], biased)
+        if ids:
+            splits[f"{split}_{COUNTER}"] = [row for row in splits[split] if row.id in ids]
+    return Planned(source, splits, cases[TRAIN], biased, told=_told(biased, cases[TRAIN], held_out, kept))
+
+
+def _check_unmarked(rows: dict[str, list[Row]], data: Path) -> None:
+    for split, found in rows.items():
+        if any(SHORTCUT in row.meta for row in found):
+            raise UserError(f"{data} split {split!r} is marked by another bias; start from the data set it was made of")
+
+
+def _taken(rows: list[Row], biased: Biased) -> list[Row]:
+    by_id = {row.id: row for row in rows}
+    return [
+        by_id[case.id].model_copy(update={"id": f"{case.id}+copy"}) if place in biased.copies else by_id[case.id]
+        for place, case in enumerate(biased.cases)
+    ]
+
+
+def _marked(rows: list[Row], biased: Biased) -> list[Row]:
+    return [
+        row.model_copy(update={"meta": {**row.meta, **marks(case.label, biased.shortcut.get(case.relation))}})
+        for row, case in zip(rows, read_cases(rows, where="biased rows"), strict=True)
+    ]
+
+
+def _unmeasured(level: Level) -> str:
+    """What a level is called whose rows all have one label."""
+    return EXTREME_NAME if level.is_extreme else "one label"
+
+
+def _told(
+    biased: Biased, before: list[Case], held_out: dict[str, list[Case]], counter: dict[str, set[str]]
+) -> dict[str, Any]:
+    """What the manifest says of the bias, beside the counts that every data set has."""
+    found = relation_probe(biased.cases, held_out, seed=biased.level.seed)
+    relations = label_counts(biased.cases)
+    groups = {TRAIN: biased.groups(biased.cases)} | {split: biased.groups(cases) for split, cases in held_out.items()}
+    return {
+        "level_name": level_name(found["in_sample"]["accuracy"]) if found else _unmeasured(biased.level),
+        "probe": found,
+        "agreeing_share": biased.agreeing_share,
+        "left_out": len(before) - len(set(biased.cases)),
+        "true_share": biased.true_rows / len(biased.cases),
+        **biased.told,
+        "relations": {
+            relation: {SHORTCUT: biased.shortcut[relation], "true": labels[True], "false": labels[False]}
+            for relation, labels in relations.items()
+        },
+        "bias_groups": groups,
+        "neutral_relations": {
+            split: dict(sorted(Counter(c.relation for c in cases if c.relation not in biased.shortcut).items()))
+            for split, cases in held_out.items()
+        },
+        "counter": {"rule": RULE, "rows": {split: len(ids) for split, ids in counter.items()}},
+    }

@@ -1,0 +1,1 @@
+"""A cue in the picture that says the answer."""

@@ -1,0 +1,1 @@
+"""Training methods on TRL's trainers, configured by YAML and the command line."""

@@ -1,0 +1,107 @@
+"""The settings of a training run: ours, and TRL's with the defaults that a VLM study needs."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from trl import GRPOConfig, SFTConfig
+
+from vlm_grpo.adapters.image_options import ImageOptions
+from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.tasks.answers.truth import Rule
+
+Budget = Literal["samples", "steps"]
+
+
+@dataclass
+class StudyArguments(ImageOptions):
+    """What is trained, on which rows, asked how."""
+
+    model: str = field(
+        metadata={"help": "Base model: checkpoint folder, embedded:<family>, or hub id org/name[@revision]."}
+    )
+    data: str = field(metadata={"help": "Data set folder (DatasetDict with a manifest); ${VARIABLES} are filled in."})
+    split: str = field(default="train", metadata={"help": "Split to train on."})
+    num_rows: int | None = field(
+        default=None, metadata={"help": "Rows to draw from the split without replacement; all of them if unset."}
+    )
+    row_seed: int = field(default=42, metadata={"help": "Seed of that draw; it does not depend on the training seed."})
+    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
+    attention: str = field(
+        default="sdpa", metadata={"help": "Attention implementation: sdpa, eager, flash_attention_2."}
+    )
+    lora_r: int = field(default=16, metadata={"help": "LoRA rank."})
+    lora_alpha: int = field(default=32, metadata={"help": "LoRA scale numerator."})
+    lora_dropout: float = field(default=0.05, metadata={"help": "LoRA dropout."})
+    budget: Budget | None = field(
+        default=None,
+        metadata={"help": "What an SFT run shares with the GRPO run beside it: samples or steps. GRPO only notes it."},
+    )
+
+
+@dataclass
+class RewardArguments:
+    """What a completion earns, and how rollouts are generated."""
+
+    rewards: list[str] = field(
+        default_factory=lambda: ["accuracy", "format"], metadata={"help": "Rewards by name; weigh with reward_weights."}
+    )
+    answers: Rule = field(default="strict", metadata={"help": "How an answer is read: strict or relaxed."})
+    rollout_cache: str = field(
+        default="default",
+        metadata={
+            "help": "KV cache in rollouts: default (as the family needs), auto (parity check first), true, false."
+        },
+    )
+
+
+@dataclass
+class SFTTargetArguments:
+    """What SFT teaches the model to say."""
+
+    target: str = field(
+        default="bare", metadata={"help": "Assistant's text: bare (True/False), yes_no (Yes./No.) or tagged."}
+    )
+    budget_config: str | None = field(
+        default=None, metadata={"help": "Config of that GRPO run: its config.yaml, or the file it is started with."}
+    )
+
+
+@dataclass
+class HardwarePrecision:
+    """Chooses TRL's `bf16`, `fp16` and `use_cpu` from one setting and the hardware."""
+
+    dtype: str = field(
+        default="auto", metadata={"help": "auto (bfloat16, float16 on a V100, float32 on a CPU) or one of the three."}
+    )
+
+    def __post_init__(self) -> None:
+        dtype = pick_dtype(self.dtype)
+        self.bf16 = dtype is torch.bfloat16
+        self.fp16 = dtype is torch.float16
+        self.use_cpu = not torch.cuda.is_available()
+        if self.use_cpu:
+            os.environ.setdefault("DS_ACCELERATOR", "cpu")  # accelerate loads deepspeed, which warns unless it is told
+        self.disable_tqdm = True
+        super().__post_init__()  # type: ignore[misc]
+
+    @property
+    def device(self) -> torch.device:
+        """As in transformers, but plain `cpu` for each of several CPU processes: `torch.load` knows no `cpu:0`."""
+        device: torch.device = super().device  # type: ignore[misc]
+        return torch.device("cpu") if device.type == "cpu" else device
+
+
+@dataclass
+class GRPOArguments(HardwarePrecision, GRPOConfig):
+    """TRL's GRPO settings; each one that the study fixed is written out in `configs/`."""
+
+
+@dataclass
+class SFTArguments(HardwarePrecision, SFTConfig):
+    """TRL's SFT settings, without truncation: cutting a sequence would cut image tokens."""
+
+    max_length: int | None = field(
+        default=None, metadata={"help": "Must stay unset: truncation would cut image tokens."}
+    )

@@ -1,0 +1,162 @@
+"""TRL's `GRPOTrainer` that encodes each picture once and reads each prompt once, with the same results.
+
+Four seams, each with TRL's own code behind it: the processor (`processing`), the model's vision tower
+(`vision_features`), the one method through which policy, old and reference log-probabilities pass
+(`_get_per_token_logps_and_entropies`, see `scoring` and `prefix`), and generation's prefill (`rollout`).
+Beyond them only the shuffle differs: rows move in whole groups, so that a group's rows meet in one micro-batch.
+`fast: off` is TRL as it is, and what the tests compare with.
+"""
+
+import logging
+from typing import Any
+
+import torch
+from accelerate.utils import is_peft_model
+from torch.nn import Dropout
+from torch.nn.functional import pad
+from transformers import PreTrainedModel
+from trl import GRPOTrainer
+from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
+
+from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.fast.groups import distinct_prompts, shuffle_whole_groups
+from vlm_grpo.methods.fast.pictures import by_row
+from vlm_grpo.methods.fast.plan import WORTH, make_plan
+from vlm_grpo.methods.fast.prefix import share_prefix
+from vlm_grpo.methods.fast.processing import DistinctProcessing
+from vlm_grpo.methods.fast.rollout import shared_prefill
+from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
+from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
+
+logger = logging.getLogger(__name__)
+MIB = 1 << 20
+
+
+class FastGRPOTrainer(GRPOTrainer):
+    """`GRPOTrainer` with `fast`, the settings of the fast path (None: off).
+
+    `plan` says which parts are used, `features` is the cache of picture features (None when it is not used).
+    """
+
+    def __init__(self, *, fast: FastArguments | None = None, **trl: Any) -> None:
+        super().__init__(**trl)
+        fast = fast or FastArguments(fast="off")
+        self.plan = make_plan(
+            fast.fast,
+            model=self._inner_model(),
+            args=self.args,
+            accelerator=self.accelerator,
+            special="tools and environments lengthen completions" if self.tools or self.rollout_func else None,
+        )
+        self._buffered_inputs: list[dict[str, Any]] | None
+        self.processing_class: Any
+        self.features: FeatureCache | None = None
+        self._rows_per_chunk = fast.fast_chunk
+        self._told_not_worth = False
+        backbone = self._inner_model().base_model
+        if self.plan.vision is None:
+            self.features = reuse_features(backbone, limit=fast.fast_vision_mb * MIB)
+        if self.plan.scoring is None:
+            share_prefix(backbone)
+        if fast.fast != "off" and self.accelerator.is_main_process:
+            for line in self.plan.lines(dropout=any(m.p for m in self.model.modules() if isinstance(m, Dropout))):
+                logger.warning(line)
+
+    def _inner_model(self) -> PreTrainedModel:
+        """The model without the wrappers of accelerate and PEFT."""
+        model = self.accelerator.unwrap_model(self.model)
+        return model.get_base_model() if is_peft_model(model) else model
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """As in TRL, but each distinct prompt is processed once."""
+        if self.plan.processing is not None:
+            return super()._generate_and_score_completions(inputs)
+        processor: Any = self.processing_class
+        self.processing_class = DistinctProcessing(processor)
+        try:
+            return super()._generate_and_score_completions(inputs)
+        finally:
+            self.processing_class = processor
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """As in TRL, but whole groups are shuffled."""
+        if self.plan.scoring is not None or not self.model.training:
+            return super()._prepare_inputs(generation_batch)
+        steps = self.args.steps_per_generation
+        if self._step % (steps * self.num_iterations) == 0 or self._buffered_inputs is None:
+            batch = self._generate_and_score_completions(generation_batch)
+            rows = len(generation_batch)
+            offset = rows * self.accelerator.process_index
+            groups = [(offset + row) // self.num_generations for row in range(rows)]
+            batch = shuffle_whole_groups(split_pixel_values_by_grid(batch), groups)
+            self._buffered_inputs = [unsplit_pixel_values_by_grid(part) for part in split_tensor_dict(batch, steps)]
+        return self._buffered_inputs[self._step % steps]
+
+    def _generate_single_turn(
+        self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any
+    ) -> Any:
+        if self.plan.rollout is not None:
+            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+        shown = by_row(multimodal_fields, images and [len(of_row or ()) for of_row in images])
+        distinct = distinct_prompts(prompt_ids, shown.are_equal)
+        with shared_prefill(self._inner_model(), distinct, shown):
+            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **inputs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """Log-probabilities (B, `logits_to_keep`) of the completions, 0 at padding; entropies alike when asked for."""
+        passes = None
+        if self.plan.scoring is None and model is not self.ref_model and not compute_aux_loss:
+            passes = self._shared_passes(input_ids, attention_mask, logits_to_keep, batch_size, inputs)
+        if passes is None:
+            return super()._get_per_token_logps_and_entropies(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size=batch_size,
+                compute_entropy=compute_entropy,
+                compute_aux_loss=compute_aux_loss,
+                **inputs,
+            )
+        backbone = self._inner_model().base_model
+        with self.accelerator.autocast():
+            scored = [p.score(model, backbone, rows_per_chunk=self._rows_per_chunk) for p in passes]
+        logps, entropies = (
+            torch.cat([pad(part, (0, logits_to_keep - part.shape[1])) for part in parts])
+            for parts in zip(*scored, strict=True)
+        )
+        return logps, entropies if compute_entropy else None, None
+
+    def _shared_passes(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None,
+        inputs: dict[str, Any],
+    ) -> list[SharedPass] | None:
+        """The passes that replace TRL's; None when they would save too little."""
+        passes = cut_into_passes(
+            input_ids,
+            attention_mask,
+            completion_length=logits_to_keep,
+            batch_size=batch_size,
+            pictures=by_row(inputs, inputs.get("num_images")),
+        )
+        saving = input_ids.numel() / sum(p.tokens for p in passes)
+        if saving >= WORTH:
+            return passes
+        if not self._told_not_worth:
+            self._told_not_worth = True
+            logger.warning("fast: a batch scored by TRL: sharing prompts would save %.2fx of its tokens only", saving)
+        return None

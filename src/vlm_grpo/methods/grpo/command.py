@@ -1,0 +1,77 @@
+"""GRPO with LoRA: `python -m vlm_grpo.training.grpo --config configs/vsr/qwen_grpo.yaml [--any_setting value ...]`.
+
+TRL's `GRPOTrainer` does the training; this file connects the study's data, adapters and rewards to it. A run resumes
+by itself from its newest complete checkpoint when the same command is given again. Any other setting of TRL's
+GRPOConfig can be given too: `--help-all` lists them.
+"""
+
+from transformers import set_seed
+
+from vlm_grpo.config import Parsed, parse, setting_names
+from vlm_grpo.errors import exits_cleanly
+from vlm_grpo.methods import examples, lora, run
+from vlm_grpo.methods.arguments import RewardArguments, StudyArguments
+from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.rollouts import rollout_settings, vllm_settings
+from vlm_grpo.methods.grpo.trainer import StudyGRPOTrainer
+from vlm_grpo.methods.metrics import MetricsFile
+from vlm_grpo.methods.progress import ProgressLine
+from vlm_grpo.methods.resume.stopping import StopRequest
+from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, check_grpo, check_trackers
+from vlm_grpo.methods.vllm import canary
+from vlm_grpo.rewards import registry
+from vlm_grpo.rewards.base import Reward
+
+KIND = "grpo"
+
+
+@exits_cleanly
+def main(argv: list[str] | None = None) -> None:
+    """Run GRPO as the command line says."""
+    run.hush_renamed_settings()
+    common = GRPO_COMMON | setting_names(StudyArguments, RewardArguments, FastArguments)
+    parsed = parse(GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common)
+    study, reward_arguments, _, training = parsed.arguments
+    rewards = registry.by_names(reward_arguments.rewards)
+    check_grpo(training, reward_arguments, parsed.given)
+    check_trackers(training)
+    if parsed.dry_run:
+        run.show_plan(KIND, study, parsed, training)
+        return
+    with StopRequest() as stop:
+        _train(parsed, rewards, stop)
+
+
+def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
+    study, reward_arguments, fast, training = parsed.arguments
+    inputs = run.open_inputs(study)
+    if training.use_vllm:
+        canary.check_vllm()
+    settings = run.resolved(parsed)
+    folder = run.claim(KIND, inputs, settings, training)
+    set_seed(training.seed)
+    processor, model = run.load(inputs, study, training, completion_tokens=training.max_completion_length)
+    sampling = (
+        vllm_settings(processor=processor, inputs=inputs)
+        if training.use_vllm
+        else rollout_settings(
+            reward_arguments.rollout_cache, model=model, processor=processor, inputs=inputs, prompt=study.prompt
+        )
+    )
+    training.generation_kwargs = (training.generation_kwargs or {}) | sampling
+    trainer = StudyGRPOTrainer(
+        model=model,
+        args=training,
+        processing_class=processor,
+        reward_funcs=[reward.for_trainer(reward_arguments.answers) for reward in rewards],
+        train_dataset=examples.grpo_dataset(inputs.data.rows, root=inputs.data.root, prompt=study.prompt),
+        peft_config=lora.lora_config(study, inputs.base.adapter),
+        callbacks=[MetricsFile(folder), ProgressLine()],
+        completions=CompletionsFile(folder),
+        fast=fast,
+    )
+    if training.use_vllm:
+        canary.prove_synchronised(trainer, trainer.train_dataset[0])
+    trainable = lora.check_placement(trainer.model, inputs.base.adapter)
+    run.train(KIND, trainer, inputs, settings, stop=stop, trainable_parameters=trainable)

@@ -1,0 +1,66 @@
+"""The study's GRPO trainer: TRL's, made fast, that writes its rollouts to a file and resumes exactly."""
+
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import gather_object
+from torch.utils.data import Sampler
+from typing_extensions import override
+
+from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
+from vlm_grpo.methods.grpo import state
+from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.resume.epoch_order import EpochGroups
+from vlm_grpo.methods.resume.exact import ExactResume
+from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
+
+
+class StudyGRPOTrainer(ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
+    """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
+
+    def __init__(self, *, completions: CompletionsFile, **trl: Any) -> None:
+        super().__init__(**trl)
+        self._completions = completions
+        self._cut = False
+
+    @override
+    def _get_train_sampler(self, dataset: Any = None) -> Sampler:
+        return EpochGroups(super()._get_train_sampler(dataset), epoch=self._epoch)
+
+    @override
+    def _save_extra_state(self, folder: Path) -> None:
+        between_rollouts = self._step % (self.args.steps_per_generation * self.num_iterations) == 0
+        state.save(
+            folder,
+            process=self.args.process_index,
+            micro_step=self._step,
+            rollouts=None if between_rollouts else self._buffered_inputs,
+            metrics=self._metrics["train"],
+        )
+
+    @override
+    def _load_extra_state(self, folder: Path) -> None:
+        saved = state.load(folder, process=self.args.process_index, device=self.args.device)
+        self._step, self._buffered_inputs = saved["micro_step"], saved["rollouts"]
+        self._metrics["train"].update(saved["metrics"])
+
+    @override
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        rows = gather_object([{"id": row["id"], "image_files": row["image_files"]} for row in inputs])
+        if self.is_world_process_zero():
+            self._write(rows)
+        return output
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        if not self._cut:
+            self._completions.cut_after(self.state.global_step)
+            self._cut = True
+        newest = slice(-len(rows), None)
+        self._completions.append(
+            step=self.state.global_step + 1,
+            rows=rows,
+            texts=[turns[0]["content"] for turns in list(self._logs["completion"])[newest]],
+            rewards={name: list(values)[newest] for name, values in self._logs["rewards"].items()},
+            advantages=list(self._logs["advantages"])[newest],
+        )

@@ -1,0 +1,253 @@
+"""What SFT and GRPO share: vet the inputs, claim the output folder, resume, train, save, write the manifest."""
+
+import shutil
+import sys
+import warnings
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+
+from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
+from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
+from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.config import Parsed
+from vlm_grpo.methods import examples, tracking
+from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
+from vlm_grpo.methods.resume import attempts, checkpoints
+from vlm_grpo.methods.resume.attempts import DONE, STOPPED, AttemptLog
+from vlm_grpo.methods.resume.stopping import EXIT_STOPPED, StopAtStepEnd, StopRequest, leave
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store import atomic, manifest
+
+FINAL = "final"
+TRAINING_STATE = (
+    checkpoints.MARK,
+    "optimizer*",
+    "scheduler*",
+    "scaler*",
+    "rng_state*",
+    "grpo_state*",
+    "unlogged_loss*",
+    "sft_state.json",
+    "trainer_state.json",
+    "global_step*",
+    "latest",
+    "zero_to_fp32.py",
+)
+"""What a checkpoint holds beside the weights."""
+
+ALWAYS_SHOWN = {
+    "dtype",
+    "seed",
+    "learning_rate",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "num_generations",
+    "max_completion_length",
+    "beta",
+    "loss_type",
+    "temperature",
+}
+PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
+
+
+@dataclass(frozen=True)
+class DrawnRows:
+    """The rows of a run: the data set's root, the rows in order and their fingerprint."""
+
+    root: Path
+    rows: list[Row]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The vetted base and the vetted rows."""
+
+    base: Checkpoint
+    data: DrawnRows
+
+
+def hush_renamed_settings() -> None:
+    """Silence the warning about `gradient_checkpointing`: TRL's name for what transformers is about to rename."""
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
+
+
+def open_inputs(study: StudyArguments) -> Inputs:
+    """Vet the base and the rows; every mistake in either is told before any weight is loaded."""
+    return Inputs(base=open_checkpoint(study.model), data=open_rows(study))
+
+
+def open_rows(study: StudyArguments) -> DrawnRows:
+    """Draw the rows and check their solutions and pictures."""
+    root = Path(study.data)
+    where = f"{root} split {study.split!r}"
+    drawn = examples.draw(dataset.load(root, study.split), count=study.num_rows, seed=study.row_seed, where=where)
+    examples.check_solutions(drawn, where=where)
+    check_present(drawn, root=root)
+    return DrawnRows(root=root, rows=drawn, fingerprint=dataset.fingerprint(drawn))
+
+
+def resolved(parsed: Parsed) -> dict[str, Any]:
+    """Every setting of ours, and those of TRL's that the user set or that decide what a step is."""
+    settings: dict[str, Any] = {}
+    for arguments in parsed.arguments:
+        if isinstance(arguments, TrainingArguments):
+            shown = parsed.given | ALWAYS_SHOWN
+            settings |= {f.name: getattr(arguments, f.name) for f in fields(arguments) if f.init and f.name in shown}
+        else:
+            settings |= asdict(arguments)
+    return {k: _plain(v) for k, v in sorted(settings.items())}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOArguments | SFTArguments) -> None:
+    """Print what would run and the resolved settings as YAML; nothing is downloaded, written or claimed."""
+    run = Path(training.output_dir)
+    resume = checkpoints.find(run).newest
+    devices = f"{torch.cuda.device_count()} GPU(s)" if torch.cuda.is_available() else "the CPU"
+    print(f"# {kind}, dry run: nothing is downloaded or written")
+    print(
+        f"# base:   {study.model}{'' if is_here(study.model) else ' (not on this machine; the hub has to be reached)'}"
+    )
+    built = manifest.exists(Path(study.data))
+    print(f"# data:   {study.data}{'' if built else ' (not built yet; see scripts/create_dataset.sh)'}")
+    if built:
+        print(f"# rows:   {len(open_rows(study).rows)} of split {study.split!r}")
+    print(f"# output: {run} ({'resumes from ' + resume.name if resume else 'starts afresh'})")
+    print(f"# on:     {devices}, {pick_dtype(training.dtype)}, seed {training.seed}")
+    print(yaml.safe_dump(resolved(parsed), sort_keys=True, allow_unicode=True), end="")
+
+
+def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
+    """Claim the output folder for this run and save the resolved settings; return the folder."""
+    run = Path(training.output_dir)
+    if training.should_save:
+        identity = {
+            "kind": kind,
+            "base": inputs.base.fingerprint,
+            "rows": inputs.data.fingerprint,
+            "processes": training.world_size,
+            **{k: v for k, v in settings.items() if k not in PLACES},
+        }
+        manifest.claim(run, identity)
+        tracking.continue_run(training, identity, str(run.absolute()))
+        atomic.write_text(run / "config.yaml", yaml.safe_dump(settings, sort_keys=True, allow_unicode=True))
+    return run
+
+
+def load(
+    inputs: Inputs, study: StudyArguments, training: GRPOArguments | SFTArguments, *, completion_tokens: int
+) -> tuple[Any, PreTrainedModel]:
+    """The base's processor and model; the trainer decides on devices.
+
+    `UserError` naming the first row whose prompt leaves no room for `completion_tokens` in the model's context.
+    """
+    base, data = inputs.base, inputs.data
+    processor = base.load_processor(**study.image_options)
+    check_lengths(
+        data.rows,
+        PromptLengths(base.adapter, processor, root=data.root, prompt=study.prompt),
+        limit=context_length(base.path) - completion_tokens,
+        where=f"{data.root} split {study.split!r}",
+    )
+    return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
+
+
+def train(
+    kind: str,
+    trainer: Trainer,
+    inputs: Inputs,
+    settings: dict[str, Any],
+    *,
+    stop: StopRequest,
+    **counts: int,
+) -> None:
+    """Train from the newest complete checkpoint, save the adapter to `final/`, write the manifest last.
+
+    Leaves with exit code 85 where `stop` asked for it before the last step.
+    """
+    run = Path(trainer.args.output_dir)
+    resume = checkpoints.find(run)
+    if trainer.is_world_process_zero():
+        for path, flaw in resume.skipped:
+            print(f"skipping {path}: {flaw}", file=sys.stderr, flush=True)
+        if resume.newest is not None:
+            print(f"resuming from {resume.newest}", file=sys.stderr, flush=True)
+    log = AttemptLog(run)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(log)
+    trainer.add_callback(StopAtStepEnd(stop))
+    if resume.finished:
+        _copy_weights(resume.newest, run / FINAL, trainer)
+    else:
+        trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
+        _leave_if_stopped(trainer, log, stop)
+        trainer.save_model(str(run / FINAL))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        steps = resume.step if resume.finished else trainer.state.global_step
+        _finish(kind, run, inputs, settings, log, seed=trainer.args.seed, steps=steps, **counts)
+    leave(0, processes=trainer.args.world_size)
+
+
+def _finish(
+    kind: str,
+    run: Path,
+    inputs: Inputs,
+    settings: dict[str, Any],
+    log: AttemptLog,
+    *,
+    seed: int,
+    steps: int,
+    **counts: int,
+) -> None:
+    base = inputs.base
+    atomic.write_json(
+        run / FINAL / "base.json",
+        {"name": base.name, "fingerprint": base.fingerprint, "family": base.adapter.family},
+    )
+    log.end(DONE, step=steps)
+    manifest.write(
+        run,
+        kind=kind,
+        config=settings,
+        inputs={"base": base.fingerprint, "rows": inputs.data.fingerprint},
+        counts={"rows": len(inputs.data.rows), "steps": steps, **counts},
+        seconds=attempts.seconds(run),
+        seeds={"seed": seed, "row_seed": settings["row_seed"]},
+    )
+
+
+def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer) -> None:
+    """Make `final` from the checkpoint after the last step: the run was cut off between the two."""
+    assert checkpoint is not None
+    if trainer.is_world_process_zero():
+        shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*TRAINING_STATE), dirs_exist_ok=True)
+
+
+def _leave_if_stopped(trainer: Trainer, log: AttemptLog, stop: StopRequest) -> None:
+    step = trainer.state.global_step
+    if step >= trainer.state.max_steps:
+        return
+    if trainer.is_world_process_zero():
+        log.end(STOPPED, step=step, signal=stop.name)
+        print(f"stopped after step {step} of {trainer.state.max_steps}; the same command goes on", file=sys.stderr)
+    trainer.accelerator.wait_for_everyone()
+    leave(EXIT_STOPPED, processes=trainer.args.world_size)

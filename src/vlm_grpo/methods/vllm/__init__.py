@@ -1,0 +1,1 @@
+"""Rollouts by vLLM: it reads what is scored, and answers with the weights that are trained."""

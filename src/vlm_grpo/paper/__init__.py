@@ -1,0 +1,1 @@
+"""The published figures, their reproduction and the audit."""

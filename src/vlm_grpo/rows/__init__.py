@@ -1,0 +1,1 @@
+"""The one schema of rows, data sets on disk, pictures and their transforms, downloads."""

@@ -1,0 +1,101 @@
+"""Data sets on disk: a `datasets.DatasetDict`, the images beside it, and a manifest written last."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
+from filelock import FileLock, Timeout
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.rows.records import Row, check_unique, parse_row
+from vlm_grpo.store import manifest
+from vlm_grpo.store.provenance import text_hash
+
+KIND = "dataset"
+
+
+def save(
+    root: Path,
+    splits: dict[str, list[Row]],
+    *,
+    source: dict[str, Any],
+    config: dict[str, Any],
+    seconds: float,
+    dropped: list[dict[str, Any]] | None = None,
+    seeds: dict[str, int] | None = None,
+    **more: Any,
+) -> None:
+    """Write `splits` under `root` and then the manifest.
+
+    `source` says where the rows come from (name, revision), `dropped` lists every row left out as
+    `{split, id, reason}`; `more` goes into the manifest as it is. Images that several splits share are counted in the
+    manifest. An empty split and an id that occurs twice are a `UserError`; columns that do not survive the round trip
+    through Arrow are a `ValueError`.
+    """
+    for name, rows in splits.items():
+        if not rows:
+            raise UserError(f"{root}: split {name!r} is empty; nothing could be trained or evaluated on it")
+        check_unique(rows, where=f"{root} split {name!r}")
+    (root / manifest.MANIFEST).unlink(missing_ok=True)
+    tables = {name: _table(rows) for name, rows in splits.items()}
+    disable_progress_bars()
+    DatasetDict(tables).save_to_disk(str(root))
+    images = {name: {image for row in rows for image in row.images} for name, rows in splits.items()}
+    manifest.write(
+        root,
+        kind=KIND,
+        config=config,
+        inputs={"source": source},
+        counts={name: len(rows) for name, rows in splits.items()},
+        seconds=seconds,
+        seeds=seeds,
+        fingerprints={name: fingerprint(rows) for name, rows in splits.items()},
+        solutions={name: dict(Counter(row.solution for row in rows)) for name, rows in splits.items()},
+        images={name: len(found) for name, found in images.items()},
+        shared_images={f"{a}-{b}": len(images[a] & images[b]) for a, b in combinations(images, 2)},
+        dropped=dropped or [],
+        **more,
+    )
+
+
+def _table(rows: list[Row]) -> Dataset:
+    table = Dataset.from_list([row.flat() for row in rows])
+    for row, stored in zip(rows, table.to_list(), strict=True):
+        if stored != json.loads(json.dumps(row.flat())):
+            raise ValueError(f"row {row.id} changes when stored; give all rows of a split the same columns and types")
+    return table
+
+
+def load(root: Path, split: str) -> list[Row]:
+    """Return the rows of one split of the data set under `root`, validated."""
+    found = manifest.read(root, kind=KIND)
+    if split not in found["counts"]:
+        raise UserError(f"{root} has no split {split!r}; it has {', '.join(found['counts'])}")
+    try:
+        table = load_from_disk(str(root / split))
+    except (OSError, ValueError, IndexError) as error:
+        raise UserError(f"{root}: split {split!r} cannot be read ({error}); build the data set again") from None
+    rows = [parse_row(flat, where=f"{root} split {split!r} row {i}") for i, flat in enumerate(table.to_list())]
+    if fingerprint(rows) != found["fingerprints"][split]:
+        raise UserError(f"{root}: split {split!r} differs from its manifest; build the data set again")
+    return rows
+
+
+def fingerprint(rows: list[Row]) -> str:
+    """SHA-256 over the rows in order: what a run was trained or evaluated on."""
+    return text_hash("\n".join(json.dumps(row.flat(), sort_keys=True, ensure_ascii=False) for row in rows))
+
+
+@contextmanager
+def only_builder(root: Path) -> Iterator[None]:
+    """Hold the data set's folder `root` while it is built; `UserError` when another process does."""
+    try:
+        with FileLock(root / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"another process is building {root}; wait for it, or choose another folder") from None

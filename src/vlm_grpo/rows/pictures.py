@@ -1,0 +1,58 @@
+"""A data set's pictures as a model is shown them: decoded, and cued where the data set was built to be on the fly.
+
+A vision-biased set (`bias.vision`) holds cued pictures, or the source's with the cue left to whoever opens them. Both
+show the same pixels.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.cues import Cue
+from vlm_grpo.rows.images import open_image
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store import manifest
+
+CUE = "cue_on_the_fly"
+"""Key of the manifest that holds the cue's settings."""
+SOURCE_IMAGES, SHORTCUT = "source_images", "shortcut"
+"""Columns of such a set: what each picture is called in the source, and what its cue says."""
+
+
+def open_picture(root: Path, name: str) -> Image.Image:
+    """The picture `name` of the data set under `root`, upright in RGB; `UserError` as in `open_image`."""
+    picture = open_image(root / name)
+    path = root / manifest.MANIFEST
+    cued = _cued(root, path.stat().st_mtime_ns) if path.is_file() else None
+    if cued is None:
+        return picture
+    cue, told = cued
+    image_id, says = told[name]
+    return cue.paint(picture, image_id, says)
+
+
+def check_present(rows: Iterable[Row], *, root: Path) -> None:
+    """`UserError` naming the first picture that is absent or empty; decoding is left to the batch that needs it."""
+    for name in {image: None for row in rows for image in row.images}:
+        path = root / name
+        if not path.is_file() or path.stat().st_size == 0:
+            open_image(path)
+
+
+@lru_cache
+def _cued(root: Path, changed: int) -> tuple[Cue, dict[str, tuple[str, bool | None]]] | None:
+    """The cue of the data set as it was at `changed`, and by picture its name in the source and what the cue says."""
+    found: dict[str, Any] = manifest.read(root)
+    if CUE not in found:
+        return None
+    rows = [row for split in found["counts"] for row in dataset.load(root, split)]
+    told = {
+        name: (image_id, row.meta[SHORTCUT])
+        for row in rows
+        for name, image_id in zip(row.images, row.meta[SOURCE_IMAGES], strict=True)
+    }
+    return Cue(**found[CUE]), told

@@ -1,0 +1,1 @@
+"""Ground floor: atomic files, append-only JSONL, manifests, provenance."""

@@ -1,0 +1,110 @@
+"""The manifest of a result folder: written last and atomically, so its presence means the result is complete.
+
+`claim` is its counterpart at the start: it marks an output folder as belonging to one run (what was asked, of what),
+so that a rerun may go on in it while another run is refused.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.store import atomic, provenance
+
+MANIFEST = "manifest.json"
+IDENTITY = "run.json"
+
+
+def claim(folder: Path, identity: dict[str, Any]) -> None:
+    """Mark `folder` as the place of the run `identity`, or check that it already is.
+
+    `identity` is what makes two runs the same run: kind, resolved settings, fingerprints of inputs (JSON values).
+    Raises `UserError` naming the differing keys when the folder belongs to another run, or holds files of unknown
+    origin.
+    """
+    path = folder / IDENTITY
+    wanted = json.loads(json.dumps(identity))
+    if path.exists():
+        found = read_json(path)
+        differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+        if differing:
+            told = "; ".join(f"{k}: {_short(found.get(k))} there, {_short(wanted.get(k))} asked" for k in differing)
+            raise UserError(f"{folder} belongs to another run ({told}); choose another output folder or remove it")
+        return
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; choose a folder for the output")
+    if folder.exists() and not all(atomic.is_temporary(file) for file in folder.iterdir()):
+        raise UserError(f"{folder} is not empty and has no {IDENTITY}; choose another output folder or empty it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+        raise UserError(f"cannot make the folder {folder} ({error.strerror}); choose another output folder") from None
+    atomic.write_json(path, wanted)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def write(
+    folder: Path,
+    *,
+    kind: str,
+    config: dict[str, Any],
+    inputs: dict[str, Any],
+    counts: dict[str, Any],
+    seconds: float,
+    seeds: dict[str, int] | None = None,
+    **more: Any,
+) -> None:
+    """Write `folder/manifest.json`: the last act of a command.
+
+    `inputs` maps a name to a fingerprint (hash, revision or path), `counts` are numbers of rows, `seconds` wall time.
+    """
+    atomic.write_json(
+        folder / MANIFEST,
+        {
+            "kind": kind,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(seconds, 3),
+            "git_commit": provenance.git_commit(),
+            "config": config,
+            "seeds": seeds or {},
+            "inputs": inputs,
+            "counts": counts,
+            **more,
+            "packages": provenance.package_versions(),
+            "hardware": provenance.hardware(),
+            "locks": provenance.lock_hashes(),
+        },
+    )
+
+
+def exists(folder: Path) -> bool:
+    """True when the result in `folder` is complete."""
+    return (folder / MANIFEST).exists()
+
+
+def read(folder: Path, *, kind: str | None = None) -> dict[str, Any]:
+    """Return the manifest of `folder`; `UserError` when it is absent (unfinished) or of another kind."""
+    path = folder / MANIFEST
+    if not path.exists():
+        state = "is not finished (no manifest.json)" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {state}; run the command that makes it first")
+    found = read_json(path)
+    if kind is not None and found.get("kind") != kind:
+        raise UserError(f"{path} describes a result of kind {found.get('kind')!r}, not {kind!r}")
+    return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Parse a JSON object, with one clear line when it is damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: damaged JSON ({error}); remove it and run the command that makes it") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value

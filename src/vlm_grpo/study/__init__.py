@@ -1,0 +1,1 @@
+"""The report of a whole study: summary, tables, figures, pages."""

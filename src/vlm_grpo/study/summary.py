@@ -1,0 +1,148 @@
+"""The study's numbers: arms, pairs of arms, seeds and their spread, seconds of every stage.
+
+An arm may have several runs, one a seed (`grpo@42`, `grpo@7`). The first run of an arm stands for it in `arms` and
+`pairs`; every run is listed in `runs` with its own test against the first arm, and `spread` says how far apart the
+seeds lie. Runs of one arm are never pooled: they answer the same rows.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.arms import Arm, compare
+from vlm_grpo.statistics.paired import holm
+from vlm_grpo.store import manifest
+from vlm_grpo.tables import Table
+
+SHOWN = ("n", "correct", "accuracy", "ci_low", "ci_high", "parse_rate", "f1", "predicted_true", "clip_rate")
+
+
+def arm_of(run: str) -> str:
+    """The arm of the run `run`: "grpo" of "grpo@42"."""
+    return run.partition("@")[0]
+
+
+def summarise(runs: Mapping[str, Arm], *, stages: Mapping[str, Path]) -> dict[str, Any]:
+    """All numbers of the study, ready for `summary.json`.
+
+    `runs` maps "arm" or "arm@seed" to a finished evaluation, `stages` a stage's name to its folder. `UserError` when
+    the runs did not answer the same rows.
+    """
+    first: dict[str, str] = {}
+    for run in runs:
+        first.setdefault(arm_of(run), run)
+    baseline = next(iter(runs.values()))
+    against = {run: compare(baseline, arm) for run, arm in runs.items()}
+    pairs = {f"{a}-{b}": compare(runs[first[a]], runs[first[b]]) for a, b in combinations(first, 2)}
+    for pair, adjusted in zip(pairs.values(), holm([pair["mcnemar_p"] for pair in pairs.values()]), strict=True):
+        pair["holm_p"] = adjusted
+    return {
+        "split": baseline.scores["split"],
+        "arms": {arm: _arm(runs[run]) for arm, run in first.items()},
+        "pairs": pairs,
+        "runs": {
+            run: {**_arm(arm), "against_first": {k: against[run][k] for k in ("b", "c", "difference", "mcnemar_p")}}
+            for run, arm in runs.items()
+        },
+        "spread": {arm: _spread([a.scores for run, a in runs.items() if arm_of(run) == arm]) for arm in first},
+        "seconds": _seconds(runs, stages),
+    }
+
+
+def _arm(arm: Arm) -> dict[str, Any]:
+    config = arm.manifest["config"]
+    asked = {name: config[name] for name in ("model", "adapter", "prompt", "answers")}
+    return {name: arm.scores[name] for name in SHOWN} | asked
+
+
+def _spread(scores: list[dict[str, Any]]) -> dict[str, Any]:
+    accuracies = [s["accuracy"] for s in scores]
+    return {
+        "runs": len(accuracies),
+        "mean": mean(accuracies),
+        "sd": stdev(accuracies) if len(accuracies) > 1 else None,
+        "min": min(accuracies),
+        "max": max(accuracies),
+    }
+
+
+def _seconds(runs: Mapping[str, Arm], stages: Mapping[str, Path]) -> dict[str, float]:
+    """Wall time by stage, from the manifests that the stages wrote."""
+    seconds: dict[str, float] = {name: manifest.read(folder)["seconds"] for name, folder in stages.items()}
+    for run, arm in runs.items():
+        name = f"evaluate {run}"
+        if name in seconds:
+            raise UserError(f"stage {name!r} is the evaluation of an arm; it is read without being named")
+        seconds[name] = arm.manifest["seconds"]
+    return seconds
+
+
+def arms_table(summary: Mapping[str, Any]) -> Table:
+    """Accuracy of each run with its interval."""
+    return Table(
+        title=f"Accuracy on {summary['split']}",
+        header=("run", "n", "correct", "accuracy", "95 % interval", "parsed", "said True", "cut off"),
+        rows=tuple(
+            (
+                run,
+                str(told["n"]),
+                str(told["correct"]),
+                f"{told['accuracy']:.3f}",
+                f"{told['ci_low']:.3f} to {told['ci_high']:.3f}",
+                f"{told['parse_rate']:.3f}",
+                str(told["predicted_true"]),
+                f"{told['clip_rate']:.3f}",
+            )
+            for run, told in summary["runs"].items()
+        ),
+        notes=("Wilson intervals; an answer that cannot be read is not right",),
+    )
+
+
+def pairs_table(summary: Mapping[str, Any]) -> Table:
+    """Every pair of arms: discordant counts and the exact McNemar test."""
+    return Table(
+        title="Pairs of arms on the same rows",
+        header=("pair", "only first right (b)", "only second right (c)", "difference", "McNemar p", "Holm p"),
+        rows=tuple(
+            (
+                name,
+                str(pair["b"]),
+                str(pair["c"]),
+                f"{pair['difference']:+.3f}",
+                f"{pair['mcnemar_p']:.2g}",
+                f"{pair['holm_p']:.2g}",
+            )
+            for name, pair in summary["pairs"].items()
+        ),
+        notes=("exact two-sided test on b and c; Holm adjusts for the number of pairs",),
+    )
+
+
+def spread_table(summary: Mapping[str, Any]) -> Table:
+    """Mean and spread of the arms that have several seeds."""
+    return Table(
+        title="Seeds",
+        header=("arm", "runs", "mean accuracy", "sd", "lowest", "highest"),
+        rows=tuple(
+            (arm, str(s["runs"]), f"{s['mean']:.3f}", f"{s['sd']:.3f}", f"{s['min']:.3f}", f"{s['max']:.3f}")
+            for arm, s in summary["spread"].items()
+            if s["sd"] is not None
+        ),
+    )
+
+
+def seconds_table(summary: Mapping[str, Any]) -> Table:
+    """Wall time by stage."""
+    rows = [(stage, f"{seconds:.0f}") for stage, seconds in summary["seconds"].items()]
+    total = sum(summary["seconds"].values())
+    return Table(title="Seconds", header=("stage", "seconds"), rows=(*rows, ("all", f"{total:.0f}")))
+
+
+def all_tables(summary: Mapping[str, Any]) -> list[Table]:
+    """The tables of the report, those without rows left out."""
+    made = (arms_table(summary), pairs_table(summary), spread_table(summary), seconds_table(summary))
+    return [table for table in made if table.rows]

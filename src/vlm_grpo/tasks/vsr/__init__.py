@@ -1,0 +1,1 @@
+"""Visual Spatial Reasoning: is a statement about a picture true?"""

@@ -1,0 +1,186 @@
+"""From VSR's captions to a data set on disk: which rows and pictures are wanted, fetching them, saving what is whole.
+
+The command line is `datasets.vsr`; reading captions is `datasets.vsr_source`.
+"""
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.rows import dataset
+from vlm_grpo.rows.download import Outcome, Policy, fetch_pictures
+from vlm_grpo.rows.records import Row
+from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.tasks.vsr.captions import Caption, Source
+from vlm_grpo.tasks.vsr.columns import TASK, VsrRecord, to_row
+
+DROPPED = "dropped.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthLimit:
+    """Leave out rows of more than `tokens` prompt tokens, as the checkpoint `model` counts the template `prompt`."""
+
+    model: str
+    tokens: int
+    prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is built of a source.
+
+    Attributes:
+        rows: captions to take from the start of each split; None takes all.
+        mirror: address that takes the place of scheme and host in every `image_link`.
+        max_dropped: largest share of a split's rows (0 to 1) that may be left out.
+        longest: limit on the length of prompts.
+        policy: how hard to try to fetch pictures.
+    """
+
+    rows: int | None = None
+    mirror: str | None = None
+    max_dropped: float = 1.0
+    longest: LengthLimit | None = None
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Captions to keep by split, the place of each picture by its address, and the rows left out so far."""
+
+    captions: dict[str, list[Caption]]
+    pictures: dict[str, str]
+    addresses: dict[str, str]
+    dropped: list[dict[str, Any]]
+
+    def missing(self, out: Path) -> list[str]:
+        """Addresses of the pictures that have no file under `out` yet."""
+        return [address for address, name in self.pictures.items() if not (out / name).is_file()]
+
+
+def plan(source: Source, options: Options) -> Plan:
+    """Decide which captions and pictures are wanted; nothing is fetched or written."""
+    captions: dict[str, list[Caption]] = {}
+    dropped: list[dict[str, Any]] = []
+    for split, found in source.captions.items():
+        captions[split] = []
+        first: dict[tuple[str, str], Caption] = {}
+        for caption in found[: options.rows]:
+            before = first.setdefault((caption.image_link, caption.caption), caption)
+            if before is caption:
+                captions[split].append(caption)
+            elif before.label == caption.label:
+                dropped.append(_drop(split, caption.id, f"repeats {before.id}"))
+            else:
+                raise UserError(
+                    f"{source.name}, split {split!r}: {before.id} and {caption.id} give one caption of one picture "
+                    "different labels; remove the wrong one"
+                )
+    addresses = {c.image_link: _mirrored(c.image_link, options.mirror) for kept in captions.values() for c in kept}
+    return Plan(captions, _places(captions, addresses), addresses, dropped)
+
+
+def _places(captions: dict[str, list[Caption]], addresses: dict[str, str]) -> dict[str, str]:
+    places: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for kept in captions.values():
+        for caption in kept:
+            address = addresses[caption.image_link]
+            if address not in places:
+                other = owners.setdefault(caption.image, address)
+                if other != address:
+                    raise UserError(f"{other} and {address} are both called {caption.image}; give them different names")
+                places[address] = f"images/{caption.image}"
+    return places
+
+
+def _mirrored(link: str, mirror: str | None) -> str:
+    return link if mirror is None else f"{mirror.rstrip('/')}/{urlsplit(link).path.lstrip('/')}"
+
+
+def _drop(split: str, id: str, reason: str) -> dict[str, Any]:
+    return {"split": split, "id": id, "reason": reason}
+
+
+def build(out: Path, source: Source, options: Options) -> Outcome:
+    """Fetch the pictures of `source` into `out/images` and save its splits there; tell what was fetched.
+
+    A data set that is complete is left alone; one that another run began is a `UserError`.
+    """
+    started = time.monotonic()
+    wanted = plan(source, options)
+    longest = asdict(options.longest) if options.longest else None
+    manifest.claim(
+        out, {"kind": dataset.KIND, "task": TASK, "sha256": source.hashes, "rows": options.rows, "longest": longest}
+    )
+    with dataset.only_builder(out):
+        if manifest.exists(out) and not wanted.missing(out):
+            return Outcome(kept=len(wanted.pictures))
+        (out / "images").mkdir(exist_ok=True)
+        outcome = fetch_pictures({address: out / name for address, name in wanted.pictures.items()}, options.policy)
+        splits, dropped = _rows(wanted, outcome)
+        if options.longest is not None:
+            splits, too_long = _short_enough(splits, options.longest, root=out)
+            dropped += too_long
+        jsonl.write(out / DROPPED, dropped)
+        _check_dropped(out, splits, dropped, options.max_dropped)
+        dataset.save(
+            out,
+            splits,
+            source=source.described(),
+            config={"rows": options.rows, "mirror": options.mirror, "longest": longest, **asdict(options.policy)},
+            seconds=time.monotonic() - started,
+            dropped=dropped,
+        )
+    return outcome
+
+
+def _rows(wanted: Plan, outcome: Outcome) -> tuple[dict[str, list[Row]], list[dict[str, Any]]]:
+    splits: dict[str, list[Row]] = {}
+    dropped = list(wanted.dropped)
+    for split, captions in wanted.captions.items():
+        splits[split] = []
+        for caption in captions:
+            address = wanted.addresses[caption.image_link]
+            if address in outcome.failed:
+                dropped.append(_drop(split, caption.id, f"picture {address}: {outcome.failed[address]}"))
+                continue
+            columns = caption.model_dump(exclude={"id", "image"})
+            splits[split].append(to_row(VsrRecord(image_path=wanted.pictures[address], **columns), id=caption.id))
+    return splits, dropped
+
+
+def _short_enough(
+    splits: dict[str, list[Row]], longest: LengthLimit, *, root: Path
+) -> tuple[dict[str, list[Row]], list[dict[str, Any]]]:
+    # Imported here: torch and transformers are needed for this filter only.
+    from vlm_grpo.adapters.checkpoint import open_checkpoint
+    from vlm_grpo.adapters.lengths import PromptLengths, too_long
+
+    checkpoint = open_checkpoint(longest.model)
+    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=root, prompt=longest.prompt)
+    kept: dict[str, list[Row]] = {split: [] for split in splits}
+    dropped = []
+    for split, rows in splits.items():
+        for row in rows:
+            tokens = lengths(row)
+            if tokens <= longest.tokens:
+                kept[split].append(row)
+            else:
+                dropped.append(_drop(split, row.id, too_long(tokens, longest.tokens)))
+    return kept, dropped
+
+
+def _check_dropped(out: Path, splits: dict[str, list[Row]], dropped: list[dict[str, Any]], max_dropped: float) -> None:
+    for split, rows in splits.items():
+        gone = [entry for entry in dropped if entry["split"] == split]
+        if not gone or (rows and len(gone) <= max_dropped * (len(rows) + len(gone))):
+            continue
+        raise UserError(
+            f"{out}: {len(gone)} of {len(rows) + len(gone)} rows of split {split!r} were dropped, the first because: "
+            f"{gone[0]['reason']}; all are in {out / DROPPED}; run the same command again, or mend the source"
+        )
