@@ -2,14 +2,17 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from vlm_grpo.statistics.intervals import newcombe, newcombe_paired, wilson
+from vlm_grpo.statistics.intervals import Estimate, Interval, difference, newcombe, newcombe_paired, wilson
+from vlm_grpo.statistics.shares import accuracy_share, rate_share
 
+EXTREME = st.one_of(st.integers(0, 3), st.integers(0, 300), st.integers(0, 10**9))
+CONFIDENCE = st.sampled_from([0.8, 0.95, 0.99]) | st.floats(0.5, 1 - 1e-12)
 COUNTS = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
@@ -103,6 +106,52 @@ def test_a_paired_interval_holds_the_truth_as_often_as_it_says(cells):
     intervals = [newcombe_paired(*map(int, draw)) for draw in draws]
     truth = cells[2] - cells[1]
     assert 0.935 < np.mean([low <= truth <= high for low, high in intervals]) < 0.999
+
+
+@given(EXTREME, EXTREME, CONFIDENCE)
+def test_a_share_is_sound_at_every_extreme(k, rest, confidence):
+    n = k + rest
+    assume(n)
+    low, high = wilson(k, n, confidence)
+    assert 0 <= low <= k / n <= high <= 1
+    assert low < high
+    assert wilson(rest, n, confidence) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@given(st.tuples(EXTREME, EXTREME, EXTREME, EXTREME).filter(any), CONFIDENCE)
+def test_a_difference_is_sound_at_every_extreme(cells, confidence):
+    both, first, second, neither = cells
+    low, high = newcombe_paired(*cells, confidence)
+    assert -1 <= low <= (second - first) / sum(cells) <= high <= 1
+    assert low < high
+    assert newcombe_paired(both, second, first, neither, confidence) == pytest.approx((-high, -low), abs=1e-12)
+    one, other = (both, both + first), (second, second + neither)
+    assume(one[1] and other[1])
+    low, high = newcombe(one, other, confidence)
+    assert -1 <= low <= other[0] / other[1] - one[0] / one[1] <= high <= 1
+    assert low < high
+    assert newcombe(other, one, confidence) == pytest.approx((-high, -low), abs=1e-12)
+
+
+def test_shares_have_their_keys_and_no_rows_no_rate():
+    low, high = wilson(3, 4)
+    assert accuracy_share(3, 4) == {"n": 4, "correct": 3, "accuracy": 0.75, "ci_low": low, "ci_high": high}
+    assert rate_share(3, 4) == {"k": 3, "n": 4, "rate": 0.75, "ci_low": low, "ci_high": high}
+    assert rate_share(0, 0) is None
+    with pytest.raises(ValueError, match="not a proportion"):
+        accuracy_share(0, 0)
+
+
+@pytest.mark.parametrize("correlation, interval", [(1.5, (0, 1)), (0, (0.6, 1)), (0, (float("nan"), 1))])
+def test_a_difference_of_what_is_no_estimate_is_a_bug(correlation, interval):
+    with pytest.raises(ValueError, match="no difference to bound"):
+        difference(Estimate(0.5, Interval(*interval)), Estimate(0.5, Interval(0, 1)), correlation=correlation)
+
+
+@pytest.mark.parametrize("cells", [(-1, 2, 3, 4), (3, -2, 2, 1)])
+def test_negative_cells_are_a_bug(cells):
+    with pytest.raises(ValueError, match="negative"):
+        newcombe_paired(*cells)
 
 
 def test_no_rows_have_no_difference():

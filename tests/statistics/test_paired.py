@@ -3,6 +3,7 @@ from math import comb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 from statsmodels.stats.contingency_tables import mcnemar
 
 from vlm_grpo.errors import UserError
@@ -60,6 +61,20 @@ def test_other_rows_are_refused():
 def test_nothing_to_compare_is_refused():
     with pytest.raises(UserError, match="no rows"):
         paired_counts({}, {})
+
+
+@pytest.mark.parametrize("b, c", [(10**6, 10**6 + 2500), (10**9, 10**9 + 5), (10**9, 10**9), (0, 1), (0, 2)])
+def test_mcnemar_is_all_but_the_middle_however_large_the_counts(b, c):
+    middle = binom.pmf(range(b + 1, c), b + c, 0.5).sum()
+    assert mcnemar_exact(b, c) == pytest.approx(1 - middle, abs=1e-9)
+    assert mcnemar_exact(b, c) == mcnemar_exact(c, b) <= 1
+    assert mcnemar_exact(0, 10**9) == 0
+
+
+@pytest.mark.parametrize("p", [float("nan"), -0.1, 1.1, float("inf")])
+def test_holm_takes_p_values_only(p):
+    with pytest.raises(ValueError, match="not a p-value"):
+        holm([0.2, p, 0.1])
 
 
 def test_holm_by_hand():

@@ -13,7 +13,8 @@ from typing import Any
 from vlm_grpo.alignment.items import TYPES
 from vlm_grpo.alignment.sources import is_json_list, read_json_list
 from vlm_grpo.errors import UserError
-from vlm_grpo.statistics.agreement import Estimate, Labelled, kappa, prediction_powered, rogan_gladen
+from vlm_grpo.statistics.agreement import Labelled, kappa, prediction_powered, rogan_gladen
+from vlm_grpo.statistics.intervals import Estimate
 from vlm_grpo.store import jsonl
 from vlm_grpo.tables import Table
 
@@ -45,7 +46,7 @@ class Agreement:
 
     @property
     def kappa(self) -> Estimate | None:
-        """Cohen's kappa with its 95 % interval."""
+        """Cohen's kappa with its 95 % interval; None where a rater used one class only."""
         return kappa(self.table) if self.n else None
 
     def of_class(self, name: str) -> float | None:
@@ -155,7 +156,9 @@ def agreement_table(found: Agreement) -> Table:
         for name, row in zip(found.classes, found.table, strict=True)
     ]
     value = found.kappa
-    shown = "undefined" if value is None else f"{value.value:.3f} [{value.interval.low:.3f}, {value.interval.high:.3f}]"
+    shown = "undefined, as one of them uses one class only"
+    if value is not None:
+        shown = f"{value.value:.3f} [{value.interval.low:.3f}, {value.interval.high:.3f}]"
     share = 100 * found.agreeing / found.n
     return Table(
         f"{found.first} (rows) against {found.second} (columns)",
@@ -190,7 +193,7 @@ def corrected_table(found: Corrected) -> Table:
 
 def _shown(estimate: Estimate | None) -> tuple[str, str]:
     if estimate is None:
-        return "undefined", "the sample lacks a class, or the judge is no better than chance on it"
+        return "undefined", "the sample lacks a class, does not tell the judge from chance, or contradicts its rate"
     return f"{100 * estimate.value:.2f} %", f"[{100 * estimate.interval.low:.2f}, {100 * estimate.interval.high:.2f}]"
 
 

@@ -89,7 +89,7 @@ def _paired(comparisons: Sequence[Comparison]) -> Table:
             c.outcome,
             c.split,
             *(str(count) for count in c.counts),
-            f"{100 * c.difference:+.2f} [{100 * c.interval.low:+.2f}, {100 * c.interval.high:+.2f}]",
+            _difference(c),
             f"{c.p:.2g}",
             f"{c.p_holm:.2g}",
         )
@@ -105,6 +105,11 @@ def _paired(comparisons: Sequence[Comparison]) -> Table:
             f"difference: {second} - {first} in percentage points, item-paired bootstrap 95 %",
         ),
     )
+
+
+def _difference(c: Comparison) -> str:
+    ends = "-" if c.interval is None else f"{100 * c.interval.low:+.2f}, {100 * c.interval.high:+.2f}"
+    return f"{100 * c.difference:+.2f} [{ends}]"
 
 
 def _simple(records: Sequence[Mapping[str, Any]]) -> Table:
@@ -187,6 +192,7 @@ def _differences(compared: Mapping[str, Difference] | None) -> dict[str, float] 
 
 
 def _paired_record(c: Comparison) -> dict[str, Any]:
+    low, high = c.interval or (None, None)
     return {
         "outcome": c.outcome,
         "first": c.first,
@@ -195,8 +201,8 @@ def _paired_record(c: Comparison) -> dict[str, Any]:
         "only_second": c.counts.c,
         "neither": c.counts.neither,
         "difference": c.difference,
-        "ci_low": c.interval.low,
-        "ci_high": c.interval.high,
+        "ci_low": low,
+        "ci_high": high,
         "p_mcnemar": c.p,
         "p_holm": c.p_holm,
     }

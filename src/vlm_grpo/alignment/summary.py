@@ -66,7 +66,7 @@ class Comparison:
     """The paired 2x2 of one outcome: `counts` (both, only the first model, only the second, neither).
 
     `p` is exact McNemar, `p_holm` the same adjusted over the comparisons of this outcome in the table; `difference` is
-    second minus first with its item-paired bootstrap interval.
+    second minus first with its item-paired bootstrap interval (None where no item's difference is another's).
     """
 
     split: str
@@ -75,7 +75,7 @@ class Comparison:
     second: str
     counts: PairedCounts
     difference: float
-    interval: Interval
+    interval: Interval | None
     p: float
     p_holm: float
 

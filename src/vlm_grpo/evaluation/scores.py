@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from vlm_grpo.evaluation.generations import Generation
 from vlm_grpo.rows.records import Row
-from vlm_grpo.statistics.intervals import wilson
+from vlm_grpo.statistics.shares import accuracy_share
 from vlm_grpo.tasks.answers.truth import Rule, extract_answer, solution_value
 
 CONFIDENCE = 0.95
@@ -42,7 +42,7 @@ def score(generations: Mapping[str, Generation], rows: list[Row], *, rule: Rule)
     clipped = sum(generations[row.id].finish_reason == "length" for row in rows)
     pairs = [(actual[row.id], predicted[row.id]) for row in rows]
     return {
-        **_share(list(right.values())),
+        **accuracy_share(sum(right.values()), len(right), CONFIDENCE),
         "confidence": CONFIDENCE,
         "parsed": parsed,
         "parse_rate": parsed / len(rows),
@@ -64,12 +64,6 @@ def score(generations: Mapping[str, Generation], rows: list[Row], *, rule: Rule)
     }
 
 
-def _share(right: list[bool]) -> dict[str, Any]:
-    k, n = sum(right), len(right)
-    interval = wilson(k, n, CONFIDENCE)
-    return {"n": n, "correct": k, "accuracy": k / n, "ci_low": interval.low, "ci_high": interval.high}
-
-
 def _weighted(pairs: list[tuple[bool, bool | None]]) -> dict[str, float]:
     precision, recall, f1, _ = precision_recall_fscore_support(
         [str(actual) for actual, _ in pairs],
@@ -84,4 +78,4 @@ def _by_relation(right: Mapping[str, bool], rows: list[Row]) -> dict[str, Any]:
     groups: dict[str, list[bool]] = {}
     for row in rows:
         groups.setdefault(str(row.meta.get("relation") or NO_RELATION), []).append(right[row.id])
-    return {relation: _share(groups[relation]) for relation in sorted(groups)}
+    return {name: accuracy_share(sum(groups[name]), len(groups[name]), CONFIDENCE) for name in sorted(groups)}

@@ -1,1 +1,1 @@
-"""Intervals, paired tests and corrections for several tests, on scipy and statsmodels."""
+"""Intervals, paired tests and corrections for several tests, on numpy and scipy."""

@@ -8,7 +8,7 @@ and `scipy.stats` have the same tests, and the tests compare with them, but take
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scipy.special import bdtr
+from scipy.special import betainc
 
 from vlm_grpo.errors import UserError
 
@@ -61,16 +61,26 @@ def paired_counts(first: Mapping[str, bool], second: Mapping[str, bool]) -> Pair
 def mcnemar_exact(b: int, c: int) -> float:
     """Two-sided p of the exact McNemar test for discordant counts `b` and `c`; 1.0 when there are none.
 
+    The binomial tail is an incomplete beta integral, which stays exact where a sum over counts overflows.
+
     >>> round(mcnemar_exact(39, 20), 3)
     0.018
     """
     if b < 0 or c < 0:
         raise ValueError(f"discordant counts {b} and {c} must not be negative")
-    return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5)))
+    if b == c:
+        return 1.0
+    return min(1.0, 2 * float(betainc(max(b, c), min(b, c) + 1, 0.5)))
 
 
 def holm(pvalues: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given (Holm 1979): compare each with the level itself."""
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979): compare each with the level itself.
+
+    `ValueError` for what is no p-value: NaN, or a number outside [0, 1]. No tests have no p-values.
+    """
+    for p in pvalues:
+        if not 0 <= p <= 1:
+            raise ValueError(f"{p} is not a p-value")
     ascending = sorted(range(len(pvalues)), key=pvalues.__getitem__)
     adjusted = [0.0] * len(pvalues)
     largest = 0.0

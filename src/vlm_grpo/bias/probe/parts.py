@@ -16,7 +16,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import SOURCE_IMAGES
 from vlm_grpo.rows.records import Row
-from vlm_grpo.statistics.intervals import wilson
+from vlm_grpo.statistics.shares import accuracy_share
 from vlm_grpo.tables import Table
 from vlm_grpo.tasks.answers.truth import solution_value
 
@@ -82,10 +82,9 @@ def _select(part: Part, name: str, indices: np.ndarray) -> Part:
 
 def score(probe: str, part: Part, predicted: np.ndarray) -> Score:
     """The score of the predictions, bool of shape (rows,)."""
-    n, correct = len(part.rows), int((predicted == part.labels).sum())
-    low, high = wilson(correct, n)
     share = float(part.labels.mean())
-    return Score(probe, part.name, n, correct, correct / n, low, high, max(share, 1 - share))
+    told = accuracy_share(int((predicted == part.labels).sum()), len(part.rows))
+    return Score(probe=probe, part=part.name, **told, commoner=max(share, 1 - share))
 
 
 def table(scores: Sequence[Score], *, title: str) -> Table:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vlm_grpo.bias.cases import Case, lottery
-from vlm_grpo.statistics.intervals import wilson
+from vlm_grpo.statistics.shares import accuracy_share
 
 FOLDS = 5
 
@@ -73,12 +73,4 @@ def _cross_validated(cases: Sequence[Case], *, seed: int) -> np.ndarray:
 
 
 def _share(predicted: np.ndarray, cases: Sequence[Case]) -> dict[str, Any]:
-    correct = int((predicted == np.array([case.label for case in cases])).sum())
-    interval = wilson(correct, len(cases))
-    return {
-        "n": len(cases),
-        "correct": correct,
-        "accuracy": correct / len(cases),
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-    }
+    return accuracy_share(int((predicted == np.array([case.label for case in cases])).sum()), len(cases))

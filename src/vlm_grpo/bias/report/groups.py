@@ -12,8 +12,9 @@ from vlm_grpo.bias.marks import AGREEING, GROUPS, OPPOSING
 from vlm_grpo.bias.report.answered import Answer, BiasArm
 from vlm_grpo.errors import UserError
 from vlm_grpo.statistics.bootstrap import paired_bootstrap
-from vlm_grpo.statistics.intervals import Estimate, Interval, difference, newcombe, newcombe_paired, wilson
+from vlm_grpo.statistics.intervals import Estimate, Interval, difference, newcombe, newcombe_paired
 from vlm_grpo.statistics.paired import PairedCounts, paired_counts
+from vlm_grpo.statistics.shares import accuracy_share, rate_share
 
 NEWCOMBE = "Newcombe's interval (different rows)"
 PAIRED = "Newcombe's paired interval (the same rows with either cue)"
@@ -40,7 +41,7 @@ def arm_scores(arm: BiasArm) -> dict[str, Any]:
         "groups": {group: share([a for a in answers if a.group == group]) for group in GROUPS},
         "suggested": share(list(arm.suggested.values())),
         "gap": gap(arm),
-        "follows_shortcut": _proportion(sum(a.said is a.says for a in decided), len(decided)),
+        "follows_shortcut": rate_share(sum(a.said is a.says for a in decided), len(decided)),
     }
 
 
@@ -48,21 +49,16 @@ def share(answers: Sequence[Answer]) -> dict[str, Any] | None:
     """Accuracy with Wilson's interval, the parse rate, and how often True is said, is right, and is the shortcut's."""
     if not answers:
         return None
-    n, correct = len(answers), sum(answer.is_right for answer in answers)
-    interval = wilson(correct, n)
+    n = len(answers)
     parsed = sum(answer.said is not None for answer in answers)
     decided = [answer for answer in answers if answer.says is not None]
     return {
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
+        **accuracy_share(sum(answer.is_right for answer in answers), n),
         "parsed": parsed,
         "parse_rate": parsed / n,
-        "predicted_true": _proportion(sum(answer.said is True for answer in answers), n),
-        "label_true": _proportion(sum(answer.label for answer in answers), n),
-        "shortcut_true": _proportion(sum(answer.says is True for answer in decided), len(decided)),
+        "predicted_true": rate_share(sum(answer.said is True for answer in answers), n),
+        "label_true": rate_share(sum(answer.label for answer in answers), n),
+        "shortcut_true": rate_share(sum(answer.says is True for answer in decided), len(decided)),
     }
 
 
@@ -91,10 +87,7 @@ def gap_change(first: BiasArm, second: BiasArm, *, seed: int) -> dict[str, Any] 
     value = agreeing.difference - opposing.difference
     if not is_paired(first):
         return _estimate(value, difference(_change(opposing), _change(agreeing)), COMBINED)
-    before, after = _row_gaps(first), _row_gaps(second)
-    changes = {now - then for then, now in zip(before, after, strict=True)}
-    interval = paired_bootstrap(before, after, seed=seed) if len(changes) > 1 else None
-    return _estimate(value, interval, BOOTSTRAP)
+    return _estimate(value, paired_bootstrap(_row_gaps(first), _row_gaps(second), seed=seed), BOOTSTRAP)
 
 
 def _change(counts: PairedCounts) -> Estimate:
@@ -117,13 +110,6 @@ def is_paired(arm: BiasArm) -> bool:
             "cued and the counter-biased split on the same rows"
         )
     return bool(shared)
-
-
-def _proportion(k: int, n: int) -> dict[str, Any] | None:
-    if not n:
-        return None
-    interval = wilson(k, n)
-    return {"k": k, "n": n, "rate": k / n, "ci_low": interval.low, "ci_high": interval.high}
 
 
 def _estimate(value: float, interval: Interval | None, method: str) -> dict[str, Any]:
