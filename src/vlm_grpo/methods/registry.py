@@ -1,0 +1,29 @@
+"""The methods by name. A study reads this, so it imports no trainer."""
+
+from vlm_grpo.methods.base import Method
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            name="sft",
+            module="vlm_grpo.training.sft",
+            state_files=("sft_state.json",),
+            watched={"loss": "loss", "mean_token_accuracy": "token accuracy"},
+        ),
+        Method(
+            name="grpo",
+            module="vlm_grpo.training.grpo",
+            rewarded=True,
+            state_files=("grpo_state*",),
+            watched={
+                "loss": "loss",
+                "reward": "reward",
+                "rewards/accuracy/mean": "accuracy",
+                "rewards/format/mean": "format",
+                "kl": "kl",
+                "completions/clipped_ratio": "clipped",
+            },
+        ),
+    )
+}
