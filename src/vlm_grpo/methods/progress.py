@@ -1,28 +1,21 @@
 """A run's progress on one line: step, speed, time left and the few numbers worth watching."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from typing_extensions import override
 
-WATCHED = {
-    "loss": "loss",
-    "reward": "reward",
-    "rewards/accuracy/mean": "accuracy",
-    "rewards/format/mean": "format",
-    "kl": "kl",
-    "completions/clipped_ratio": "clipped",
-    "mean_token_accuracy": "token accuracy",
-}
 SECONDS_BETWEEN_LINES = 20
 
 
 class ProgressLine(TrainerCallback):
-    """A bar on a terminal; in a log file one line every 20 seconds."""
+    """A bar on a terminal; in a log file one line every 20 seconds. `watched` maps a logged metric to its label."""
 
-    def __init__(self) -> None:
+    def __init__(self, watched: Mapping[str, str]) -> None:
+        self._watched = watched
         self._bar: Any = None
 
     @override
@@ -57,7 +50,9 @@ class ProgressLine(TrainerCallback):
         **_: Any,
     ) -> None:
         if self._bar is not None and logs:
-            shown = {label: f"{logs[key]:.3g}" for key, label in WATCHED.items() if isinstance(logs.get(key), float)}
+            shown = {
+                label: f"{logs[key]:.3g}" for key, label in self._watched.items() if isinstance(logs.get(key), float)
+            }
             if shown:
                 self._bar.set_postfix(shown, refresh=False)
 

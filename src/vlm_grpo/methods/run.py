@@ -18,6 +18,7 @@ from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.config import Parsed
 from vlm_grpo.methods import examples, tracking
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
+from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.resume import attempts, checkpoints
 from vlm_grpo.methods.resume.attempts import DONE, STOPPED, AttemptLog
 from vlm_grpo.methods.resume.stopping import EXIT_STOPPED, StopAtStepEnd, StopRequest, leave
@@ -33,15 +34,13 @@ TRAINING_STATE = (
     "scheduler*",
     "scaler*",
     "rng_state*",
-    "grpo_state*",
     "unlogged_loss*",
-    "sft_state.json",
     "trainer_state.json",
     "global_step*",
     "latest",
     "zero_to_fp32.py",
 )
-"""What a checkpoint holds beside the weights."""
+"""What every method's checkpoints hold beside the weights; the methods name their own files."""
 
 ALWAYS_SHOWN = {
     "dtype",
@@ -195,7 +194,7 @@ def train(
     trainer.add_callback(log)
     trainer.add_callback(StopAtStepEnd(stop))
     if resume.finished:
-        _copy_weights(resume.newest, run / FINAL, trainer)
+        _copy_weights(resume.newest, run / FINAL, trainer, state=(*TRAINING_STATE, *METHODS[kind].state_files))
     else:
         trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
         _leave_if_stopped(trainer, log, stop)
@@ -235,11 +234,11 @@ def _finish(
     )
 
 
-def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer) -> None:
-    """Make `final` from the checkpoint after the last step: the run was cut off between the two."""
+def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer, *, state: tuple[str, ...]) -> None:
+    """Make `final` from the checkpoint after the last step, less `state`: the run was cut off between the two."""
     assert checkpoint is not None
     if trainer.is_world_process_zero():
-        shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*TRAINING_STATE), dirs_exist_ok=True)
+        shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*state), dirs_exist_ok=True)
 
 
 def _leave_if_stopped(trainer: Trainer, log: AttemptLog, stop: StopRequest) -> None:

@@ -17,6 +17,7 @@ from vlm_grpo.methods.grpo.rollouts import rollout_settings, vllm_settings
 from vlm_grpo.methods.grpo.trainer import StudyGRPOTrainer
 from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
+from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.resume.stopping import StopRequest
 from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, check_grpo, check_trackers
 from vlm_grpo.methods.vllm import canary
@@ -67,7 +68,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
         reward_funcs=[reward.for_trainer(reward_arguments.answers) for reward in rewards],
         train_dataset=examples.grpo_dataset(inputs.data.rows, root=inputs.data.root, prompt=study.prompt),
         peft_config=lora.lora_config(study, inputs.base.adapter),
-        callbacks=[MetricsFile(folder), ProgressLine()],
+        callbacks=[MetricsFile(folder), ProgressLine(METHODS[KIND].watched)],
         completions=CompletionsFile(folder),
         fast=fast,
     )

@@ -13,6 +13,7 @@ from vlm_grpo.methods import examples, lora, run
 from vlm_grpo.methods.arguments import SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
+from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.resume.stopping import StopRequest
 from vlm_grpo.methods.settings import COMMON, SFT_NO_EFFECT, check_trackers, settle_sft
 from vlm_grpo.methods.sft import budget
@@ -56,7 +57,7 @@ def _train(parsed: Parsed, stop: StopRequest) -> None:
             inputs.data.rows, root=inputs.data.root, prompt=study.prompt, target=target.target
         ),
         peft_config=lora.lora_config(study, inputs.base.adapter),
-        callbacks=[MetricsFile(folder), ProgressLine()],
+        callbacks=[MetricsFile(folder), ProgressLine(METHODS[KIND].watched)],
     )
     trainable = lora.check_placement(trainer.model, inputs.base.adapter)
     run.train(KIND, trainer, inputs, settings, stop=stop, trainable_parameters=trainable)
