@@ -1,0 +1,139 @@
+"""Read a YAML file of settings and those it builds on, and remember which file each value comes from.
+
+    extends: grpo.yaml                  # or a list; relative to the file itself
+    learning_rate: 1e-5
+
+What a later file says counts: of a list the last one, and the file itself over all of them. Mappings are merged key
+by key, everything else is replaced whole. Needs neither torch nor TRL: the workflow and batch scripts read configs too.
+"""
+
+import os
+import re
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlm_grpo.errors import UserError
+
+EXTENDS = "extends"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass
+class Layers:
+    """Settings from several places, the later over the earlier.
+
+    Attributes:
+        name: the file that they are read from.
+        values: the settings, as YAML gives them; `${VARIABLES}` are not filled in.
+        sources: the place (a file, or the command line) that said each entry last, by the keys that lead to it.
+    """
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[tuple[Hashable, ...], str] = field(default_factory=dict)
+
+    def add(self, values: Mapping[str, Any], source: str) -> None:
+        """Put `values`, which `source` says, over what is there."""
+        self.put(Layers(source, dict(values), dict.fromkeys(_paths(values), source)))
+
+    def put(self, layers: "Layers") -> None:
+        """Put `layers` over what is there."""
+        self.values = _merged(self.values, layers.values)
+        self.sources |= layers.sources
+
+    def source(self, *keys: Hashable) -> str:
+        """The place that said the entry under `keys`, or the innermost entry around it, or these settings' own name."""
+        known = (self.sources[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.sources)
+        return next(known, self.name)
+
+    def mistake(self, told: str, *keys: Hashable) -> UserError:
+        """The error to raise where `told` is wrong with the entry under `keys`."""
+        return UserError(f"config {self.source(*keys)}: {'.'.join(map(str, keys))}{': ' if keys else ''}{told}")
+
+
+def _paths(values: Mapping[str, Any], above: tuple[Hashable, ...] = ()) -> Iterator[tuple[Hashable, ...]]:
+    """The keys that lead to each entry of `values`, those within mappings included."""
+    for key, value in values.items():
+        yield (*above, key)
+        if isinstance(value, Mapping):
+            yield from _paths(value, (*above, key))
+
+
+def _merged(first: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(first)
+    for key, value in later.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def read_layers(path: Path, *, extended_by: tuple[Path, ...] = ()) -> Layers:
+    """The settings of the YAML file `path`, over those of the files that it extends.
+
+    `UserError` when a file is missing, is no mapping, gives a key twice, or extends itself. `extended_by` are the files
+    that led here.
+    """
+    path = Path(os.path.normpath(path))
+    if path in extended_by:
+        chain = " → ".join(map(str, (*extended_by[extended_by.index(path) :], path)))
+        raise UserError(f"config {path} extends itself: {chain}; remove one 'extends'")
+    if not path.is_file():
+        by = f"; {extended_by[-1]} extends it" if extended_by else ""
+        raise UserError(f"config {path}: no such file{by}")
+    values = _load(path)
+    layers = Layers(str(path))
+    for name in _extended(values.pop(EXTENDS, []), path):
+        layers.put(read_layers(path.parent / name, extended_by=(*extended_by, path)))
+    layers.add(values, str(path))
+    return layers
+
+
+def _extended(value: Any, path: Path) -> list[str]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"config {path}: key {EXTENDS!r}: expected a YAML file, or a list of them")
+    return [fill_variables(name, where=f"config {path}: key {EXTENDS!r}") for name in names]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's own rules, without keys that are given twice."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        keys = [key.value for key, _ in node.value]
+        for number, (key, _) in enumerate(node.value):
+            if isinstance(key, yaml.ScalarNode) and key.value in keys[:number]:
+                line = key.start_mark.line + 1
+                raise UserError(
+                    f"config {key.start_mark.name} line {line}: key {key.value!r} is given twice; remove one"
+                )
+        return node
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            values = yaml.load(file, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"config {path}: not YAML ({error})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"config {path}: expected one 'key: value' a line")
+    return values
+
+
+def fill_variables(value: Any, *, where: str) -> Any:
+    """Replace each `${NAME}` in a text by the environment's value; an unset one is a `UserError`."""
+    if not isinstance(value, str):
+        return value
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if not os.environ.get(name):
+            raise UserError(f"{where} needs the environment variable {name}; set it in .env (see .env_example)")
+        return os.environ[name]
+
+    return _VARIABLE.sub(fill, value)
