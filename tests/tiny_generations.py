@@ -6,6 +6,7 @@ from typing import Any
 
 from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.generations import FILE, Generation
+from vlm_grpo.evaluation.outcomes import judge_rows, write
 from vlm_grpo.evaluation.scores import score
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
@@ -70,7 +71,9 @@ def save_arm(folder: Path, data: Path, answers: Mapping[str, bool | None], **cha
     with jsonl.Appender(folder / FILE) as file:
         file.append(generation.model_dump(mode="json") for generation in said.values())
     told = {"split": split, "split_rows": len(rows), "limit": None, "prompt": "reason", "answers": "strict"}
-    atomic.write_json(folder / SCORES, told | score(said, rows, rule="strict"))
+    outcomes = judge_rows(said, rows, rule="strict", where=folder / FILE)
+    write(folder, outcomes, rows, rule="strict")
+    atomic.write_json(folder / SCORES, told | score(said, rows, outcomes))
     config = {"model": "m", "adapter": None, "data": str(data), "seed": 42, **told}
     manifest.write(
         folder,

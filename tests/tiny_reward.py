@@ -4,7 +4,7 @@ from vlm_grpo.rewards.base import Reward
 
 VOWELS = Reward(
     name="vowels",
-    score=lambda completion, solution, rule: float(sum(c in "aeiou" for c in completion)),
+    score=lambda completion, row, rule, view=None: float(sum(c in "aeiou" for c in completion)),
     minimum=0.0,
     maximum=99.0,
     gold=(),

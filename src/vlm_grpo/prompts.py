@@ -3,31 +3,33 @@
 `reason` asks for `<think>` and `<answer>` blocks (GRPO and its evaluation); `answer` is the bare problem (SFT on
 answers, as in the study); `yes_no` is the bare problem asking for Yes or No (the study's SFT prompt for SmolVLM).
 Training and evaluation share these, so the two never differ by a question mark (reference, sections 1.2 and 12.1).
+`asks` says what the final answer looks like; a row's task knows it (`vlm_grpo.tasks.asking`).
 """
 
 from vlm_grpo.errors import UserError
 
-REASON_TRUE_FALSE = (
+TRUE_FALSE = "True or False"
+REASON = (
     "Think about the image first and put your reasoning inside <think> </think>, "
-    "then put the final answer, True or False, inside <answer> </answer>."
+    "then put the final answer, {asks}, inside <answer> </answer>."
 )
 
 TEMPLATES = {
-    "reason": "{problem} " + REASON_TRUE_FALSE,
+    "reason": "{problem} " + REASON,
     "answer": "{problem}",
     "yes_no": "{problem} Please answer with Yes or No.",
 }
 
 
-def render(template: str, problem: str) -> str:
-    """The user's text for one row: `problem` put into the template of that name."""
+def render(template: str, problem: str, *, asks: str = TRUE_FALSE) -> str:
+    """The user's text for one row: `problem` and what it `asks` for put into the template of that name."""
     if template not in TEMPLATES:
         raise UserError(f"unknown prompt {template!r}; known: {', '.join(TEMPLATES)}")
-    return TEMPLATES[template].replace("{problem}", problem)
+    return TEMPLATES[template].replace("{asks}", asks).replace("{problem}", problem)
 
 
-def messages(template: str, problem: str, *, images: int) -> list[dict[str, object]]:
+def messages(template: str, problem: str, *, images: int, asks: str = TRUE_FALSE) -> list[dict[str, object]]:
     """One user turn, images first, in the chat format that processors' templates read."""
     content: list[dict[str, str]] = [{"type": "image"} for _ in range(images)]
-    content.append({"type": "text", "text": render(template, problem)})
+    content.append({"type": "text", "text": render(template, problem, asks=asks)})
     return [{"role": "user", "content": content}]

@@ -19,7 +19,7 @@ from vlm_grpo.statistics.bootstrap import paired_bootstrap
 from vlm_grpo.statistics.intervals import newcombe, newcombe_paired, wilson
 from vlm_grpo.statistics.paired import holm, mcnemar_exact
 from vlm_grpo.store import jsonl, manifest
-from vlm_grpo.tasks.answers.truth import solution_value
+from vlm_grpo.tasks.answers.truth import TRUTH
 
 HELD_OUT = {"on": (20, 20), "under": (20, 20), "between": (3, 3)}
 
@@ -27,7 +27,7 @@ HELD_OUT = {"on": (20, 20), "under": (20, 20), "between": (3, 3)}
 def answer_all(folder: Path, data: Path, answer, *, split: str = "test") -> Path:
     """An evaluation of `split` that answers each row as `answer(row, truth, number)` says."""
     rows = dataset.load(data, split)
-    answers = {r.id: answer(r, solution_value(r.solution, where=r.id), n) for n, r in enumerate(rows)}
+    answers = {r.id: answer(r, TRUTH.solution(r.solution, where=r.id), n) for n, r in enumerate(rows)}
     return save_arm(folder, data, answers, split=split)
 
 

@@ -14,7 +14,7 @@ from vlm_grpo.bias.text import command as text
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import check_present
 from vlm_grpo.store import manifest
-from vlm_grpo.tasks.answers.truth import solution_value
+from vlm_grpo.tasks.answers.truth import TRUTH
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def strong(source, tmp_path_factory) -> Path:
 
 
 def labels(rows):
-    return [solution_value(row.solution, where=row.id) for row in rows]
+    return [TRUTH.solution(row.solution, where=row.id) for row in rows]
 
 
 def test_rows_are_those_of_the_source_with_two_columns_more(source, strong):
@@ -60,7 +60,7 @@ def test_rows_are_those_of_the_source_with_two_columns_more(source, strong):
 
 def test_marks_say_what_the_training_rows_teach(strong):
     train = dataset.load(strong, "train")
-    taught = {row.meta["relation"]: solution_value(row.solution, where=row.id) for row in train}
+    taught = {row.meta["relation"]: TRUTH.solution(row.solution, where=row.id) for row in train}
     assert taught.keys() == TRAIN.keys()
     assert {row.meta["bias_group"] for row in train} == {AGREEING}
     for row in dataset.load(strong, "test"):

@@ -9,7 +9,7 @@ import pytest
 from vlm_grpo.embedded import curriculum
 from vlm_grpo.embedded.scenes import RELATIONS, pool_of
 from vlm_grpo.prompts import render
-from vlm_grpo.tasks.answers.truth import extract_answer
+from vlm_grpo.tasks.answers.truth import TRUTH
 
 THOUGHT = re.compile(
     r"The (\w+ \w+) is in (column|row) (\d), the (\w+ \w+) in (column|row) (\d), so it is (left|right|above|below)\."
@@ -28,13 +28,13 @@ def test_reasoning_follows_from_the_scene_and_decides_the_answer() -> None:
         smaller = {"column": "left", "row": "above"}[axis]
         assert (int(place1) < int(place2)) == (found == smaller)
         claimed = re.search(r"is (left|right|above|below)", exercise.question).group(1)
-        assert extract_answer(exercise.target) is (claimed == found)
+        assert TRUTH.read(exercise.target) is (claimed == found)
 
 
 def test_coins_are_fair_and_independent_of_the_truth() -> None:
     rng = random.Random(1)
     guesses = [curriculum.guess(rng) for _ in range(600)]
-    said = [extract_answer(g.target) for g in guesses]
+    said = [TRUTH.read(g.target) for g in guesses]
     truth = [_truth(g) for g in guesses]
     assert 0.44 < sum(said) / 600 < 0.56
     assert 0.44 < sum(s == t for s, t in zip(said, truth, strict=True)) / 600 < 0.56

@@ -5,6 +5,7 @@ import pytest
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_generations import TEXT
 from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation import outcomes
 from vlm_grpo.evaluation.arms import compare, open_arm
 from vlm_grpo.evaluation.compare import main
 from vlm_grpo.evaluation.generations import FILE
@@ -22,6 +23,7 @@ def make_arm(model, data, out, *, right=(), **changes):
         truth = "True" in record["solution"]
         record["text"] = TEXT[truth if int(record["id"][-3:]) in right else not truth]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    (out / outcomes.FILE).unlink()  # as in an evaluation of an earlier version: the texts are read again
     return out
 
 

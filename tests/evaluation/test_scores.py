@@ -1,9 +1,16 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tiny_generations import make_generation, make_row
-from vlm_grpo.evaluation.scores import NO_RELATION, outcomes, predictions, score
+from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.outcomes import judge_rows
+from vlm_grpo.evaluation.scores import NO_VALUE, score
+from vlm_grpo.tasks import registry
+from vlm_grpo.tasks.vsr.task import TASK as VSR
 
 
 def arm(pairs):
@@ -11,6 +18,11 @@ def arm(pairs):
     rows = [make_row(i, actual) for i, (actual, _) in enumerate(pairs)]
     said = [make_generation(row, answer) for row, (_, answer) in zip(rows, pairs, strict=True)]
     return {g.id: g for g in said}, rows
+
+
+def judged(generations, rows):
+    outcomes = judge_rows(generations, rows, rule="strict", where=Path("generations.jsonl"))
+    return score(generations, rows, outcomes), outcomes
 
 
 @pytest.mark.parametrize(
@@ -25,7 +37,7 @@ def arm(pairs):
 def test_published_scores(tp, fn, fp, tn, true_unparsed, accuracy, low, high, precision, f1):
     pairs = [(True, True)] * tp + [(True, False)] * fn + [(False, True)] * fp + [(False, False)] * tn
     generations, rows = arm(pairs + [(True, None)] * true_unparsed)
-    found = score(generations, rows, rule="strict")
+    found, _ = judged(generations, rows)
     assert found["n"] == 340
     assert found["correct"] == tp + tn
     assert [found[k] for k in ("accuracy", "ci_low", "ci_high", "precision", "f1")] == pytest.approx(
@@ -50,8 +62,8 @@ ANSWERS = st.sampled_from([True, False, None])
 @given(st.lists(st.tuples(st.booleans(), ANSWERS), min_size=1, max_size=40))
 def test_counts_agree_with_each_other(pairs):
     generations, rows = arm(pairs)
-    found = score(generations, rows, rule="strict")
-    right = outcomes(predictions(generations, rows, rule="strict"), rows)
+    found, outcomes = judged(generations, rows)
+    right = {id: outcome.right for id, outcome in outcomes.items()}
     assert found["n"] == len(pairs) == sum(found["confusion"].values())
     assert found["correct"] == sum(right.values()) == sum(actual is answer for actual, answer in pairs)
     assert found["parsed"] == found["predicted_true"] + found["predicted_false"]
@@ -68,17 +80,55 @@ def test_relations_clipping_and_lengths():
         "r2": make_generation(rows[2], True, completion_tokens=6),
         "r3": make_generation(rows[3], None, completion_tokens=8, finish_reason="length"),
     }
-    found = score(said, rows, rule="strict")
+    found, _ = judged(said, rows)
     shares = {name: (r["correct"], r["n"], r["accuracy"]) for name, r in found["relations"].items()}
-    assert shares == {"left of": (1, 2, 0.5), "on": (1, 1, 1.0), NO_RELATION: (0, 1, 0.0)}
+    assert shares == {"left of": (1, 2, 0.5), "on": (1, 1, 1.0), NO_VALUE: (0, 1, 0.0)}
     assert found["clipped"] == 1
     assert found["clip_rate"] == 0.25
     assert found["mean_completion_tokens"] == 5
 
 
-def test_a_missing_or_surplus_generation_is_a_bug():
+def test_a_missing_or_surplus_generation_is_told():
     generations, rows = arm([(True, True), (False, True)])
-    with pytest.raises(ValueError, match="2 generations for 1 rows"):
-        score(generations, rows[:1], rule="strict")
-    with pytest.raises(ValueError, match="1 rows have none"):
-        score({"r0": generations["r0"]}, rows, rule="strict")
+    with pytest.raises(UserError, match=r"generations.jsonl has row 'r1' \(0 of 1 rows missing, 1 foreign\)"):
+        judged(generations, rows[:1])
+    with pytest.raises(UserError, match=r"generations.jsonl lacks row 'r1' \(1 of 2 rows missing, 0 foreign\)"):
+        judged({"r0": generations["r0"]}, rows)
+
+
+def test_reasoning_kept_is_the_share_of_thoughts_that_are_not_empty():
+    rows = [make_row(i, True) for i in range(4)]
+    texts = ["<think> a </think> <answer> True </answer>", "<answer> True </answer>", "<think> </think>", "<think> a"]
+    said = {row.id: make_generation(row, True, text=text) for row, text in zip(rows, texts, strict=True)}
+    scores, _ = judged(said, rows)
+    assert (scores["reasoned"], scores["reasoning_rate"]) == (1, 0.25)
+
+
+def test_a_graded_task_has_a_mean_credit_with_an_interval_over_pictures(monkeypatch):
+    def half(said, truth, row, view):
+        return 1.0 if said == truth else 0.25
+
+    graded = replace(VSR, credit=half, right_from=0.5)
+    monkeypatch.setattr(registry, "task_named", lambda name: graded)
+    monkeypatch.setattr("vlm_grpo.evaluation.scores.task_named", lambda name: graded)
+    pairs = [(True, True)] * 6 + [(True, False)] * 6
+    generations, rows = arm(pairs)
+    rows = [row.model_copy(update={"images": (f"images/{i % 6}.png",)}) for i, row in enumerate(rows)]
+    scores, outcomes = judged(generations, rows)
+    assert scores["mean_credit"]["value"] == pytest.approx(7.5 / 12)
+    assert scores["correct"] == 6
+    assert sum(outcome.credit for outcome in outcomes.values()) == 7.5
+    # Every picture has one right and one wrong answer: drawn together, pictures do not differ.
+    assert (scores["mean_credit"]["ci_low"], scores["mean_credit"]["ci_high"]) == (None, None)
+    apart = [row.model_copy(update={"images": (f"images/{i}.png",)}) for i, row in enumerate(rows)]
+    credit = judged(generations, apart)[0]["mean_credit"]
+    assert credit["ci_low"] < credit["value"] < credit["ci_high"]
+
+
+def test_rows_of_several_tasks_are_scored_by_task():
+    generations, rows = arm([(True, True), (True, False)])
+    rows = [rows[0], rows[1].model_copy(update={"task": "synthetic_vsr"})]
+    scores, _ = judged(generations, rows)
+    assert scores["task"] == "mixed"
+    assert {name: told["correct"] for name, told in scores["tasks"].items()} == {"vsr": 1, "synthetic_vsr": 0}
+    assert "confusion" not in scores

@@ -133,7 +133,7 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
     [
         (["--learning_rate", "0.5"], "belongs to another run (learning_rate: 0.25 there, 0.5 asked)"),
         (["--num_rows", "500"], "has 24 rows, num_rows asks for 500"),
-        (["--rewards", "acuracy"], "unknown reward 'acuracy'; known: accuracy, format"),
+        (["--rewards", "acuracy"], "unknown reward 'acuracy'; known: accuracy, credit, format"),
         (["--split", "test"], "has no split 'test'"),
         (["--prompt", "sonnet"], "unknown prompt 'sonnet'"),
         (["--rollout_cache", "perhaps"], "unknown use_cache 'perhaps'"),

@@ -11,6 +11,7 @@ from vlm_grpo import prompts
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.methods import examples
 from vlm_grpo.rows.images import open_image
+from vlm_grpo.tasks.registry import task_of
 
 TARGET = {"answer": "bare", "yes_no": "yes_no"}
 
@@ -33,7 +34,7 @@ def test_only_the_answer_carries_loss(base, tiny_data, prompt):
     for row, ids, labels, mask in zip(asked, batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
         learnt = labels != -100
         text = tokenizer.decode(ids[learnt])
-        answer = examples.TARGETS[TARGET[prompt]][0 if "True" in row.solution else 1]
+        answer = task_of(row).target(row, TARGET[prompt])
         assert text.replace(tokenizer.eos_token, "").strip() == answer
         assert text.count(tokenizer.eos_token) == 1
         assert torch.equal(ids[learnt], labels[learnt])

@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.tasks.answers.truth import RULES, answer_block, extract_answer, solution_value
+from vlm_grpo.tasks.answers.rules import RULES
+from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.tasks.blocks import answer_block
 
 WORDS = st.sampled_from(
     ["True", "False", "Yes", "No", "true.", "NO!", "not", "isn't", "maybe", "the", "left", "", "\n"]
@@ -43,8 +45,8 @@ TEXTS = st.one_of(
     ],
 )
 def test_tagged(text, strict, relaxed):
-    assert extract_answer(text) is strict
-    assert extract_answer(text, "relaxed") is relaxed
+    assert TRUTH.read(text) is strict
+    assert TRUTH.read(text, "relaxed") is relaxed
 
 
 @pytest.mark.parametrize(
@@ -62,31 +64,31 @@ def test_tagged(text, strict, relaxed):
     ],
 )
 def test_bare(text, bare, bare_relaxed):
-    assert extract_answer(text, "bare") is bare
-    assert extract_answer(text, "bare_relaxed") is bare_relaxed
+    assert TRUTH.read(text, "bare") is bare
+    assert TRUTH.read(text, "bare_relaxed") is bare_relaxed
 
 
 @given(TEXTS)
 def test_relaxed_never_contradicts_strict(text):
     for strict, relaxed in (("strict", "relaxed"), ("bare", "bare_relaxed")):
-        read = extract_answer(text, strict)
-        assert read is None or extract_answer(text, relaxed) is read
+        read = TRUTH.read(text, strict)
+        assert read is None or TRUTH.read(text, relaxed) is read
 
 
 @given(TEXTS, st.sampled_from(RULES))
 def test_case_and_surrounding_space_do_not_matter(text, rule):
     block = answer_block(text)
     if rule.startswith("bare"):
-        assert extract_answer(f" \n{text}\t ", rule) is extract_answer(text, rule)
+        assert TRUTH.read(f" \n{text}\t ", rule) is TRUTH.read(text, rule)
     elif block is not None:
-        assert extract_answer(f"<answer>\n{block.upper()} </answer>", rule) in (extract_answer(text, rule), None)
+        assert TRUTH.read(f"<answer>\n{block.upper()} </answer>", rule) in (TRUTH.read(text, rule), None)
 
 
 @given(SENTENCES, SENTENCES)
 def test_a_text_that_says_both_is_unparsed(before, after):
     for rule in ("bare", "bare_relaxed"):
-        assert extract_answer(f"{before} true {after} false", rule) is None
-    assert extract_answer(f"<answer>{before} yes {after} no</answer>", "relaxed") is None
+        assert TRUTH.read(f"{before} true {after} false", rule) is None
+    assert TRUTH.read(f"<answer>{before} yes {after} no</answer>", "relaxed") is None
 
 
 @given(st.text(), st.booleans(), st.text())
@@ -94,20 +96,20 @@ def test_only_the_answer_block_counts(thinking, value, trailing):
     text = f"<think>{thinking}</think><answer> {value} </answer>{trailing}"
     alone = "<answer>" not in thinking + trailing and "</answer>" not in thinking + trailing
     for rule in ("strict", "relaxed"):
-        assert extract_answer(text, rule) is (value if alone else None)
+        assert TRUTH.read(text, rule) is (value if alone else None)
 
 
 @given(st.booleans(), st.sampled_from(["<answer> {} </answer>", "{}"]))
 def test_solutions_in_every_spelling(value, form):
     for word in (str(value), str(value).lower(), "Yes." if value else "No."):
-        assert solution_value(form.format(word), where="row") is value
+        assert TRUTH.solution(form.format(word), where="row") is value
 
 
 def test_a_solution_that_is_neither_is_refused():
     with pytest.raises(UserError, match=r"vsr row 7: solution 'left' is neither True nor False"):
-        solution_value("left", where="vsr row 7")
+        TRUTH.solution("left", where="vsr row 7")
 
 
 def test_an_unknown_rule_names_the_known_ones():
     with pytest.raises(UserError, match="strict, relaxed, bare, bare_relaxed"):
-        extract_answer("True", "loose")
+        TRUTH.read("True", "loose")

@@ -6,7 +6,7 @@ Adding a family is one file with an `Adapter` and one line in `adapters/registry
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from PIL import Image
 
@@ -21,32 +21,49 @@ class ProcessorLoader(Protocol):
         ...
 
 
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ImageOption:
+    """A picture setting of a family: the kind of its value, its help, and the processor's settings it stands for."""
+
+    kind: type
+    help: str
+    settings: Callable[[Any], dict[str, Any]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
     """A model family.
 
     Attributes:
-        family: our name of it.
+        family: our name of it; `label` is what people call it.
         model_types: `config.json` `model_type` values it serves.
         load_processor: builds the processor from a checkpoint folder.
         lora_targets: regex of the modules LoRA adapts: the language tower's linear layers, never `lm_head`, never the
             vision tower; the same for SFT and GRPO (the study's two methods trained different parameters).
         vision_modules: prefixes of the parameters that belong to the vision tower and its connector.
         placeholder_tokens: special tokens that stand for pictures; a completion must never contain one.
-        image_options: picture settings the user may give, and how the processor calls them.
+        image_options: picture settings the user may give, by name.
+        shown_size: (processor, (width, height)) -> the size in pixels at which the model sees a picture.
+        shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` knows.
         generation: overrides of `generate` that the family needs.
         box_frame: frame in which the model writes boxes: "resized_pixels" (after the processor's resize) or
             "thousandths" (0-1000 of each side).
     """
 
     family: str
+    label: str
     model_types: tuple[str, ...]
     load_processor: ProcessorLoader
     lora_targets: str
     vision_modules: tuple[str, ...]
     placeholder_tokens: tuple[str, ...]
-    image_options: dict[str, Callable[[Any], dict[str, Any]]]
-    box_frame: str
+    image_options: dict[str, ImageOption]
+    box_frame: Literal["pixels", "resized_pixels", "thousandths"]
+    shown_size: Callable[[Any, Size], Size]
+    shares_prefix: bool = False
     generation: dict[str, Any] = field(default_factory=dict)
 
     def image_settings(self, **options: Any) -> dict[str, Any]:
@@ -61,7 +78,7 @@ class Adapter:
             if name not in self.image_options:
                 known = ", ".join(self.image_options)
                 raise UserError(f"{name} has no effect on the family {self.family}; its picture settings are {known}")
-            settings.update(self.image_options[name](value))
+            settings.update(self.image_options[name].settings(value))
         return settings
 
     def placeholder_ids(self, tokenizer: Any) -> list[int]:

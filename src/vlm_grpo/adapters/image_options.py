@@ -1,19 +1,32 @@
-"""The settings of a command that decide how large a picture reaches the model, the same for training and evaluation."""
+"""The settings of a command that decide how large a picture reaches the model, the same for training and evaluation.
 
-from dataclasses import asdict, dataclass, field, fields
+They are what the families in `adapters/registry.py` offer; one that has no effect on the model's family is refused when
+the checkpoint's processor is loaded.
+"""
+
+from dataclasses import field, make_dataclass
+from typing import Any
+
+from vlm_grpo.adapters.registry import FAMILIES
+
+OPTIONS = {name: (family, option) for family in FAMILIES for name, option in family.image_options.items()}
 
 
-@dataclass(kw_only=True)
-class ImageOptions:
-    """Options of both families; one that has no effect on the model's family is refused when it is loaded."""
-
-    min_pixels: int | None = field(default=None, metadata={"help": "Qwen: smallest picture, in pixels."})
-    max_pixels: int | None = field(default=None, metadata={"help": "Qwen: largest picture, in pixels."})
-    longest_edge: int | None = field(default=None, metadata={"help": "SmolVLM: longest side before tiling, in pixels."})
-    image_splitting: bool | None = field(default=None, metadata={"help": "SmolVLM: cut pictures into tiles."})
+class _Named:
+    """The options by name, for `Checkpoint.load_processor`."""
 
     @property
-    def image_options(self) -> dict[str, int | bool | None]:
-        """The options by name, for `Checkpoint.load_processor`."""
-        settings = asdict(self)
-        return {option.name: settings[option.name] for option in fields(ImageOptions)}
+    def image_options(self) -> dict[str, Any]:
+        """Name -> value, None where it is not set."""
+        return {name: getattr(self, name) for name in OPTIONS}
+
+
+ImageOptions: Any = make_dataclass(
+    "ImageOptions",
+    [
+        (name, option.kind | None, field(default=None, metadata={"help": f"{family.label}: {option.help}."}))
+        for name, (family, option) in OPTIONS.items()
+    ],
+    bases=(_Named,),
+    kw_only=True,
+)

@@ -5,6 +5,7 @@ A picture's tokens follow from its size, read from the file's header: by the pro
 that agrees with a real encoding, else by encoding one blank picture per size.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +19,32 @@ from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.records import Row
 
 Size = tuple[int, int]
+Conversation = list[dict[str, object]]
+"""Turns in the chat format that processors' templates read."""
 
 
 class PromptLengths:
     """Counts the tokens of rows' prompts as `adapter.encode` lays them out, without decoding pictures.
 
-    `root` is the folder that the rows' image paths start from, `prompt` the name of a template in `prompts`.
+    `root` is the folder that the rows' image paths start from; `ask` puts a row as a conversation.
     """
 
-    def __init__(self, adapter: Adapter, processor: Any, *, root: Path, prompt: str) -> None:
+    def __init__(self, adapter: Adapter, processor: Any, *, root: Path, ask: Callable[[Row], Conversation]) -> None:
         self._adapter = adapter
         self._processor = processor
         self._root = root
-        self._prompt = prompt
+        self._ask = ask
         self._sizes: dict[str, Size] = {}
         self._image_tokens: dict[Size, int] = {}
         self._has_formula: bool | None = None
 
     def __call__(self, row: Row) -> int:
         """Tokens of the prompt of `row`, up to the ones that open the assistant's turn."""
-        text = self._render(row.problem, images=len(row.images))
+        text = self._render(self._ask(row))
         return self._text_tokens(text) + sum(self._picture(name) - 1 for name in row.images)
 
-    def _render(self, problem: str, *, images: int) -> str:
-        messages = prompts.messages(self._prompt, problem, images=images)
-        rendered: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    def _render(self, conversation: Conversation) -> str:
+        rendered: str = self._processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
         return rendered
 
     def _text_tokens(self, text: str) -> int:
@@ -69,7 +71,7 @@ class PromptLengths:
         return tokens
 
     def _by_encoding(self, size: Size) -> int:
-        text = self._render("?", images=1)
+        text = self._render(prompts.messages("answer", "?", images=1))
         encoded = self._adapter.encode(self._processor, [text], [[Image.new("RGB", size)]])
         return int(encoded["input_ids"].shape[1]) - self._text_tokens(text) + 1
 

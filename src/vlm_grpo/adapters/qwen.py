@@ -15,10 +15,11 @@ from transformers import (
     Qwen2VLProcessor,
     Qwen3VLProcessor,
 )
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 from transformers.processing_utils import ProcessorMixin
 from transformers.utils import is_torchvision_available
 
-from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.base import Adapter, ImageOption, Size
 from vlm_grpo.adapters.files import chat_template, model_type
 
 STOCK_PROCESSORS = {
@@ -64,16 +65,32 @@ def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
     return build(image_processor, tokenizer, chat_template=chat_template(path))
 
 
+def shown_size(processor: Any, size: Size) -> Size:
+    """The size after the processor's resize to whole merged patches within its limits."""
+    images = processor.image_processor
+    height, width = smart_resize(
+        size[1],
+        size[0],
+        factor=images.patch_size * images.merge_size,
+        min_pixels=images.size["shortest_edge"],
+        max_pixels=images.size["longest_edge"],
+    )
+    return width, height
+
+
 QWEN = Adapter(
     family="qwen",
+    label="Qwen",
     model_types=tuple(STOCK_PROCESSORS),
     load_processor=load_processor,
     lora_targets=r".*\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
     vision_modules=("model.visual",),
     placeholder_tokens=("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"),
     image_options={
-        "min_pixels": lambda pixels: {"min_pixels": pixels},
-        "max_pixels": lambda pixels: {"max_pixels": pixels},
+        "min_pixels": ImageOption(int, "smallest picture, in pixels", lambda pixels: {"min_pixels": pixels}),
+        "max_pixels": ImageOption(int, "largest picture, in pixels", lambda pixels: {"max_pixels": pixels}),
     },
     box_frame="resized_pixels",
+    shown_size=shown_size,
+    shares_prefix=True,
 )

@@ -18,7 +18,7 @@ from transformers import (
 from transformers.processing_utils import ProcessorMixin
 from transformers.utils import is_torchvision_available
 
-from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.base import Adapter, ImageOption
 from vlm_grpo.adapters.files import chat_template, model_type, read_json
 
 
@@ -60,15 +60,20 @@ def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
 
 SMOLVLM = Adapter(
     family="smolvlm",
+    label="SmolVLM",
     model_types=("idefics3", "smolvlm"),
     load_processor=load_processor,
     lora_targets=r".*\.text_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
     vision_modules=("model.vision_model", "model.connector"),
     placeholder_tokens=("<image>", "<fake_token_around_image>", "<global-img>"),
     image_options={
-        "longest_edge": lambda pixels: {"size": {"longest_edge": pixels}},
-        "image_splitting": lambda split: {"do_image_splitting": split},
+        "longest_edge": ImageOption(
+            int, "longest side before tiling, in pixels", lambda pixels: {"size": {"longest_edge": pixels}}
+        ),
+        "image_splitting": ImageOption(bool, "cut pictures into tiles", lambda split: {"do_image_splitting": split}),
     },
     box_frame="thousandths",
+    shown_size=lambda processor, size: size,
+    shares_prefix=True,
     generation={"use_cache": False},
 )

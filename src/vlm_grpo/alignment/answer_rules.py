@@ -12,7 +12,8 @@ section 10.1). Its verdict files keep only that X.
 import re
 from typing import Literal, get_args
 
-from vlm_grpo.tasks.answers.truth import answer_block, extract_answer
+from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.tasks.blocks import answer_block
 
 AnswerRule = Literal["published", "strict"]
 ANSWER_RULES: tuple[str, ...] = get_args(AnswerRule)
@@ -47,5 +48,5 @@ def is_answer_correct(answer: str, label: bool, rule: AnswerRule) -> bool | None
     """The same for an answer that stands alone, as in a verdict file."""
     if rule == "published":
         return is_correct(answer if MARK in answer else f"{MARK} {answer}", label, rule)
-    value = extract_answer(answer, "bare")
+    value = TRUTH.read(answer, "bare")
     return None if value is None else value == label

@@ -18,7 +18,7 @@ from vlm_grpo.alignment.answer_rules import AnswerRule, is_answer_correct, is_co
 from vlm_grpo.alignment.items import TYPES, JudgedItem
 from vlm_grpo.errors import UserError
 from vlm_grpo.store import jsonl
-from vlm_grpo.tasks.answers.truth import solution_value
+from vlm_grpo.tasks.answers.truth import TRUTH
 
 STORED_COLUMNS = ["index", "model", "true_label", "final_ans", "aligns", "type"]
 
@@ -74,7 +74,7 @@ def _item(row: Mapping[str, Any], rule: AnswerRule, where: str) -> JudgedItem:
     for column in ("index", "model", "true_label", "final_ans", "aligns", "type"):
         if column not in row:
             raise UserError(f"{where}: column {column!r} is missing")
-    label = solution_value(str(row["true_label"]), where=where)
+    label = TRUTH.solution(str(row["true_label"]), where=where)
     aligns, kind = row["aligns"], row["type"]
     if not (aligns is None and row.get("missing")) and not isinstance(aligns, bool):
         raise UserError(f"{where}: aligns is {aligns!r}, expected true or false")
@@ -139,7 +139,7 @@ def _responses(path: Path) -> dict[str, tuple[bool, str, str]]:
             raise UserError(f"{where}: neither true_response/predicted_response nor id/solution/text")
         if item in responses:
             raise UserError(f"{where}: this row occurs twice")
-        responses[item] = (solution_value(str(truth), where=where), str(text), where)
+        responses[item] = (TRUTH.solution(str(truth), where=where), str(text), where)
     return responses
 
 

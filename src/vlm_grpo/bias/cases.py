@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.answers.truth import solution_value
+from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.tasks.registry import task_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,22 @@ def _case(row: Row, *, where: str) -> Case:
     relation = row.meta.get("relation")
     if not isinstance(relation, str) or not relation.strip():
         raise UserError(f"{where}: relation {relation!r} is empty; a text bias needs one in every row")
-    label = solution_value(row.solution, where=where)
+    label = truth_of(row, where=where)
     if row.meta.get("label", int(label)) != int(label):
         raise UserError(f"{where}: label {row.meta['label']!r} is not {int(label)}, which its solution says; mend it")
     return Case(row.id, relation, label, row.images[0] if row.images else "")
+
+
+def truth_of(row: Row, *, where: str) -> bool:
+    """The row's label; `UserError` opened by `where` unless its task asks for True or False: a bias needs that."""
+    task = task_of(row, where=where)
+    kind = task.answer(row)
+    if kind is not TRUTH:
+        raise UserError(
+            f"{where}: a bias needs answers that are True or False; the task {task.name} asks for {kind.asks}"
+        )
+    label: bool = task.truth(row, where=where)
+    return label
 
 
 def lottery(id: str, *, seed: int) -> str:

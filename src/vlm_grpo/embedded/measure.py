@@ -14,7 +14,8 @@ from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.embedded.scenes import render
 from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, Item, as_row, draw_split
 from vlm_grpo.prompts import messages
-from vlm_grpo.tasks.answers.truth import Rule, extract_answer
+from vlm_grpo.tasks.answers.rules import Rule
+from vlm_grpo.tasks.answers.truth import TRUTH
 
 BATCH = 64
 MAX_NEW_TOKENS = 40
@@ -80,7 +81,7 @@ def _continue(model: Any, processor: Any, inputs: Any, *, sample: bool) -> list[
 
 
 def _scores(texts: list[str], items: list[Item], *, rule: Rule) -> dict[str, float]:
-    answers = [extract_answer(text, rule) for text in texts]
+    answers = [TRUTH.read(text, rule) for text in texts]
     right = [answer == bool(item.record.label) for answer, item in zip(answers, items, strict=True)]
     reasoned = [REASONING_START in text for text in texts]
     return {

@@ -19,6 +19,7 @@ from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
+from vlm_grpo.tasks.synthetic_vsr import NAME
 from vlm_grpo.tasks.vsr.columns import VsrRecord, to_row
 
 SOURCE = {"name": "synthetic_vsr", "revision": "1"}
@@ -69,7 +70,9 @@ def draw_split(split: str, rows: int, *, seed: int) -> list[Item]:
 
 def as_row(item: Item) -> Row:
     """The item in the project's schema, worded as VSR is."""
-    return to_row(item.record, id=Path(item.record.image_path).with_suffix("").as_posix().removeprefix("images/"))
+    return to_row(
+        item.record, task=NAME, id=Path(item.record.image_path).with_suffix("").as_posix().removeprefix("images/")
+    )
 
 
 def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:

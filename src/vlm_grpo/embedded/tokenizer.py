@@ -12,13 +12,13 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import PreTrainedTokenizerFast
 
 from vlm_grpo.embedded import curriculum
-from vlm_grpo.prompts import REASON_TRUE_FALSE
+from vlm_grpo.prompts import REASON, TRUE_FALSE
 
 VOCABULARY = 512
 _CORPUS_ROWS = 400
 _WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _PHRASES = (
-    " " + REASON_TRUE_FALSE,
+    " " + REASON.replace("{asks}", TRUE_FALSE),
     "Is the following statement true:",
     " Please answer with Yes or No.",
 )

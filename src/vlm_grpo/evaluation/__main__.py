@@ -22,7 +22,7 @@ from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.inputs import open_inputs
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
-from vlm_grpo.evaluation.summary import summary_table
+from vlm_grpo.evaluation.summary import arms_table
 from vlm_grpo.store import manifest
 
 
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         show_plan(settings)
         return
     scores = evaluate(settings)
-    print(tables.to_text(summary_table({settings.out: scores}, title=f"Split {settings.split}")))
+    print(tables.to_text(arms_table({settings.out: scores}, title=f"Split {settings.split}")))
 
 
 def show_plan(settings: EvaluationArguments) -> None:

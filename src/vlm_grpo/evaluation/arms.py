@@ -5,16 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation import generations, rows
+from vlm_grpo.evaluation import generations, outcomes, rows
 from vlm_grpo.evaluation.generations import Generation
-from vlm_grpo.evaluation.scores import outcomes, predictions
+from vlm_grpo.evaluation.scores import pictures_of
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
+from vlm_grpo.statistics.bootstrap import paired_bootstrap
 from vlm_grpo.statistics.paired import mcnemar_exact, paired_counts
 from vlm_grpo.store import manifest
+from vlm_grpo.tasks.base import Outcome
+from vlm_grpo.tasks.registry import task_of
 
 KIND = "evaluation"
 SCORES = "scores.json"
+BOOTSTRAP_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,7 @@ class Arm:
     Attributes:
         folder: where it lies; `manifest` and `scores` are what it wrote there.
         root: its data set, from which `rows` are read, in the split's order.
-        generations: what was said, `predicted` what was read from it (None: nothing), `right` whether that is true;
-            each by row id.
+        generations: what was said, and `outcomes` what that is worth; each by row id.
     """
 
     folder: Path
@@ -34,45 +37,69 @@ class Arm:
     root: Path
     rows: list[Row]
     generations: dict[str, Generation]
-    predicted: dict[str, bool | None]
-    right: dict[str, bool]
+    outcomes: dict[str, Outcome]
+
+    @property
+    def right(self) -> dict[str, bool]:
+        """Whether each row was answered right, by row id."""
+        return {id: outcome.right for id, outcome in self.outcomes.items()}
 
 
 def open_arm(folder: Path) -> Arm:
     """Read the finished evaluation in `folder`, and its rows from the data set it names."""
-    found = manifest.read(folder, kind=KIND)
-    config = found["config"]
+    written = manifest.read(folder, kind=KIND)
+    config = written["config"]
     root = Path(config["data"])
     answered, _ = rows.load(root, config["split"], limit=config["limit"], seed=config["seed"])
-    if dataset.fingerprint(answered) != found["inputs"]["rows"]:
+    if dataset.fingerprint(answered) != written["inputs"]["rows"]:
         raise UserError(f"{folder} was evaluated on other rows than {root} now holds; evaluate it again")
     said = generations.read(folder)
-    predicted = predictions(said, answered, rule=config["answers"])
+    outcomes.check_complete(said, answered, where=folder / generations.FILE)
     return Arm(
         folder=folder,
-        manifest=found,
+        manifest=written,
         scores=manifest.read_json(folder / SCORES),
         root=root,
         rows=answered,
         generations=said,
-        predicted=predicted,
-        right=outcomes(predicted, answered),
+        outcomes=_outcomes(folder, said, answered, config["answers"]),
     )
+
+
+def _outcomes(folder: Path, said: dict[str, Generation], answered: list[Row], rule: Any) -> dict[str, Outcome]:
+    """As evaluation wrote them; read from the generations where it is of a version that wrote none."""
+    records = outcomes.read(folder)
+    if not records:
+        return outcomes.judge_rows(said, answered, rule=rule, where=folder / generations.FILE)
+    outcomes.check_complete(records, answered, where=folder / outcomes.FILE)
+    return {row.id: records[row.id].outcome for row in answered}
 
 
 def compare(first: Arm, second: Arm) -> dict[str, Any]:
     """Discordant counts and the exact McNemar test.
 
     `b` rows only the first arm got right, `c` only the second; `difference` is the second's accuracy less the first's.
+    Where a row's task gives partial credit, `credit_difference` is that of the mean credits, with a bootstrap interval
+    that keeps the arms paired and draws the rows of one picture together.
     """
     if first.manifest["inputs"]["rows"] != second.manifest["inputs"]["rows"]:
         paired_counts(first.right, second.right)
         raise UserError(f"{first.folder} and {second.folder} were evaluated on rows that share ids but not content")
     counts = paired_counts(first.right, second.right)
-    return {
+    comparison: dict[str, Any] = {
         "n": counts.n,
         "b": counts.b,
         "c": counts.c,
         "difference": counts.difference,
         "mcnemar_p": mcnemar_exact(counts.b, counts.c),
     }
+    if any(task_of(row).is_graded for row in first.rows):
+        comparison["credit_difference"] = _credit_difference(first, second)
+    return comparison
+
+
+def _credit_difference(first: Arm, second: Arm) -> dict[str, float | None]:
+    one, other = ([arm.outcomes[row.id].credit for row in first.rows] for arm in (first, second))
+    interval = paired_bootstrap(one, other, clusters=pictures_of(first.rows), seed=BOOTSTRAP_SEED)
+    low, high = interval or (None, None)
+    return {"value": (sum(other) - sum(one)) / len(one), "ci_low": low, "ci_high": high}

@@ -10,7 +10,7 @@ from pathlib import Path
 from vlm_grpo import tables
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.evaluation.arms import compare, open_arm
-from vlm_grpo.evaluation.summary import summary_table
+from vlm_grpo.evaluation.summary import arms_table
 from vlm_grpo.store import atomic
 
 
@@ -23,15 +23,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write the comparison there")
     given = parser.parse_args(argv)
     first, second = open_arm(given.first), open_arm(given.second)
-    found = compare(first, second)
+    compared = compare(first, second)
     arms = {str(given.first): first.scores, str(given.second): second.scores}
-    print(tables.to_text(summary_table(arms, title=f"Split {first.scores['split']}")))
+    print(tables.to_text(arms_table(arms, title=f"Split {first.scores['split']}")))
     print(
-        f"only the first right: b = {found['b']}; only the second right: c = {found['c']}; "
-        f"exact McNemar p = {found['mcnemar_p']:.3g}; accuracy of the second less the first: {found['difference']:+.3f}"
+        f"only the first right: b = {compared['b']}; only the second right: c = {compared['c']}; "
+        f"exact McNemar p = {compared['mcnemar_p']:.3g}; "
+        f"accuracy of the second less the first: {compared['difference']:+.3f}"
     )
+    if "credit_difference" in compared:
+        credit = compared["credit_difference"]
+        ends = "" if credit["ci_low"] is None else f" ({credit['ci_low']:+.3f} to {credit['ci_high']:+.3f})"
+        print(f"mean credit of the second less the first: {credit['value']:+.3f}{ends}, bootstrap over pictures")
     if given.out:
-        atomic.write_json(given.out, {"first": str(given.first), "second": str(given.second), **found})
+        atomic.write_json(given.out, {"first": str(given.first), "second": str(given.second), **compared})
 
 
 if __name__ == "__main__":

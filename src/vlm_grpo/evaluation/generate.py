@@ -16,15 +16,15 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.batches import Prompt
 from vlm_grpo.evaluation.sampling import logits_processors
+from vlm_grpo.tasks.asking import AskedRow
 
 
 @dataclass(frozen=True)
 class Completion:
     """What the model said to `prompt`; both counts are in tokens, the completion's with its end token."""
 
-    prompt: Prompt
+    prompt: AskedRow
     text: str
     prompt_tokens: int
     completion_tokens: int
@@ -67,7 +67,7 @@ class Decoder:
         return found if isinstance(found, list) else [found]
 
     @torch.inference_mode()
-    def __call__(self, batch: list[Prompt], encoded: Any, *, use_cache: bool) -> list[Completion]:
+    def __call__(self, batch: list[AskedRow], encoded: Any, *, use_cache: bool) -> list[Completion]:
         """Decode `encoded`, the inputs (B, L) of `batch`."""
         inputs = encoded.to(self.model.device)
         processors = logits_processors(
@@ -82,7 +82,7 @@ class Decoder:
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         return [self._completion(*row) for row in zip(batch, new, prompt_tokens, strict=True)]
 
-    def _completion(self, prompt: Prompt, new: torch.Tensor, prompt_tokens: int) -> Completion:
+    def _completion(self, prompt: AskedRow, new: torch.Tensor, prompt_tokens: int) -> Completion:
         ends = torch.isin(new, torch.tensor(self.end_tokens)).nonzero()
         length = int(ends[0]) + 1 if len(ends) else len(new)
         text = self.processor.tokenizer.decode(new[:length], skip_special_tokens=True)
@@ -90,10 +90,10 @@ class Decoder:
 
 
 def complete(
-    asked: list[Prompt],
+    asked: list[AskedRow],
     *,
-    decode: Callable[[list[Prompt], Any], list[Completion]],
-    encode: Callable[[list[Prompt]], Any],
+    decode: Callable[[list[AskedRow], Any], list[Completion]],
+    encode: Callable[[list[AskedRow]], Any],
     batch_size: int,
     may_halve: bool,
 ) -> Iterator[list[Completion]]:

@@ -34,6 +34,7 @@ class Generation(Source):
     Attributes:
         id: the row.
         images: its pictures, relative to the data set's root.
+        task: what kind of question it is; files of earlier versions, which do not say, are VSR's.
         problem: the row's question and `solution` its true answer, for readers without the data set (the judge).
         prompt: name of the template; `prompt_hash` is the SHA-256 of the prompt as rendered for the model.
         text: the completion without special tokens.
@@ -44,6 +45,7 @@ class Generation(Source):
 
     id: str
     images: tuple[str, ...]
+    task: str = "vsr"
     problem: str
     solution: str
     prompt_hash: str

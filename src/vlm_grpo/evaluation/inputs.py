@@ -1,6 +1,7 @@
 """The model, the adapter and the rows of an evaluation, vetted before a folder is claimed or a weight is loaded."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,16 @@ from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.evaluation import batches, rows
-from vlm_grpo.evaluation.batches import Prompt
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_present
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.answers.truth import solution_value
+from vlm_grpo.tasks.asking import AskedRow, messages, render
+from vlm_grpo.tasks.registry import check_solutions
+from vlm_grpo.tasks.view import View, views
 
 
 @dataclass(frozen=True)
-class Inputs:
+class EvaluationInputs:
     """What is asked of which model.
 
     Attributes:
@@ -24,6 +26,7 @@ class Inputs:
         adapter: the LoRA adapter to put on it, if any.
         rows: the rows to answer, in the split's order, of the `split_rows` that the split has.
         asked: the rows as prompts, longest first.
+        views: how the model sees the pictures of each row, by row id.
     """
 
     model: Checkpoint
@@ -31,20 +34,23 @@ class Inputs:
     processor: Any
     rows: list[Row]
     split_rows: int
-    asked: list[Prompt]
+    asked: list[AskedRow]
+    views: dict[str, View]
 
 
-def open_inputs(settings: EvaluationArguments) -> Inputs:
+def open_inputs(settings: EvaluationArguments) -> EvaluationInputs:
     """Vet model, adapter, rows, pictures (present and not empty) and lengths; every mistake in them is one line."""
     lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
     model = lora.base if lora else open_checkpoint(settings.model)
     processor = model.load_processor(**settings.image_options)
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
-    for row in chosen:
-        solution_value(row.solution, where=f"{where} row {row.id}")
+    check_solutions(chosen, where=where)
     check_present(chosen, root=settings.root)
-    lengths = PromptLengths(model.adapter, processor, root=settings.root, prompt=settings.prompt)
+    lengths = PromptLengths(
+        model.adapter, processor, root=settings.root, ask=partial(messages, template=settings.prompt)
+    )
     check_lengths(chosen, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
-    asked = batches.longest_first(batches.render(chosen, processor, template=settings.prompt), lengths)
-    return Inputs(model, lora, processor, chosen, split_rows, asked)
+    asked = batches.longest_first(render(chosen, processor, template=settings.prompt), lengths)
+    seen = views(chosen, root=settings.root, adapter=model.adapter, processor=processor)
+    return EvaluationInputs(model, lora, processor, chosen, split_rows, asked, seen)

@@ -17,17 +17,17 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation import batches, generations
+from vlm_grpo.evaluation import batches, generations, outcomes
 from vlm_grpo.evaluation.arms import KIND, SCORES
-from vlm_grpo.evaluation.batches import Prompt
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
 from vlm_grpo.evaluation.generations import Generation, Source
-from vlm_grpo.evaluation.inputs import Inputs, open_inputs
+from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
 from vlm_grpo.evaluation.scores import score
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.progress import progress
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, jsonl, manifest
+from vlm_grpo.tasks.asking import AskedRow
 
 LOCK = ".lock"
 PARITY_ROWS = 4
@@ -93,7 +93,9 @@ def _only_writer(folder: Path) -> AcquireReturnProxy:
         ) from None
 
 
-def _generate(settings: EvaluationArguments, inputs: Inputs, source: Source, dtype: torch.dtype) -> bool | None:
+def _generate(
+    settings: EvaluationArguments, inputs: EvaluationInputs, source: Source, dtype: torch.dtype
+) -> bool | None:
     """Append what is missing to the generations; whether the KV cache was used, None when nothing was missing."""
     done = generations.read(settings.folder)
     path = settings.folder / generations.FILE
@@ -140,7 +142,7 @@ def _generate(settings: EvaluationArguments, inputs: Inputs, source: Source, dty
     return use_cache
 
 
-def _append(completions: Iterator[list[Completion]], file: jsonl.Appender, source: Source) -> Iterator[Prompt]:
+def _append(completions: Iterator[list[Completion]], file: jsonl.Appender, source: Source) -> Iterator[AskedRow]:
     """Write each batch as it comes, then yield its prompts."""
     for batch in completions:
         file.append(_generation(completion, source).model_dump(mode="json") for completion in batch)
@@ -153,6 +155,7 @@ def _generation(completion: Completion, source: Source) -> Generation:
         **source.model_dump(),
         id=row.id,
         images=row.images,
+        task=row.task,
         problem=row.problem,
         solution=row.solution,
         prompt_hash=completion.prompt.hash,
@@ -163,13 +166,19 @@ def _generation(completion: Completion, source: Source) -> Generation:
     )
 
 
-def _scores(settings: EvaluationArguments, inputs: Inputs) -> dict[str, Any]:
-    scores = score(generations.read(settings.folder), inputs.rows, rule=settings.answers)
+def _scores(settings: EvaluationArguments, inputs: EvaluationInputs) -> dict[str, Any]:
+    """Write what each answer is worth, and return what they add up to."""
+    folder = settings.folder
+    said = generations.read(folder)
+    judged = outcomes.judge_rows(
+        said, inputs.rows, rule=settings.answers, views=inputs.views, where=folder / generations.FILE
+    )
+    outcomes.write(folder, judged, inputs.rows, rule=settings.answers)
     return {
         "split": settings.split,
         "split_rows": inputs.split_rows,
         "limit": settings.limit,
         "prompt": settings.prompt,
         "answers": settings.answers,
-        **scores,
+        **score(said, inputs.rows, judged),
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.errors import UserError
-from vlm_grpo.tasks.answers.truth import Rule
+from vlm_grpo.tasks.answers.rules import Rule
 
 AUTO_BATCH_SIZE = 128
 

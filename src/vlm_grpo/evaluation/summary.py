@@ -1,30 +1,60 @@
-"""Scores as a table for people: one line an arm."""
+"""Scores as a table for people: one line an arm, with the columns that its task adds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm_grpo.tables import Table
+from vlm_grpo.tasks.base import Column
+from vlm_grpo.tasks.registry import MODULES, task_named
 
-HEADER = ("arm", "n", "correct", "accuracy", "95 % interval", "parsed", "F1", "said True", "cut off")
+NOTHING = "–"
+NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a thought that is not empty"
 
 
-def summary_table(scores: Mapping[str, dict[str, Any]], *, title: str) -> Table:
-    """The scores of each arm (name -> `scores.json`) in one table; shares are fractions."""
+def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str = "arm") -> Table:
+    """The scores of each arm (name -> `scores.json`) in one table; shares are fractions. `name` heads the names."""
+    columns = task_columns(scores.values())
+    is_graded = any("mean_credit" in told for told in scores.values())
     return Table(
         title=title,
-        header=HEADER,
+        header=(
+            *(name, "n", "correct", "accuracy", "95 % interval"),
+            *(("mean credit",) if is_graded else ()),
+            "parsed",
+            *(column.header for column in columns),
+            *("reasons", "cut off"),
+        ),
         rows=tuple(
             (
                 arm,
-                str(s["n"]),
-                str(s["correct"]),
-                f"{s['accuracy']:.3f}",
-                f"{s['ci_low']:.3f} to {s['ci_high']:.3f}",
-                f"{s['parse_rate']:.3f}",
-                f"{s['f1']:.3f}",
-                str(s["predicted_true"]),
-                f"{s['clip_rate']:.3f}",
+                str(told["n"]),
+                str(told["correct"]),
+                f"{told['accuracy']:.3f}",
+                f"{told['ci_low']:.3f} to {told['ci_high']:.3f}",
+                *((_credit(told.get("mean_credit")),) if is_graded else ()),
+                f"{told['parse_rate']:.3f}",
+                *(_cell(told.get(column.key), column) for column in columns),
+                NOTHING if "reasoning_rate" not in told else f"{told['reasoning_rate']:.3f}",
+                f"{told['clip_rate']:.3f}",
             )
-            for arm, s in scores.items()
+            for arm, told in scores.items()
         ),
+        notes=(NOTE,),
     )
+
+
+def task_columns(scores: Any) -> Sequence[Column]:
+    """The columns of the tasks that the arms answered; scores of earlier versions are VSR's."""
+    names = dict.fromkeys(told.get("task", "vsr") for told in scores)
+    return tuple(dict.fromkeys(column for name in names if name in MODULES for column in task_named(name).columns))
+
+
+def _cell(value: Any, column: Column) -> str:
+    return NOTHING if value is None else format(value, column.format)
+
+
+def _credit(told: Mapping[str, Any] | None) -> str:
+    if told is None:
+        return NOTHING
+    ends = NOTHING if told["ci_low"] is None else f"{told['ci_low']:.3f} to {told['ci_high']:.3f}"
+    return f"{told['value']:.3f} ({ends})"

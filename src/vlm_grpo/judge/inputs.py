@@ -14,7 +14,8 @@ from typing import Any
 from vlm_grpo.errors import UserError
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.store.provenance import file_hash
-from vlm_grpo.tasks.answers.truth import answer_block, solution_value
+from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.tasks.blocks import answer_block
 
 _THINK = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 
@@ -105,7 +106,7 @@ def _item(arm: str, row: Mapping[str, Any], questions: Mapping[str, Mapping[str,
         row_id=row_id,
         model=arm,
         question=source["problem"],
-        label=solution_value(source["solution"], where=where),
+        label=TRUTH.solution(source["solution"], where=where),
         images=tuple(row.get("images", ())),
         reasoning=reasoning,
         answer=answer,

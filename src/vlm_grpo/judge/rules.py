@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from vlm_grpo.judge.judgements import Judgement
 from vlm_grpo.judge.providers import Call
-from vlm_grpo.tasks.answers.truth import extract_answer
+from vlm_grpo.tasks.answers.truth import TRUTH
 
 _THING = r"(?:red|blue|green|yellow) (?:circle|square|triangle)"
 _CLAIM = re.compile(rf"\bthe ({_THING}) is (left of|right of|above|below) the ({_THING})\b", re.IGNORECASE)
@@ -57,7 +57,7 @@ def judge(question: str, reasoning: str, answer: str) -> Judgement:
     if len(claims) != 1:
         raise CannotJudgeError("the question holds no claim about two coloured shapes")
     claim = _Claim(claims[0][0].lower(), claims[0][1].lower().removesuffix(" of"), claims[0][2].lower())
-    stated = extract_answer(answer, "bare")
+    stated = TRUTH.read(answer, "bare")
     if stated is None:
         raise CannotJudgeError("the answer is neither True nor False")
     places, conclusions = _read(reasoning)

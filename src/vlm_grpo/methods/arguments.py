@@ -9,7 +9,7 @@ from trl import GRPOConfig, SFTConfig
 
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import pick_dtype
-from vlm_grpo.tasks.answers.truth import Rule
+from vlm_grpo.tasks.answers.rules import Rule
 
 Budget = Literal["samples", "steps"]
 
@@ -61,7 +61,7 @@ class SFTTargetArguments:
     """What SFT teaches the model to say."""
 
     target: str = field(
-        default="bare", metadata={"help": "Assistant's text: bare (True/False), yes_no (Yes./No.) or tagged."}
+        default="bare", metadata={"help": "Assistant's text, a wording of the task: bare, tagged, or yes_no."}
     )
     budget_config: str | None = field(
         default=None, metadata={"help": "Config of that GRPO run: its config.yaml, or the file it is started with."}

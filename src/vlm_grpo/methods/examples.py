@@ -5,23 +5,19 @@ Pictures are opened when a batch is made, not before.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
-from vlm_grpo import prompts
 from vlm_grpo.errors import UserError
+from vlm_grpo.rewards.base import ROW, VIEW
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.answers.truth import solution_value
-
-TARGETS: dict[str, tuple[str, str]] = {
-    "bare": ("True", "False"),
-    "yes_no": ("Yes.", "No."),
-    "tagged": ("<answer> True </answer>", "<answer> False </answer>"),
-}
+from vlm_grpo.tasks.asking import question
+from vlm_grpo.tasks.registry import task_of
+from vlm_grpo.tasks.view import View
 
 
 def draw(rows: list[Row], *, count: int | None, seed: int, where: str) -> list[Row]:
@@ -33,26 +29,23 @@ def draw(rows: list[Row], *, count: int | None, seed: int, where: str) -> list[R
     return random.Random(seed).sample(rows, count)
 
 
-def check_solutions(rows: list[Row], *, where: str) -> None:
-    """`UserError` naming the first row whose solution is neither True nor False."""
-    for row in rows:
-        solution_value(row.solution, where=f"{where} row {row.id}")
+def grpo_dataset(rows: list[Row], *, root: Path, prompt: str, views: Mapping[str, View]) -> Dataset:
+    """The rows as TRL's GRPO trainer reads them; `views` say how the model sees each row's pictures, by row id.
 
-
-def grpo_dataset(rows: list[Row], *, root: Path, prompt: str) -> Dataset:
-    """Columns `prompt` (one user turn), `images` (PIL, opened lazily), `solution`, `id`, `task`, `image_files`."""
-    return _lazy([_common(row, prompt) | {"solution": row.solution} for row in rows], root)
+    Columns `prompt` (one user turn), `images` (PIL, opened lazily), `row` and `view` (JSON, for the rewards), `id`,
+    `task`, `image_files`.
+    """
+    return _lazy(
+        [_common(row, prompt) | {ROW: row.model_dump_json(), VIEW: views[row.id].model_dump_json()} for row in rows],
+        root,
+    )
 
 
 def sft_dataset(rows: list[Row], *, root: Path, prompt: str, target: str) -> Dataset:
-    """Columns `prompt`, `completion` (the assistant's answer in the wording `target`) and `images`."""
-    if target not in TARGETS:
-        raise UserError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
-    wording = TARGETS[target]
+    """Columns `prompt`, `completion` (the assistant's answer in the task's wording `target`) and `images`."""
 
     def completion(row: Row) -> list[dict[str, str]]:
-        is_true = solution_value(row.solution, where=f"row {row.id}")
-        return [{"role": "assistant", "content": wording[0] if is_true else wording[1]}]
+        return [{"role": "assistant", "content": task_of(row).target(row, target)}]
 
     return _lazy([_common(row, prompt) | {"completion": completion(row)} for row in rows], root)
 
@@ -61,7 +54,7 @@ def _common(row: Row, prompt: str) -> dict[str, Any]:
     return {
         "id": row.id,
         "task": row.task,
-        "prompt": [{"role": "user", "content": prompts.render(prompt, row.problem)}],
+        "prompt": [{"role": "user", "content": question(row, template=prompt)}],
         "image_files": list(row.images),
     }
 

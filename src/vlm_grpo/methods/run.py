@@ -5,6 +5,7 @@ import sys
 import warnings
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import check_present
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
+from vlm_grpo.tasks.asking import messages
+from vlm_grpo.tasks.registry import check_solutions
 
 FINAL = "final"
 TRAINING_STATE = (
@@ -67,7 +70,7 @@ class DrawnRows:
 
 
 @dataclass(frozen=True)
-class Inputs:
+class TrainingInputs:
     """The vetted base and the vetted rows."""
 
     base: Checkpoint
@@ -79,9 +82,9 @@ def hush_renamed_settings() -> None:
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
 
 
-def open_inputs(study: StudyArguments) -> Inputs:
+def open_inputs(study: StudyArguments) -> TrainingInputs:
     """Vet the base and the rows; every mistake in either is told before any weight is loaded."""
-    return Inputs(base=open_checkpoint(study.model), data=open_rows(study))
+    return TrainingInputs(base=open_checkpoint(study.model), data=open_rows(study))
 
 
 def open_rows(study: StudyArguments) -> DrawnRows:
@@ -89,7 +92,7 @@ def open_rows(study: StudyArguments) -> DrawnRows:
     root = Path(study.data)
     where = f"{root} split {study.split!r}"
     drawn = examples.draw(dataset.load(root, study.split), count=study.num_rows, seed=study.row_seed, where=where)
-    examples.check_solutions(drawn, where=where)
+    check_solutions(drawn, where=where)
     check_present(drawn, root=root)
     return DrawnRows(root=root, rows=drawn, fingerprint=dataset.fingerprint(drawn))
 
@@ -134,7 +137,7 @@ def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOAr
     print(yaml.safe_dump(resolved(parsed), sort_keys=True, allow_unicode=True), end="")
 
 
-def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
+def claim(kind: str, inputs: TrainingInputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
     """Claim the output folder for this run and save the resolved settings; return the folder."""
     run = Path(training.output_dir)
     if training.should_save:
@@ -152,7 +155,7 @@ def claim(kind: str, inputs: Inputs, settings: dict[str, Any], training: GRPOArg
 
 
 def load(
-    inputs: Inputs, study: StudyArguments, training: GRPOArguments | SFTArguments, *, completion_tokens: int
+    inputs: TrainingInputs, study: StudyArguments, training: GRPOArguments | SFTArguments, *, completion_tokens: int
 ) -> tuple[Any, PreTrainedModel]:
     """The base's processor and model; the trainer decides on devices.
 
@@ -162,7 +165,7 @@ def load(
     processor = base.load_processor(**study.image_options)
     check_lengths(
         data.rows,
-        PromptLengths(base.adapter, processor, root=data.root, prompt=study.prompt),
+        PromptLengths(base.adapter, processor, root=data.root, ask=partial(messages, template=study.prompt)),
         limit=context_length(base.path) - completion_tokens,
         where=f"{data.root} split {study.split!r}",
     )
@@ -172,7 +175,7 @@ def load(
 def train(
     kind: str,
     trainer: Trainer,
-    inputs: Inputs,
+    inputs: TrainingInputs,
     settings: dict[str, Any],
     *,
     stop: StopRequest,
@@ -209,7 +212,7 @@ def train(
 def _finish(
     kind: str,
     run: Path,
-    inputs: Inputs,
+    inputs: TrainingInputs,
     settings: dict[str, Any],
     log: AttemptLog,
     *,

@@ -1,16 +1,21 @@
-"""What a reward is: a pure score of one completion, with answers that prove it and attempts to cheat it."""
+"""What a reward is: a pure score of one completion of a row, with answers that prove it and attempts to cheat it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vlm_grpo.tasks.answers.truth import Rule
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.rules import Rule
+from vlm_grpo.tasks.view import AS_IS, View
+
+ROW, VIEW = "row", "view"
+"""Columns of the training data that carry each completion's row and view, as JSON."""
 
 
 class Score(Protocol):
-    """Score one completion against its row's solution; None means that it cannot be scored."""
+    """Score one completion of a row; None means that it cannot be scored."""
 
-    def __call__(self, completion: str, solution: str, *, rule: Rule) -> float | None:
+    def __call__(self, completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float | None:
         """Score `completion`; the range is that of the `Reward`."""
         ...
 
@@ -23,27 +28,34 @@ class Reward:
         name: as written in a configuration.
         score: the pure function.
         minimum, maximum: the range of `score`.
-        gold: (completion, solution) pairs that must score `maximum` under the strict rule.
-        hacks: (completion, solution) pairs that must score `minimum`: known ways to earn without answering.
+        gold: (completion, row) pairs that must score `maximum` under the strict rule.
+        hacks: (completion, row) pairs that must score `minimum`: known ways to earn without answering.
     """
 
     name: str
     score: Score
     minimum: float
     maximum: float
-    gold: tuple[tuple[str, str], ...]
-    hacks: tuple[tuple[str, str], ...]
+    gold: tuple[tuple[str, Row], ...]
+    hacks: tuple[tuple[str, Row], ...]
 
     def for_trainer(self, rule: Rule) -> Callable[..., list[float | None]]:
-        """The reward as TRL calls it: `(completions, solution, **row) -> list[float | None]`, one score each.
+        """The reward as TRL calls it: `(completions, row, view, **columns) -> list[float | None]`, one score each.
 
-        `completions` are conversations of one assistant turn, `solution` the column of the data set.
+        `completions` are conversations of one assistant turn, `row` and `view` the columns of the data set.
         """
 
-        def reward(completions: list[list[dict[str, str]]], solution: list[str], **_: Any) -> list[float | None]:
+        def reward(
+            completions: list[list[dict[str, str]]], row: list[str], view: list[str], **_: Any
+        ) -> list[float | None]:
             return [
-                self.score(turns[0]["content"], expected, rule=rule)
-                for turns, expected in zip(completions, solution, strict=True)
+                self.score(
+                    turns[0]["content"],
+                    Row.model_validate_json(one_row),
+                    rule=rule,
+                    view=View.model_validate_json(one_view),
+                )
+                for turns, one_row, one_view in zip(completions, row, view, strict=True)
             ]
 
         reward.__name__ = self.name

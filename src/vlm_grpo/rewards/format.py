@@ -1,47 +1,51 @@
 """`format`: 1 when the whole completion is one `<think>` block followed by one `<answer>` block, else 0.
 
 Stricter than the study's pattern, which was anchored at the start only: text after `</answer>`, a repeated or nested
-block and an empty block earn nothing.
+block and an empty block earn nothing. The time it takes is linear in the completion's length.
 """
 
-import re
-
 from vlm_grpo.rewards.base import Reward
-from vlm_grpo.tasks.answers.truth import Rule
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.rules import Rule
+from vlm_grpo.tasks.blocks import CLOSE, END_THINK, OPEN, THINK
+from vlm_grpo.tasks.view import AS_IS, View
 
-_SHAPE = re.compile(r"\s*<think>(?P<think>.*?)</think>\s*<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL)
-_TAG = re.compile(r"</?(?:think|answer)>")
 
-
-def score(completion: str, solution: str, *, rule: Rule) -> float:
-    """1.0 for the asked format, 0.0 otherwise; `solution` and `rule` play no part."""
-    match = _SHAPE.fullmatch(completion)
-    if match is None:
+def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float:
+    """1.0 for the asked format, 0.0 otherwise; row, rule and view play no part."""
+    if any(completion.count(tag) != 1 for tag in (THINK, END_THINK, OPEN, CLOSE)):
         return 0.0
-    blocks = match["think"], match["answer"]
-    return float(all(block.strip() and not _TAG.search(block) for block in blocks))
+    before, _, rest = completion.partition(THINK)
+    thought, _, rest = rest.partition(END_THINK)
+    between, _, rest = rest.partition(OPEN)
+    answer, _, after = rest.partition(CLOSE)
+    return float(not (before + between + after).strip() and bool(thought.strip()) and bool(answer.strip()))
 
 
-FORMAT = Reward(
+_ROW = Row(id="example", images=(), problem="Is it?", solution="True", task="vsr")
+
+REWARD = Reward(
     name="format",
     score=score,
     minimum=0.0,
     maximum=1.0,
     gold=(
-        ("<think> It is left of it. </think> <answer> True </answer>", "True"),
-        ("<think>\nTwo\nlines.\n</think>\n<answer>False</answer>\n", "True"),
+        ("<think> It is left of it. </think> <answer> True </answer>", _ROW),
+        ("<think>\nTwo\nlines.\n</think>\n<answer>False</answer>\n", _ROW),
     ),
     hacks=(
-        ("<answer> True </answer>", "True"),
-        ("<think></think><answer>True</answer>", "True"),
-        ("<think> </think> <answer> </answer>", "True"),
-        ("<think> a </think> <answer> True </answer> and more", "True"),
-        ("so <think> a </think> <answer> True </answer>", "True"),
-        ("<think> a </think> <answer> True </answer> <answer> False </answer>", "True"),
-        ("<think> a <answer> True </answer> </think> <answer> True </answer>", "True"),
-        ("<think> <think> a </think> <answer> True </answer>", "True"),
-        ("<answer> True </answer> <think> a </think>", "True"),
-        ("<think> a </think> <answer> True", "True"),
-        ("", "True"),
+        ("<answer> True </answer>", _ROW),
+        ("<think></think><answer>True</answer>", _ROW),
+        ("<think> </think> <answer> </answer>", _ROW),
+        ("<think> a </think> <answer> True </answer> and more", _ROW),
+        ("so <think> a </think> <answer> True </answer>", _ROW),
+        ("<think> a </think> so <answer> True </answer>", _ROW),
+        ("<think> a </think> <answer> True </answer> <answer> False </answer>", _ROW),
+        ("<think> a <answer> True </answer> </think> <answer> True </answer>", _ROW),
+        ("<think> a <answer> True </answer> </think>", _ROW),
+        ("<think> <think> a </think> <answer> True </answer>", _ROW),
+        ("<answer> True </answer> <think> a </think>", _ROW),
+        ("<think> a </think> <answer> True", _ROW),
+        ("", _ROW),
     ),
 )

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
@@ -17,7 +18,7 @@ from PIL import Image
 from vlm_grpo.evaluation.arms import Arm
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.answers.truth import solution_value
+from vlm_grpo.tasks.registry import task_of
 
 LONGEST_SIDE = 320
 _TAG = re.compile(r"(</?(?:think|answer)>)")
@@ -36,13 +37,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Example:
-    """One question: pictures as data URIs, the true answer and what the arms said."""
+    """One question: pictures as data URIs, the true answer, what its task sorts it by, and what the arms said."""
 
     id: str
     pictures: tuple[str, ...]
     problem: str
     solution: str
-    relation: str | None
+    details: tuple[tuple[str, str], ...]
     said: tuple[Said, ...]
 
 
@@ -73,26 +74,32 @@ def render(arms: Mapping[str, Arm], *, title: str, count: int = 12, seed: int = 
 
 
 def _example(row: Row, arms: Mapping[str, Arm]) -> Example:
-    root = next(iter(arms.values())).root
+    arm = next(iter(arms.values()))
     return Example(
         id=row.id,
-        pictures=tuple(_data_uri(open_picture(root, name)) for name in row.images),
+        pictures=tuple(_data_uri(open_picture(arm.root, name)) for name in row.images),
         problem=row.problem,
-        solution=str(solution_value(row.solution, where=f"row {row.id}")),
-        relation=row.meta.get("relation"),
+        solution=_written(arm.outcomes[row.id].truth, row),
+        details=tuple(
+            (column, str(row.meta[column])) for column in task_of(row).slices.values() if row.meta.get(column)
+        ),
         said=tuple(_said(name, arm, row) for name, arm in arms.items()),
     )
 
 
 def _said(name: str, arm: Arm, row: Row) -> Said:
-    generation, answer = arm.generations[row.id], arm.predicted[row.id]
+    generation, outcome = arm.generations[row.id], arm.outcomes[row.id]
     return Said(
         arm=name,
         pieces=tuple((bool(_TAG.fullmatch(piece)), piece) for piece in _TAG.split(generation.text) if piece),
-        answer="unparsed" if answer is None else str(answer),
-        verdict="unparsed" if answer is None else "right" if arm.right[row.id] else "wrong",
+        answer="unparsed" if outcome.said is None else _written(outcome.said, row),
+        verdict="unparsed" if outcome.said is None else "right" if outcome.right else "wrong",
         clipped=generation.finish_reason == "length",
     )
+
+
+def _written(value: Any, row: Row) -> str:
+    return task_of(row).answer(row).write(value)
 
 
 def _data_uri(picture: Image.Image) -> str:

@@ -13,11 +13,14 @@ from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import Arm, compare
+from vlm_grpo.evaluation.summary import arms_table, task_columns
 from vlm_grpo.statistics.paired import holm
 from vlm_grpo.store import manifest
 from vlm_grpo.tables import Table
 
-SHOWN = ("n", "correct", "accuracy", "ci_low", "ci_high", "parse_rate", "f1", "predicted_true", "clip_rate")
+SHOWN = ("n", "correct", "accuracy", "ci_low", "ci_high", "parse_rate", "clip_rate")
+SHOWN_WHERE_TOLD = ("task", "mean_credit", "reasoned", "reasoning_rate")
+"""Evaluations of earlier versions do not tell these."""
 
 
 def arm_of(run: str) -> str:
@@ -55,7 +58,9 @@ def summarise(runs: Mapping[str, Arm], *, stages: Mapping[str, Path]) -> dict[st
 def _arm(arm: Arm) -> dict[str, Any]:
     config = arm.manifest["config"]
     asked = {name: config[name] for name in ("model", "adapter", "prompt", "answers")}
-    return {name: arm.scores[name] for name in SHOWN} | asked
+    own = (column.key for column in task_columns([arm.scores]))
+    told = {name: arm.scores[name] for name in (*SHOWN_WHERE_TOLD, *own) if name in arm.scores}
+    return {name: arm.scores[name] for name in SHOWN} | told | asked
 
 
 def _spread(scores: list[dict[str, Any]]) -> dict[str, Any]:
@@ -80,26 +85,9 @@ def _seconds(runs: Mapping[str, Arm], stages: Mapping[str, Path]) -> dict[str, f
     return seconds
 
 
-def arms_table(summary: Mapping[str, Any]) -> Table:
+def runs_table(summary: Mapping[str, Any]) -> Table:
     """Accuracy of each run with its interval."""
-    return Table(
-        title=f"Accuracy on {summary['split']}",
-        header=("run", "n", "correct", "accuracy", "95 % interval", "parsed", "said True", "cut off"),
-        rows=tuple(
-            (
-                run,
-                str(told["n"]),
-                str(told["correct"]),
-                f"{told['accuracy']:.3f}",
-                f"{told['ci_low']:.3f} to {told['ci_high']:.3f}",
-                f"{told['parse_rate']:.3f}",
-                str(told["predicted_true"]),
-                f"{told['clip_rate']:.3f}",
-            )
-            for run, told in summary["runs"].items()
-        ),
-        notes=("Wilson intervals; an answer that cannot be read is not right",),
-    )
+    return arms_table(summary["runs"], title=f"Accuracy on {summary['split']}", name="run")
 
 
 def pairs_table(summary: Mapping[str, Any]) -> Table:
@@ -144,5 +132,5 @@ def seconds_table(summary: Mapping[str, Any]) -> Table:
 
 def all_tables(summary: Mapping[str, Any]) -> list[Table]:
     """The tables of the report, those without rows left out."""
-    made = (arms_table(summary), pairs_table(summary), spread_table(summary), seconds_table(summary))
+    made = (runs_table(summary), pairs_table(summary), spread_table(summary), seconds_table(summary))
     return [table for table in made if table.rows]

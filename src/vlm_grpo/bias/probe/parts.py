@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
+from vlm_grpo.bias.cases import truth_of
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import SOURCE_IMAGES
 from vlm_grpo.rows.records import Row
 from vlm_grpo.statistics.shares import accuracy_share
 from vlm_grpo.tables import Table
-from vlm_grpo.tasks.answers.truth import solution_value
 
 HELD_OUT_SHARE = 0.2
 
@@ -72,7 +72,7 @@ def parts_of(root: Path, train_split: str, heldout: Sequence[str], *, seed: int)
 
 def _part(root: Path, split: str) -> Part:
     rows = dataset.load(root, split)
-    labels = [solution_value(row.solution, where=f"{root} split {split!r} row {row.id}") for row in rows]
+    labels = [truth_of(row, where=f"{root} split {split!r} row {row.id}") for row in rows]
     return Part(split, rows, np.array(labels))
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlm_grpo.bias.cases import truth_of
 from vlm_grpo.bias.marks import GROUP, SHORTCUT, group_of
 from vlm_grpo.bias.report.arm_names import ArmName
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import Arm, open_arm
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.answers.truth import solution_value
 
 Key = tuple[str, str]
 """Split and id of a row."""
@@ -77,7 +77,7 @@ def open_bias_arm(name: ArmName, folders: Sequence[Path], *, groups_from: Path |
         others = _marked_rows(groups_from, split, arm) if groups_from is not None else {}
         for row in arm.rows:
             marked = others[row.id] if groups_from is not None else row
-            answer = _answer(marked, arm.predicted[row.id], where=f"{arm.folder}: row {row.id!r}")
+            answer = _answer(marked, arm.outcomes[row.id].said, where=f"{arm.folder}: row {row.id!r}")
             if (row.id, answer.group) in placed:
                 raise UserError(
                     f"arm {name}: row {row.id!r} is in two of its evaluations, {answer.group} in both; give one of them"
@@ -109,7 +109,7 @@ def _answer(row: Row, said: bool | None, *, where: str) -> Answer:
             f"{where} has no column {GROUP!r}; evaluate on a data set that bias.text or bias.vision built, or name one "
             "with the same rows with --groups-from"
         )
-    label, says = solution_value(row.solution, where=where), row.meta[SHORTCUT]
+    label, says = truth_of(row, where=where), row.meta[SHORTCUT]
     if row.meta[GROUP] != group_of(label, says):
         raise UserError(f"{where} is marked {row.meta[GROUP]!r}, its label and shortcut say {group_of(label, says)!r}")
     return Answer(row.meta[GROUP], label, says, said)

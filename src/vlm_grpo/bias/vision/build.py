@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from vlm_grpo.bias.cases import truth_of
 from vlm_grpo.bias.links import bring
 from vlm_grpo.bias.marks import GROUP, SHORTCUT, marks
 from vlm_grpo.bias.vision.pictures import Picture, write
@@ -27,7 +28,6 @@ from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.pictures import CUE, SOURCE_IMAGES
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
-from vlm_grpo.tasks.answers.truth import solution_value
 
 CUED, COUNTER = "cued", "counter"
 BIAS = "vision"
@@ -122,7 +122,7 @@ def _label(row: Row, *, where: str) -> bool:
         raise UserError(f"{where} is marked by another bias; start from the data set that it was made of")
     if not row.images:
         raise UserError(f"{where} has no picture to put a cue on; drop the row")
-    return solution_value(row.solution, where=where)
+    return truth_of(row, where=where)
 
 
 def _planned(

@@ -11,7 +11,7 @@ from accelerate.utils import DistributedType
 from transformers import PreTrainedModel
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.methods.fast.prefix import FAMILIES
+from vlm_grpo.methods.fast.prefix import MODEL_TYPES
 from vlm_grpo.methods.fast.vision_features import tower_trains
 
 WORTH = 1.2
@@ -64,7 +64,7 @@ def make_plan(fast: str, *, model: PreTrainedModel, args: Any, accelerator: Any,
 
 def _family(model: PreTrainedModel) -> str | None:
     kind = model.config.model_type
-    return None if kind in FAMILIES else f"model_type {kind} is not known here (known: {', '.join(FAMILIES)})"
+    return None if kind in MODEL_TYPES else f"model_type {kind} is not known here (known: {', '.join(MODEL_TYPES)})"
 
 
 def _sharded(accelerator: Any) -> str | None:

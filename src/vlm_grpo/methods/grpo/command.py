@@ -23,6 +23,7 @@ from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, c
 from vlm_grpo.methods.vllm import canary
 from vlm_grpo.rewards import registry
 from vlm_grpo.rewards.base import Reward
+from vlm_grpo.tasks.view import views
 
 KIND = "grpo"
 
@@ -66,7 +67,12 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
         args=training,
         processing_class=processor,
         reward_funcs=[reward.for_trainer(reward_arguments.answers) for reward in rewards],
-        train_dataset=examples.grpo_dataset(inputs.data.rows, root=inputs.data.root, prompt=study.prompt),
+        train_dataset=examples.grpo_dataset(
+            inputs.data.rows,
+            root=inputs.data.root,
+            prompt=study.prompt,
+            views=views(inputs.data.rows, root=inputs.data.root, adapter=inputs.base.adapter, processor=processor),
+        ),
         peft_config=lora.lora_config(study, inputs.base.adapter),
         callbacks=[MetricsFile(folder), ProgressLine(METHODS[KIND].watched)],
         completions=CompletionsFile(folder),

@@ -4,18 +4,18 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from vlm_grpo import prompts
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.cache import choose_cache
-from vlm_grpo.methods.run import Inputs
+from vlm_grpo.methods.run import TrainingInputs
 from vlm_grpo.rows.pictures import open_picture
+from vlm_grpo.tasks.asking import render
 
 PARITY_ROWS = 4
 VLLM_NEVER = -100.0
 
 
 def rollout_settings(
-    use_cache: str, *, model: PreTrainedModel, processor: Any, inputs: Inputs, prompt: str
+    use_cache: str, *, model: PreTrainedModel, processor: Any, inputs: TrainingInputs, prompt: str
 ) -> dict[str, Any]:
     """`generate` arguments for the rollouts.
 
@@ -30,19 +30,14 @@ def rollout_settings(
     return {**adapter.generation, "use_cache": cache, "suppress_tokens": never}
 
 
-def vllm_settings(*, processor: Any, inputs: Inputs) -> dict[str, Any]:
+def vllm_settings(*, processor: Any, inputs: TrainingInputs) -> dict[str, Any]:
     """Sampling parameters of vLLM for the rollouts: the same tokens suppressed, by the lowest bias it takes."""
     never = inputs.base.adapter.placeholder_ids(processor.tokenizer)
     return {"logit_bias": dict.fromkeys(never, VLLM_NEVER)}
 
 
-def _batch(processor: Any, inputs: Inputs, prompt: str) -> Any:
+def _batch(processor: Any, inputs: TrainingInputs, prompt: str) -> Any:
     rows = inputs.data.rows[:PARITY_ROWS]
-    texts = [
-        processor.apply_chat_template(
-            prompts.messages(prompt, row.problem, images=len(row.images)), add_generation_prompt=True, tokenize=False
-        )
-        for row in rows
-    ]
+    texts = [asked.text for asked in render(rows, processor, template=prompt)]
     pictures = [[open_picture(inputs.data.root, name) for name in row.images] for row in rows]
     return inputs.base.adapter.encode(processor, texts, pictures)

@@ -5,6 +5,7 @@ The command line is `datasets.vsr`; reading captions is `datasets.vsr_source`.
 
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from vlm_grpo.rows.download import Outcome, Policy, fetch_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.tasks.vsr.captions import Caption, Source
-from vlm_grpo.tasks.vsr.columns import TASK, VsrRecord, to_row
+from vlm_grpo.tasks.vsr.columns import NAME, VsrRecord, to_row
 
 DROPPED = "dropped.jsonl"
 
@@ -115,7 +116,7 @@ def build(out: Path, source: Source, options: Options) -> Outcome:
     wanted = plan(source, options)
     longest = asdict(options.longest) if options.longest else None
     manifest.claim(
-        out, {"kind": dataset.KIND, "task": TASK, "sha256": source.hashes, "rows": options.rows, "longest": longest}
+        out, {"kind": dataset.KIND, "task": NAME, "sha256": source.hashes, "rows": options.rows, "longest": longest}
     )
     with dataset.only_builder(out):
         if manifest.exists(out) and not wanted.missing(out):
@@ -160,9 +161,12 @@ def _short_enough(
     # Imported here: torch and transformers are needed for this filter only.
     from vlm_grpo.adapters.checkpoint import open_checkpoint
     from vlm_grpo.adapters.lengths import PromptLengths, too_long
+    from vlm_grpo.tasks.asking import messages
 
     checkpoint = open_checkpoint(longest.model)
-    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=root, prompt=longest.prompt)
+    lengths = PromptLengths(
+        checkpoint.adapter, checkpoint.load_processor(), root=root, ask=partial(messages, template=longest.prompt)
+    )
     kept: dict[str, list[Row]] = {split: [] for split in splits}
     dropped = []
     for split, rows in splits.items():

@@ -1,6 +1,6 @@
 """The columns of Visual Spatial Reasoning (VSR) and the question the study makes of them.
 
-Shared by the real data set (`datasets.vsr`) and the synthetic one (`embedded.synthetic_vsr`), so that a model trained
+Shared by the real data set (`tasks.vsr`) and the synthetic one (`embedded.synthetic_vsr`), so that a model trained
 on one can be asked about the other. Where pictures come from is left to them.
 """
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vlm_grpo.rows.records import Row
 
-TASK = "vsr"
+NAME = "vsr"
 STATEMENT = "Is the following statement true: {caption}"
 
 
@@ -31,13 +31,13 @@ class VsrRecord(BaseModel):
     image_link: str | None = None
 
 
-def to_row(record: VsrRecord, *, id: str) -> Row:
+def to_row(record: VsrRecord, *, id: str, task: str = NAME) -> Row:
     """The study's question and answer (reference, section 1.2); VSR's own columns stay beside them."""
     return Row(
         id=id,
         images=(record.image_path,),
         problem=STATEMENT.format(caption=record.caption),
         solution=f"<answer> {bool(record.label)} </answer>",
-        task=TASK,
+        task=task,
         meta=record.model_dump(exclude_none=True),
     )

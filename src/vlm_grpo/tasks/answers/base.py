@@ -1,0 +1,43 @@
+"""What a kind of answer is: how one is asked for, read, compared and written."""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.tasks.answers.rules import Rule, is_relaxed, stated
+from vlm_grpo.tasks.blocks import OPEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerKind:
+    """A kind of answer; its values are JSON values.
+
+    Attributes:
+        name: our name of it.
+        asks: completes the prompt: "then put the final answer, ASKS, inside ...".
+        refused: completes the message on a solution that is none: "solution 'x' is REFUSED".
+        parse: (stated text, relaxed) -> the value, None where the text states none, or more than one.
+        same: whether a value read is the true one.
+        write: the value as text, as a model is taught to say it; `parse` reads it back.
+    """
+
+    name: str
+    asks: str
+    refused: str
+    parse: Callable[[str, bool], Any]
+    same: Callable[[Any, Any], bool] = operator.eq
+    write: Callable[[Any], str] = str
+
+    def read(self, text: str, rule: Rule = "strict") -> Any:
+        """The value that the completion `text` states under `rule`; None when it states none, or cannot be told."""
+        part = stated(text, rule)
+        return None if part is None else self.parse(part, is_relaxed(rule))
+
+    def solution(self, solution: str, *, where: str) -> Any:
+        """The value of a data set's `solution`, tagged or bare; `where` opens the error of one that is none."""
+        value = self.read(solution, "relaxed" if OPEN in solution else "bare_relaxed")
+        if value is None:
+            raise UserError(f"{where}: solution {solution!r} is {self.refused}; mend the row or drop it")
+        return value

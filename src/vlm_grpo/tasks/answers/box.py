@@ -1,0 +1,93 @@
+"""A box `[x1, y1, x2, y2]` (left, top, right, bottom), and a list of boxes with their labels.
+
+Strict: JSON alone, the box in square brackets or as an object's `bbox_2d` (`bbox`, `box`). Relaxed: in a code fence or
+a sentence too. A box whose corners are not in order is no box. In which frame its numbers are is the view's business
+(`vlm_grpo.tasks.view`).
+"""
+
+import json
+import re
+from typing import Any
+
+from vlm_grpo.tasks.answers.base import AnswerKind
+
+Box = list[float]
+KEYS = ("bbox_2d", "bbox", "box")
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
+_NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
+_FOUR = re.compile(rf"\[({_NUMBER}(?:,{_NUMBER}){{3}})\]")
+
+
+def parse(text: str, relaxed: bool) -> Box | None:
+    """The one box that `text` states."""
+    value = _json(text, relaxed)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
+        value = value[0]
+    box = as_box(value)
+    if box is not None or not relaxed:
+        return box
+    boxes = {tuple(float(number) for number in found.split(",")) for found in _FOUR.findall(text)}
+    return as_box(list(boxes.pop())) if len(boxes) == 1 else None
+
+
+def parse_boxes(text: str, relaxed: bool) -> list[dict[str, Any]] | None:
+    """Objects `{"bbox_2d": [...], "label": ... or null}` in the text's order; an empty list where it says `[]`.
+
+    None where the text is no list, or one of its boxes is none.
+    """
+    value = _json(text, relaxed)
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        return None
+    if value and all(isinstance(part, int | float) for part in value):
+        value = [value]
+    boxes = []
+    for part in value:
+        box = as_box(part)
+        if box is None:
+            return None
+        label = part.get("label") if isinstance(part, dict) else None
+        boxes.append({"bbox_2d": box, "label": label if isinstance(label, str) else None})
+    return boxes
+
+
+def as_box(value: Any) -> Box | None:
+    """`value`, four numbers or an object that holds them under one of `KEYS`, as a box; None where it is none."""
+    if isinstance(value, dict):
+        value = next((value[key] for key in KEYS if key in value), None)
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    if not all(isinstance(part, int | float) and not isinstance(part, bool) for part in value):
+        return None
+    left, top, right, bottom = value
+    return list(value) if left < right and top < bottom else None
+
+
+def _json(text: str, relaxed: bool) -> Any:
+    """The JSON value that `text` is; None where it is none. Relaxed: the last code fence's, where there is one."""
+    fences = _FENCE.findall(text) if relaxed else []
+    try:
+        return json.loads(fences[-1] if fences else text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+BOX = AnswerKind(
+    name="box",
+    asks="a box [x1, y1, x2, y2]",
+    refused="no box [x1, y1, x2, y2] with x1 < x2 and y1 < y2",
+    parse=parse,
+    write=json.dumps,
+)
+BOXES = AnswerKind(
+    name="boxes",
+    asks='a JSON list of objects with "bbox_2d": [x1, y1, x2, y2] and "label"',
+    refused="no JSON list of boxes",
+    parse=parse_boxes,
+    write=json.dumps,
+)

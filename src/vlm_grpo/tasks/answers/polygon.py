@@ -1,0 +1,43 @@
+"""A polygon, a list of at least three points `[[x, y], ...]`: JSON alone, or relaxed in a code fence or a sentence."""
+
+import json
+import re
+from typing import Any
+
+from vlm_grpo.tasks.answers.base import AnswerKind
+
+Polygon = list[list[float]]
+_POINT = r"\[\s*-?\d+(?:\.\d+)?\s*,\s*-?\d+(?:\.\d+)?\s*\]"
+_POINTS = re.compile(rf"\[\s*{_POINT}(?:\s*,\s*{_POINT})*\s*\]")
+
+
+def parse(text: str, relaxed: bool) -> Polygon | None:
+    """The one polygon that `text` states."""
+    if not relaxed:
+        return _as_polygon(text)
+    polygons = _POINTS.findall(text)
+    return _as_polygon(polygons[0]) if len(set(polygons)) == 1 else None
+
+
+def _as_polygon(text: str) -> Polygon | None:
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, list) or len(value) < 3:
+        return None
+    for point in value:
+        if not isinstance(point, list) or len(point) != 2:
+            return None
+        if not all(isinstance(part, int | float) and not isinstance(part, bool) for part in point):
+            return None
+    return value
+
+
+POLYGON = AnswerKind(
+    name="polygon",
+    asks="a polygon [[x1, y1], [x2, y2], ...]",
+    refused="no polygon of three points or more",
+    parse=parse,
+    write=json.dumps,
+)

@@ -1,0 +1,118 @@
+"""What a task is: what its rows ask and what an answer is worth. Everything else asks it.
+
+A new task is one file with a `Task` (a folder where its builder is long), one line in `tasks/registry.py` and one test.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlm_grpo.errors import UserError
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.base import AnswerKind
+from vlm_grpo.tasks.answers.rules import Rule
+from vlm_grpo.tasks.view import AS_IS, View
+
+Credit = Callable[[Any, Any, Row, View], float]
+"""(said, truth, row, view) -> what the answer is worth, 0 to 1; `said` is never None."""
+Wording = Callable[[Any, AnswerKind], str]
+"""(truth, kind of answer) -> what SFT teaches the model to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one completion is worth.
+
+    Attributes:
+        said: the answer read, None where none could be.
+        truth: the row's true answer.
+        credit: partial credit, 0 to 1; 0 for an answer that cannot be read.
+        right: whether it counts as right, which feeds the exact tests.
+    """
+
+    said: Any
+    truth: Any
+    credit: float
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a task adds to the tables of arms: its `header`, the score's `key`, and the number's `format`."""
+
+    header: str
+    key: str
+    format: str = ".3f"
+
+
+def bare(truth: Any, kind: AnswerKind) -> str:
+    """The answer alone."""
+    return kind.write(truth)
+
+
+def tagged(truth: Any, kind: AnswerKind) -> str:
+    """The answer in its block."""
+    return f"<answer> {kind.write(truth)} </answer>"
+
+
+def nothing(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """No figures of the task's own."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task.
+
+    Attributes:
+        name: as in the rows' column `task`.
+        answer: the kind of answer that a row asks for.
+        credit: what an answer is worth; None: 1 for the true one, else 0.
+        right_from: credit from which an answer counts as right.
+        wordings: what SFT can teach the model to say, by name.
+        figures: the task's own figures of an arm, as keys of `scores.json`.
+        columns: which of them stand in the tables of arms.
+        slices: tables of right answers by a column of the rows: name of the table -> column.
+        gold: (completion, row) pairs that are right, with full credit, under the strict rule.
+        hacks: (completion, row) pairs that earn nothing under any rule with tags: known ways to cheat.
+    """
+
+    name: str
+    answer: Callable[[Row], AnswerKind]
+    credit: Credit | None = None
+    right_from: float = 1.0
+    wordings: Mapping[str, Wording] = field(default_factory=lambda: {"bare": bare, "tagged": tagged})
+    figures: Callable[[Sequence[Outcome]], dict[str, Any]] = nothing
+    columns: tuple[Column, ...] = ()
+    slices: Mapping[str, str] = field(default_factory=dict)
+    gold: tuple[tuple[str, Row], ...]
+    hacks: tuple[tuple[str, Row], ...]
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether an answer can be worth something between nothing and all."""
+        return self.credit is not None
+
+    def truth(self, row: Row, *, where: str = "") -> Any:
+        """The row's true answer; `UserError` opened by `where` where its solution is no answer of the kind."""
+        return self.answer(row).solution(row.solution, where=where or f"row {row.id}")
+
+    def outcome(self, text: str, row: Row, *, rule: Rule, view: View = AS_IS) -> Outcome:
+        """What the completion `text` of `row` is worth, read by `rule`."""
+        kind, truth = self.answer(row), self.truth(row)
+        said = kind.read(text, rule)
+        if said is None:
+            return Outcome(None, truth, 0.0, right=False)
+        credit = float(kind.same(said, truth)) if self.credit is None else self.credit(said, truth, row, view)
+        return Outcome(said, truth, credit, right=credit >= self.right_from)
+
+    def target(self, row: Row, wording: str) -> str:
+        """What SFT teaches the model to say to `row`, in the `wording` of that name."""
+        if wording not in self.wordings:
+            raise UserError(f"unknown target {wording!r} of task {self.name}; known: {', '.join(self.wordings)}")
+        return self.wordings[wording](self.truth(row), self.answer(row))
+
+
+def always(kind: AnswerKind) -> Callable[[Row], AnswerKind]:
+    """Every row asks for an answer of `kind`."""
+    return lambda row: kind

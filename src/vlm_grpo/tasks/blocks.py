@@ -1,0 +1,48 @@
+"""The blocks of a completion, `<think>` and `<answer>`, found in one pass however long the text is.
+
+A completion states an answer in its one `<answer>` block. A block inside a `<think>` block (finished, never finished,
+or opened again) is a thought, not an answer, and so is one that itself holds `<think>` tags.
+"""
+
+OPEN, CLOSE = "<answer>", "</answer>"
+THINK, END_THINK = "<think>", "</think>"
+
+
+def answer_block(text: str) -> str | None:
+    """The stripped content of the one `<answer>` block of `text`; None when there is none, more than one, or a thought.
+
+    >>> answer_block("<think> left of it </think> <answer> True </answer>")
+    'True'
+    >>> answer_block("<think> I could say <answer> True </answer> but") is None
+    True
+    """
+    if text.count(OPEN) != 1 or text.count(CLOSE) != 1:
+        return None
+    start, end = text.index(OPEN), text.index(CLOSE)
+    if end < start or is_thinking(text, at=start):
+        return None
+    stated = text[start + len(OPEN) : end]
+    return None if THINK in stated or END_THINK in stated else stated.strip()
+
+
+def is_thinking(text: str, *, at: int) -> bool:
+    """Whether position `at` of `text` lies inside a `<think>` block, closed later or not."""
+    return text.rfind(THINK, 0, at) > text.rfind(END_THINK, 0, at)
+
+
+def thoughts(text: str) -> list[str]:
+    """The stripped contents of the closed `<think>` blocks of `text`, in order; a block ends at its first close."""
+    found = []
+    start = text.find(THINK)
+    while start >= 0:
+        end = text.find(END_THINK, start)
+        if end < 0:
+            break
+        found.append(text[start + len(THINK) : end].strip())
+        start = text.find(THINK, end)
+    return found
+
+
+def reasons(text: str) -> bool:
+    """Whether the completion `text` reasons: it holds a closed `<think>` block that is not empty."""
+    return any(thoughts(text))
