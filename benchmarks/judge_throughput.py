@@ -25,9 +25,10 @@ from typing import Any
 
 import openai
 
-from vlm_grpo.judge import command, prompts
+from vlm_grpo.judge import command
 from vlm_grpo.judge.judgements import Judgement
 from vlm_grpo.judge.openai_api import Settings, request
+from vlm_grpo.judge.prompt import load
 from vlm_grpo.store import jsonl
 
 ANSWER = {"aligns": True, "type": None, "why": "the reasoning leads to the answer"}
@@ -119,7 +120,7 @@ def ours(url: str, folder: Path, calls: int, concurrency: int) -> tuple[float, f
 def sequential(url: str, calls: int) -> float:
     """Seconds seen by the server of a plain loop: one call, parsed and kept, then the next."""
     settings = Settings(model="local", api="chat", key=None, base_url=url, asks_type=True, max_output_tokens=4096)
-    prompt = prompts.load("taxonomy")
+    prompt = load("taxonomy")
     kept: list[Any] = []
     with openai.OpenAI(api_key="none", base_url=url) as one:
         for i in range(calls):

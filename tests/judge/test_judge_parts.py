@@ -6,11 +6,12 @@ import json
 import pytest
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import envelopes, keys, models, pricing, prompts
+from vlm_grpo.judge import envelopes, keys, models, pricing
 from vlm_grpo.judge.inputs import split_response
 from vlm_grpo.judge.judgements import parse, schema
 from vlm_grpo.judge.limit import AdaptiveLimit
 from vlm_grpo.judge.openai_api import Settings, request
+from vlm_grpo.judge.prompt import load
 
 GOOD = '{"aligns": false, "type": "other", "why": "x"}'
 
@@ -70,22 +71,22 @@ def test_envelopes_without_a_judgement(api, envelope, reason):
 
 
 def test_prompts_keep_braces_and_name_all_types():
-    prompt = prompts.load("taxonomy")
+    prompt = load("taxonomy")
     text = prompt.render(question="{answer}", reasoning="a {set}", answer="True")
     assert "{answer}" in text
     assert "a {set}" in text
     assert all(kind in text for kind in ("contradiction", "missing_detail", "irrelevant", "other"))
-    assert prompts.load("simple").hash != prompt.hash
-    assert not prompts.load("simple").asks_type
+    assert load("simple").hash != prompt.hash
+    assert not load("simple").asks_type
 
 
 def test_a_prompt_without_the_answer_is_refused(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("system: s\nuser: '{question} {reasoning}'\nasks_type: true\n")
     with pytest.raises(UserError, match=r"lacks \{answer\}"):
-        prompts.load(str(path))
+        load(str(path))
     with pytest.raises(UserError, match="known: simple, taxonomy"):
-        prompts.load("nothing")
+        load("nothing")
 
 
 @pytest.mark.parametrize(

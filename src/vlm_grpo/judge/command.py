@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.judge import inputs, keys, models, options, pricing, prompts, rules
+from vlm_grpo.judge import inputs, keys, models, options, pricing, prompt, rules
 from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, key_of
 from vlm_grpo.judge.providers import Call, Provider
 from vlm_grpo.judge.runner import Outcome, Pace, Runner
@@ -46,7 +46,7 @@ class Run:
 
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
-        self.prompt = prompts.load(given.prompt)
+        self.prompt = prompt.load(given.prompt)
         self.facts = None if given.judge == "rules" else models.load(given.models).get(given.model)
         questions = inputs.read_questions(given.questions) if given.questions else {}
         self.arms = [inputs.read_arm(*_named(text), questions) for text in given.generations]

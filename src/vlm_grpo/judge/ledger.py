@@ -16,7 +16,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.judge import envelopes
 from vlm_grpo.judge.models import ModelFacts
 from vlm_grpo.judge.pricing import cost
-from vlm_grpo.judge.prompts import Prompt
+from vlm_grpo.judge.prompt import Prompt
 from vlm_grpo.judge.providers import Call
 from vlm_grpo.store import jsonl
 

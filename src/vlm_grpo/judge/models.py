@@ -8,9 +8,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.store.provenance import REPOSITORY
 
-FILE = REPOSITORY / "alignment_judge" / "models.yaml"
+FILE = Path(__file__).with_name("models.yaml")
 _REASONING = re.compile(r"^(o\d|gpt-[5-9])")
 
 

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     money = p.add_argument_group("money")
     money.add_argument("--dry-run", action="store_true", help="print calls, tokens and cost; ask nothing")
     money.add_argument("--max-cost", type=float, help="US dollars over all runs into --out; stops in time")
-    money.add_argument("--models", type=Path, default=models.FILE, help="price file (default models.yaml here)")
+    money.add_argument("--models", type=Path, default=models.FILE, help="price file (default: the package's)")
     money.add_argument("--output-tokens", type=int, default=300, help="expected tokens of an answer, for --dry-run")
     money.add_argument("--batch", action="store_true", help="use the Batch API: cheaper, within 24 hours")
     money.add_argument("--batch-poll", type=float, default=60.0, help="seconds between looks at a batch (default 60)")

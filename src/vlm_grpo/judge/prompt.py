@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.store.provenance import REPOSITORY, text_hash
+from vlm_grpo.store.provenance import text_hash
 
-FOLDER = REPOSITORY / "alignment_judge" / "prompts"
+FOLDER = Path(__file__).parent / "prompts"
 _FIELDS = ("question", "reasoning", "answer")
 
 
@@ -37,7 +37,7 @@ class Prompt:
 
 
 def load(name: str) -> Prompt:
-    """Load a prompt by the name of its file in `alignment_judge/prompts`, or by path."""
+    """Load a prompt by the name of its file in `vlm_grpo/judge/prompts`, or by path."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
