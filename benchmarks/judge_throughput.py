@@ -119,8 +119,9 @@ def ours(url: str, folder: Path, calls: int, concurrency: int) -> tuple[float, f
 
 def sequential(url: str, calls: int) -> float:
     """Seconds seen by the server of a plain loop: one call, parsed and kept, then the next."""
-    settings = Settings(model="local", api="chat", key=None, base_url=url, asks_type=True, max_output_tokens=4096)
     prompt = load("taxonomy")
+    kinds = tuple(prompt.kinds)
+    settings = Settings(model="local", api="chat", key=None, base_url=url, kinds=kinds, max_output_tokens=4096)
     kept: list[Any] = []
     with openai.OpenAI(api_key="none", base_url=url) as one:
         for i in range(calls):

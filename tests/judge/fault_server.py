@@ -7,7 +7,8 @@ requests of `plan` (names from `FAULTS`, or "ok") go first, then each request me
 probability `rate`. `GET /_stats` tells how often each item was answered in full (paid for), how many requests are under
 way and the most there were, what bodies and headers came.
 
-Verdicts follow from the item's text alone, so two runs over the same items get the same answers. One item in fifty gets
+Verdicts follow from the item's text alone, so two runs over the same items get the same answers. Their types are those
+that the request's schema allows. One item in fifty gets
 an answer that can never be parsed: wrong schema, a refusal, or one cut off by the token limit.
 """
 
@@ -26,7 +27,6 @@ from collections import Counter
 from typing import Any
 
 MODELS = [{"id": "o4-mini", "object": "model", "created": 1, "owned_by": "x"}, {"id": "local", "object": "model"}]
-KINDS = ("contradiction", "missing_detail", "irrelevant", "other")
 HANG = 60.0
 
 
@@ -40,13 +40,21 @@ def item_of(body: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def judgement(item: str) -> dict[str, Any]:
+def kinds_of(body: dict[str, Any]) -> list[str]:
+    """The types that the schema of a request allows."""
+    answer = body["text"]["format"] if "text" in body else body["response_format"]["json_schema"]
+    allowed = answer["schema"]["properties"].get("type", {"anyOf": [{"enum": []}]})["anyOf"][0]
+    return allowed["enum"] if "enum" in allowed else [allowed["const"]]
+
+
+def judgement(item: str, kinds: list[str]) -> dict[str, Any]:
     number = int(item, 16)
     aligns = number % 5 > 0
-    return {"aligns": aligns, "type": None if aligns else KINDS[number // 5 % 4], "why": "as the test server decides"}
+    judged = {"aligns": aligns, "why": "as the test server decides"}
+    return judged | ({"type": None if aligns else kinds[number // 5 % len(kinds)]} if kinds else {})
 
 
-def content(item: str, *, answers: str) -> tuple[str | None, str | None, str]:
+def content(item: str, kinds: list[str], *, answers: str) -> tuple[str | None, str | None, str]:
     """Text, refusal and finish reason of the answer to `item`; `answers` fixes them or lets the item decide."""
     case = answers if answers != "by item" else {0: "wrong schema", 1: "refusal", 2: "cut off"}.get(int(item, 16) % 150)
     if case == "wrong schema":
@@ -59,11 +67,11 @@ def content(item: str, *, answers: str) -> tuple[str | None, str | None, str]:
         return None, "I cannot help with that.", "stop"
     if case == "cut off":
         return '{"aligns": tr', None, "length"
-    return json.dumps(judgement(item)), None, "stop"
+    return json.dumps(judgement(item, kinds)), None, "stop"
 
 
-def chat(item: str, model: str, answers: str) -> dict[str, Any]:
-    text, refusal, finish = content(item, answers=answers)
+def chat(item: str, kinds: list[str], model: str, answers: str) -> dict[str, Any]:
+    text, refusal, finish = content(item, kinds, answers=answers)
     message = {"role": "assistant", "content": text, "refusal": refusal}
     return {
         "id": "c",
@@ -75,8 +83,8 @@ def chat(item: str, model: str, answers: str) -> dict[str, Any]:
     }
 
 
-def response(item: str, model: str, answers: str) -> dict[str, Any]:
-    text, refusal, finish = content(item, answers=answers)
+def response(item: str, kinds: list[str], model: str, answers: str) -> dict[str, Any]:
+    text, refusal, finish = content(item, kinds, answers=answers)
     part = {"type": "refusal", "refusal": refusal} if refusal else {"type": "output_text", "text": text}
     return {
         "id": "r",
@@ -175,7 +183,7 @@ class Server:
             if fault in FAULTS and not await FAULTS[fault](writer, headers):
                 return
             item = item_of(asked)
-            made = self.envelope(path, item, asked["model"])
+            made = self.envelope(path, item, asked)
             if self.echo:
                 made["echo"] = headers["authorization"]
             if fault == "slow body":
@@ -189,8 +197,9 @@ class Server:
             if fault != "time-out":
                 self.active -= 1
 
-    def envelope(self, path: str, item: str, model: str) -> dict[str, Any]:
-        return (response if path.endswith("/responses") else chat)(item, model, self.answers)
+    def envelope(self, path: str, item: str, asked: dict[str, Any]) -> dict[str, Any]:
+        make = response if path.endswith("/responses") else chat
+        return make(item, kinds_of(asked), asked["model"], self.answers)
 
     def batch_api(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         parts = path.split("/")[2:]
@@ -233,7 +242,7 @@ class Server:
                 continue
             item = item_of(asked["body"])
             self.answered[item] += 1
-            made = self.envelope(asked["url"], item, asked["body"]["model"])
+            made = self.envelope(asked["url"], item, asked["body"])
             answer = {"status_code": 200, "body": made}
             done.append({"custom_id": asked["custom_id"], "response": answer, "error": None})
         batch["status"] = "completed"

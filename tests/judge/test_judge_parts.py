@@ -9,16 +9,18 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.judge import envelopes, keys, models, pricing
 from vlm_grpo.judge.inputs import split_response
 from vlm_grpo.judge.judgements import parse, schema
+from vlm_grpo.judge.kinds import PUBLISHED
 from vlm_grpo.judge.limit import AdaptiveLimit
 from vlm_grpo.judge.openai_api import Settings, request
 from vlm_grpo.judge.prompt import load
 
+FOUR = tuple(PUBLISHED)
 GOOD = '{"aligns": false, "type": "other", "why": "x"}'
 
 
 @pytest.mark.parametrize("text", [GOOD, f"```json\n{GOOD}\n```", f"  {GOOD}\n"])
 def test_a_judgement_is_read(text):
-    assert parse(text, asks_type=True) == ({"aligns": False, "type": "other", "why": "x"}, None)
+    assert parse(text, FOUR) == ({"aligns": False, "type": "other", "why": "x"}, None)
 
 
 @pytest.mark.parametrize(
@@ -36,13 +38,13 @@ def test_a_judgement_is_read(text):
     ],
 )
 def test_anything_else_is_missing_with_a_reason(text):
-    judgement, reason = parse(text, asks_type=True)
+    judgement, reason = parse(text, FOUR)
     assert judgement == {"aligns": None, "type": None, "why": None}
     assert reason
 
 
 def test_the_schema_is_strict():
-    found = schema(asks_type=True)
+    found = schema(FOUR)
     assert found["additionalProperties"] is False
     assert set(found["required"]) == set(found["properties"]) == {"aligns", "type", "why"}
 
@@ -66,7 +68,7 @@ def test_the_schema_is_strict():
     ],
 )
 def test_envelopes_without_a_judgement(api, envelope, reason):
-    found = envelopes.read(json.dumps(envelope), api, asks_type=True)
+    found = envelopes.read(json.dumps(envelope), api, FOUR)
     assert (found.judgement["aligns"], found.missing) == (None, reason)
 
 
@@ -77,12 +79,12 @@ def test_prompts_keep_braces_and_name_all_types():
     assert "a {set}" in text
     assert all(kind in text for kind in ("contradiction", "missing_detail", "irrelevant", "other"))
     assert load("simple").hash != prompt.hash
-    assert not load("simple").asks_type
+    assert not load("simple").kinds
 
 
 def test_a_prompt_without_the_answer_is_refused(tmp_path):
     path = tmp_path / "own.yaml"
-    path.write_text("system: s\nuser: '{question} {reasoning}'\nasks_type: true\n")
+    path.write_text("system: s\nuser: '{question} {reasoning}'\nkinds: [other]\n")
     with pytest.raises(UserError, match=r"lacks \{answer\}"):
         load(str(path))
     with pytest.raises(UserError, match="known: simple, taxonomy"):
@@ -120,7 +122,7 @@ def test_addresses_with_credentials_are_refused(url):
 
 
 def test_reasoning_models_take_no_temperature():
-    settings = {"api": "chat", "key": None, "base_url": None, "asks_type": True, "max_output_tokens": 9}
+    settings = {"api": "chat", "key": None, "base_url": None, "kinds": FOUR, "max_output_tokens": 9}
     with pytest.raises(UserError, match="reasoning model"):
         Settings(model="o4-mini", temperature=0.0, **settings)
     body = request(Settings(model="o4-mini", effort="low", **settings), "s", "u")

@@ -1,24 +1,28 @@
 """How far a judge agrees with human labels, with another judge, and with itself.
 
-Raters are maps from (item, model) to a class: "aligned", or a type of misalignment. Items that one of two raters leaves
-out are not compared, and counted.
+Raters are maps from (item, model) to a class: "aligned", or a kind of misalignment, or "misaligned" where the judge is
+asked for no kind. Items that one of two raters leaves out are not compared, and counted.
+
+    python -m vlm_grpo.alignment.agreement --help
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.alignment.items import TYPES
-from vlm_grpo.alignment.sources import is_json_list, read_json_list
+from vlm_grpo.alignment.sources import is_json_list, kinds_of, read_json_list
 from vlm_grpo.errors import UserError
-from vlm_grpo.statistics.agreement import Labelled, kappa, prediction_powered, rogan_gladen
+from vlm_grpo.judge.kinds import Kinds
+from vlm_grpo.statistics.agreement import Estimate, Labelled, kappa, prediction_powered, rogan_gladen
 from vlm_grpo.statistics.intervals import Estimate
 from vlm_grpo.store import jsonl
 from vlm_grpo.tables import Table
 
 ALIGNED, MISALIGNED = "aligned", "misaligned"
+OTHER = "other"
+"""The kind of what is misaligned and says no type."""
 Key = tuple[str, str]
 Rater = Mapping[Key, str]
 
@@ -69,15 +73,16 @@ class Corrected:
     prediction_powered: Estimate | None
 
 
-def compare(first: str, a: Rater, second: str, b: Rater, *, by_type: bool = False) -> Agreement:
-    """Compare two raters on the items both rated; `by_type` keeps the types apart, otherwise they are one class."""
+def compare(first: str, a: Rater, second: str, b: Rater, *, kinds: Iterable[str] = ()) -> Agreement:
+    """Compare two raters on the items both rated; `kinds`, all that either knows, are kept apart, else one class."""
     shared = a.keys() & b.keys()
     if not shared:
         raise UserError(f"{first} and {second} have no item in common")
-    classes = (ALIGNED, *TYPES) if by_type else (ALIGNED, MISALIGNED)
+    by_type = (ALIGNED, *kinds)
+    classes = by_type if len(by_type) > 1 else (ALIGNED, MISALIGNED)
     counts = [[0] * len(classes) for _ in classes]
     for key in shared:
-        i, j = (classes.index(value if by_type or value == ALIGNED else MISALIGNED) for value in (a[key], b[key]))
+        i, j = (classes.index(value if value in classes else MISALIGNED) for value in (a[key], b[key]))
         counts[i][j] += 1
     return Agreement(first, second, classes, tuple(map(tuple, counts)), len(a.keys() ^ b.keys()))
 
@@ -113,6 +118,7 @@ def correct_counts(judge: str, human: str, misaligned: int, n: int, sample: Labe
 def read_judge(path: Path) -> dict[int, dict[Key, str]]:
     """The classes of a verdict file (ours or the original's) by repeat; missing verdicts are left out."""
     rows = read_json_list(path) if is_json_list(path) else [row for _, row in jsonl.read_input(path)]
+    kinds = kinds_of(path)
     found: dict[int, dict[Key, str]] = {}
     for number, row in enumerate(rows, start=1):
         key = str(row.get("row_id", row.get("index"))), str(row.get("model"))
@@ -120,28 +126,35 @@ def read_judge(path: Path) -> dict[int, dict[Key, str]]:
         if key in rater:
             raise UserError(f"{path} row {number}: item {key[0]!r} of {key[1]} occurs twice")
         if row.get("aligns") is not None:
-            rater[key] = _class_of(row, f"{path} row {number}")
+            rater[key] = _class_of(row, kinds, f"{path} row {number}")
     return found
 
 
-def read_labels(path: Path) -> dict[str, dict[Key, str]]:
-    """The classes that `alignment_judge/label.py` recorded, by annotator; a later label replaces an earlier one."""
+def read_labels(path: Path, kinds: Kinds) -> dict[str, dict[Key, str]]:
+    """The classes that `alignment_judge/label.py` recorded, by annotator; a later label replaces an earlier one.
+
+    `kinds` are those of the judge; without any, all that is misaligned is one class.
+    """
     found: dict[str, dict[Key, str]] = {}
     for number, row in jsonl.read_input(path):
         where = f"{path} line {number}"
         if not {"row_id", "model", "annotator", "aligns"} <= row.keys():
             raise UserError(f"{where}: a label needs row_id, model, annotator and aligns")
-        found.setdefault(row["annotator"], {})[str(row["row_id"]), str(row["model"])] = _class_of(row, where)
+        found.setdefault(row["annotator"], {})[str(row["row_id"]), str(row["model"])] = _class_of(row, kinds, where)
     return found
 
 
-def _class_of(row: Mapping[str, Any], where: str) -> str:
+def _class_of(row: Mapping[str, Any], kinds: Kinds, where: str) -> str:
     if not isinstance(row["aligns"], bool):
         raise UserError(f"{where}: aligns is {row['aligns']!r}, expected true or false")
-    kind = "other" if row.get("type") is None else row["type"]
-    if kind not in TYPES:
-        raise UserError(f"{where}: unknown type {kind!r}; known: {', '.join(TYPES)}")
-    return ALIGNED if row["aligns"] else kind
+    if row["aligns"]:
+        return ALIGNED
+    if not kinds:
+        return MISALIGNED
+    kind = row.get("type") or OTHER
+    if kind not in kinds:
+        raise UserError(f"{where}: unknown type {row.get('type')!r}; known: {', '.join(kinds)}")
+    return str(kind)
 
 
 def pairs_of(raters: Mapping[str, Rater]) -> list[Agreement]:
@@ -199,3 +212,9 @@ def _shown(estimate: Estimate | None) -> tuple[str, str]:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
+
+
+if __name__ == "__main__":
+    from vlm_grpo.paper.agreement_command import main
+
+    main()

@@ -4,17 +4,26 @@ Each function draws into a new `Figure` (no pyplot, no global state); `save` wri
 the same numbers give the same files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vlm_grpo.alignment.items import TYPES
 from vlm_grpo.alignment.summary import QUADRANTS, Summary
 
 MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-TYPE_COLOURS = dict(zip(TYPES, ("#d55e00", "#e69f00", "#56b4e9", "#999999"), strict=True))
+TYPE_COLOURS = ("#d55e00", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#cc79a7", "#f0e442")
+"""Okabe and Ito's, which people with any colour vision tell apart."""
+DARK = "#0072b2"
+"""The one of them on which black is hard to read."""
+REST_COLOUR = "#999999"
+HATCHES = ("///", "...", "xxx", "---")
+"""Where there are more kinds than colours: the colours begin again with the next hatch, then with a denser one."""
+LOWEST_NUMBERED = 0.035
+"""Height of the lowest segment that has room for a number, as a share of the tallest bar."""
 QUADRANT_COLOURS = dict(zip(QUADRANTS, ("#009e73", "#e69f00", "#56b4e9", "#d55e00"), strict=True))
 
 
@@ -42,20 +51,37 @@ def rates(summaries: Sequence[Summary]) -> Figure:
 
 
 def types(summaries: Sequence[Summary]) -> Figure:
-    """Kinds of misalignment, stacked, one bar per split and model."""
+    """Kinds of misalignment, stacked, one bar per split and model; all in one where the judge was asked for no kind."""
     figure, axes = _canvas(f"Kinds of misalignment\njudge {summaries[0].judge}")
+    counted = [s.types or {"misaligned": s.misaligned.k} for s in summaries]
+    lowest = LOWEST_NUMBERED * max(s.misaligned.rate or 0.0 for s in summaries) * 100
     bottoms = [0.0] * len(summaries)
-    for kind in TYPES:
-        heights = [100 * s.types[kind] / s.misaligned.n if s.misaligned.n else 0.0 for s in summaries]
-        bars = axes.bar(range(len(summaries)), heights, 0.7, bottoms, color=TYPE_COLOURS[kind], label=kind)
-        counts = [str(s.types[kind]) if s.types[kind] > 3 else "" for s in summaries]
-        axes.bar_label(bars, counts, label_type="center", fontsize=8)
+    for kind, style in type_styles(counted[0]).items():
+        shares = zip(counted, summaries, strict=True)
+        heights = [100 * types[kind] / s.misaligned.n if s.misaligned.n else 0.0 for types, s in shares]
+        bars = axes.bar(range(len(summaries)), heights, 0.7, bottoms, label=kind, **style)
+        counts = [str(types[kind]) if height > lowest else "" for types, height in zip(counted, heights, strict=True)]
+        axes.bar_label(bars, counts, label_type="center", fontsize=8, **_number_style(style))
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     _name_bars(axes, summaries)
     axes.margins(y=0.08)
     axes.set_ylabel("share of verdicts (%)")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def type_styles(kinds: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Colour and hatch of each kind, in order, no two alike; the kind called other is grey."""
+    hatched = ({"hatch": hatch * i, "edgecolor": "white"} for i in count(1) for hatch in HATCHES)
+    unused = ({"color": colour, **hatch} for hatch in chain([{}], hatched) for colour in TYPE_COLOURS)
+    return {kind: {"color": REST_COLOUR} if kind == "other" else next(unused) for kind in kinds}
+
+
+def _number_style(style: dict[str, str]) -> dict[str, Any]:
+    """A number that can be read on a segment of `style`."""
+    if "hatch" in style:
+        return {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
+    return {"color": "white" if style["color"] == DARK else "black"}
 
 
 def quadrants(summaries: Sequence[Summary]) -> Figure:

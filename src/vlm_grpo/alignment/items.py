@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-TYPES = ("contradiction", "missing_detail", "irrelevant", "other")
-"""Kinds of misalignment, in the order of the published tables (reference, section 10.2)."""
+from vlm_grpo.judge.kinds import PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +10,8 @@ class JudgedItem:
     """One answer of one model with the judge's verdict on it.
 
     `label` is the truth of the claim, `correct` whether the answer agrees with it (None: the answer cannot be read).
-    `aligns` is the verdict (None: missing, for the reason in `missing`); `type` is one of `TYPES` exactly when `aligns`
-    is False. `where` names file and row for messages.
+    `aligns` is the verdict (None: missing, for the reason in `missing`); `type` is one of the judge's kinds exactly
+    when `aligns` is False, and None when the judge was asked for none. `where` names file and row for messages.
     """
 
     item: str
@@ -30,7 +29,8 @@ class JudgedItem:
 class JudgedSplit:
     """All judged items of one split, models in the order of the table (the first is the reference).
 
-    `size` is the number of items that the split has (None: not stated), `notes` what a reader of the table must know.
+    `size` is the number of items that the split has (None: not stated), `notes` what a reader of the table must know,
+    `kinds` the names of the judge's kinds of misalignment (empty: it was asked for none).
     """
 
     split: str
@@ -40,6 +40,7 @@ class JudgedSplit:
     items: tuple[JudgedItem, ...]
     size: int | None
     notes: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = tuple(PUBLISHED)
 
     def of(self, model: str) -> tuple[JudgedItem, ...]:
         """The items of one model, in order."""

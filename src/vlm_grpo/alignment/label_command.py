@@ -1,22 +1,24 @@
 """The command behind `alignment_judge/label.py`: blind labelling of a random sample of verdicts, in the terminal.
 
 The annotator sees question, reasoning and answer, and neither the judge's verdict nor the model nor the true label.
-Every annotator gets the same sample in an order of their own. Each label is on disk before the next item is shown.
+Every annotator gets the same sample in an order of their own. Each label is on disk before the next item is shown. The
+kinds to choose from are those that the judge was asked for, as its verdicts carry them.
 """
 
 import argparse
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.alignment.items import TYPES
+from vlm_grpo.alignment.sources import kinds_of
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.judge.kinds import Kinds
 from vlm_grpo.store import jsonl
 
-CHOICES = {"a": (True, None), **{str(i): (False, kind) for i, kind in enumerate(TYPES, start=1)}}
-ASK = "a aligned | " + " | ".join(f"{i} {kind}" for i, kind in enumerate(TYPES, start=1)) + " | s skip | q quit > "
+Choices = Mapping[str, tuple[bool, str | None]]
+"""What a key stands for: whether the reasoning leads to the answer, and the kind of misalignment if not."""
 
 
 @exits_cleanly
@@ -38,19 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     random.Random(f"{options.seed} {options.annotator}").shuffle(items)
     done = {(r["row_id"], r["model"]) for r in jsonl.read(options.out) if r["annotator"] == options.annotator}
     left = [item for item in items if (item["row_id"], item["model"]) not in done]
-    print(
-        f"{len(items) - len(left)} of {len(items)} labelled. Take every observation as given: does the reasoning lead"
-    )
-    print("to the answer? If not: 1 it leads to the opposite, 2 the deciding observation is absent, 3 it never gets to")
-    print("the relation asked about, 4 another failure.")
+    kinds = kinds_of(options.verdicts)
+    choices = choices_of(kinds)
+    print(f"{len(items) - len(left)} of {len(items)} labelled. Take every observation as given, and say whether the")
+    print("reasoning leads to the answer." + (" If not:" if kinds else ""))
+    for number, (kind, meaning) in enumerate(kinds.items(), start=1):
+        print(f"  {number} {kind}{': ' if meaning else ''}{meaning}")
     with jsonl.Appender(options.out) as file:
         for item in left:
             _show(item, options.images)
-            choice = _ask()
+            choice = _ask(choices)
             if choice == "q":
                 break
-            if choice in CHOICES:
-                file.append([_label(item, choice, options.annotator)])
+            if choice in choices:
+                file.append([_label(item, *choices[choice], options.annotator)])
 
 
 def sample(path: Path, size: int, seed: int) -> list[dict[str, Any]]:
@@ -70,19 +73,25 @@ def _show(item: dict[str, Any], images: Path | None) -> None:
         print(f"{name + ':':<11}{item[name]}")
 
 
-def _ask() -> str:
+def choices_of(kinds: Kinds) -> Choices:
+    """The keys to press: a for aligned, and a number for each kind, or 1 alone where there is none."""
+    misaligned = enumerate(kinds or [None], start=1)
+    return {"a": (True, None), **{str(number): (False, kind) for number, kind in misaligned}}
+
+
+def _ask(choices: Choices) -> str:
+    names = [f"{key} {'aligned' if aligns else kind or 'misaligned'}" for key, (aligns, kind) in choices.items()]
     while True:
         try:
-            choice = input(ASK).strip().lower()
+            choice = input(" | ".join([*names, "s skip", "q quit > "])).strip().lower()
         except EOFError:
             return "q"
-        if choice in CHOICES or choice in ("s", "q"):
+        if choice in choices or choice in ("s", "q"):
             return choice
         print(f"{choice!r} is none of these")
 
 
-def _label(item: dict[str, Any], choice: str, annotator: str) -> dict[str, Any]:
-    aligns, kind = CHOICES[choice]
+def _label(item: dict[str, Any], aligns: bool, kind: str | None, annotator: str) -> dict[str, Any]:
     return {
         "row_id": item["row_id"],
         "model": item["model"],

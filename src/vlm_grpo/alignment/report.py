@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlm_grpo.alignment.items import TYPES
 from vlm_grpo.alignment.summary import Comparison, Difference, Proportion, Summary
+from vlm_grpo.paper.published import Difference
 from vlm_grpo.tables import Table
 
 Marks = Mapping[tuple[str, str], Mapping[str, Difference]]
@@ -42,13 +42,14 @@ def _marked(text: str, summary: Summary, figure: str, marks: Marks) -> str:
 
 
 def _types(rows: Sequence[Summary], marks: Marks) -> Table:
-    lines = [(kind, *(_marked(str(s.types[kind]), s, kind, marks) for s in rows)) for kind in TYPES]
+    kinds = rows[0].types
+    lines = [(kind, *(_marked(str(s.types[kind]), s, kind, marks) for s in rows)) for kind in kinds]
     lines.append(("misaligned", *(_marked(str(s.misaligned.k), s, "misaligned", marks) for s in rows)))
     lines.append(("aligned", *(str(s.misaligned.n - s.misaligned.k) for s in rows)))
     lines.append(("items", *(_marked(str(s.total), s, "total", marks) for s in rows)))
     return Table(
-        f"{rows[0].split}: types of misalignment, judge {rows[0].judge}",
-        ("type", *(s.model for s in rows)),
+        f"{rows[0].split}: {'types of misalignment' if kinds else 'misalignment'}, judge {rows[0].judge}",
+        ("type" if kinds else "", *(s.model for s in rows)),
         tuple(lines),
         rows[0].notes,
     )
@@ -214,7 +215,10 @@ def to_json(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The records as CSV: `types` and `quadrants` spread over columns, what is a list left to JSON."""
+    """The records as CSV: `types` and `quadrants` spread over columns, what is a list left to JSON.
+
+    A type that is called as another column gets `type_` before its name.
+    """
     flat = [_flat(row) for row in rows]
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(flat[0]), lineterminator="\n")
@@ -226,7 +230,11 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {}
     for name, value in row.items():
-        if name in ("types", "quadrants"):
+        if name == "types":
+            cells |= {
+                f"type_{kind}" if kind in row or kind in row["quadrants"] else kind: n for kind, n in value.items()
+            }
+        elif name == "quadrants":
             cells |= value
         elif name not in ("notes", "paired", "published_difference"):
             cells[name] = value

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.alignment.answer_rules import AnswerRule, is_answer_correct, is_correct
-from vlm_grpo.alignment.items import TYPES, JudgedItem
+from vlm_grpo.alignment.items import JudgedItem
 from vlm_grpo.errors import UserError
+from vlm_grpo.judge import kinds
 from vlm_grpo.store import jsonl
 from vlm_grpo.tasks.answers.truth import TRUTH
 
@@ -37,7 +38,7 @@ def read_stored(path: Path, rule: AnswerRule) -> list[JudgedItem]:
         where = f"{path} line {number}"
         aligns = {"true": True, "false": False}.get(row["aligns"])
         kind = None if row["type"] == "-" else row["type"]
-        items.append(_item({**row, "aligns": aligns, "type": kind}, rule, where))
+        items.append(_item({**row, "aligns": aligns, "type": kind}, rule, kinds.PUBLISHED, where))
     return items
 
 
@@ -51,11 +52,29 @@ def read_verdicts(path: Path, rule: AnswerRule | None, *, repeat: int = 0) -> tu
     rule = rule or ("published" if original else "strict")
     if original:
         rows = read_json_list(path)
-        return [_item(row, rule, f"{path} row {i}") for i, row in enumerate(rows)], rule
+        return [_item(row, rule, kinds.PUBLISHED, f"{path} row {i}") for i, row in enumerate(rows)], rule
     rows = [row for _, row in jsonl.read_input(path) if row.get("repeat", 0) == repeat]
     if not rows:
         raise UserError(f"{path} holds no verdict of repeat {repeat}; run alignment_judge/judge.py first")
-    return [_item(_our_row(row), rule, f"{path} row {row.get('row_id')!r}") for row in rows], rule
+    known = kinds_of(path)
+    return [_item(_our_row(row), rule, known, f"{path} row {row.get('row_id')!r}") for row in rows], rule
+
+
+def kinds_of(path: Path) -> dict[str, str]:
+    """The kinds of misalignment, name to meaning, that the judge of a verdict file was asked for.
+
+    `UserError` when its verdicts answer several prompts: their types and rates are not of one table.
+    """
+    if is_json_list(path):
+        return dict(kinds.PUBLISHED)
+    asked: dict[tuple[str, ...], dict[str, str]] = {}
+    for number, row in jsonl.read_input(path):
+        known = kinds.of_record(row, f"{path} line {number}")
+        asked[str(row.get("prompt")), str(row.get("prompt_hash")), *known] = known
+        if len(asked) > 1:
+            first, other = (f"prompt {prompt} ({', '.join(names) or 'no types'})" for prompt, _, *names in asked)
+            raise UserError(f"{path} line {number}: {other}, but {first} before; put each prompt's verdicts in a file")
+    return next(iter(asked.values()))
 
 
 def judges_of(path: Path) -> str:
@@ -70,7 +89,7 @@ def _our_row(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "index": row.get("row_id"), "true_label": row.get("label"), "final_ans": row.get("answer")}
 
 
-def _item(row: Mapping[str, Any], rule: AnswerRule, where: str) -> JudgedItem:
+def _item(row: Mapping[str, Any], rule: AnswerRule, known: kinds.Kinds, where: str) -> JudgedItem:
     for column in ("index", "model", "true_label", "final_ans", "aligns", "type"):
         if column not in row:
             raise UserError(f"{where}: column {column!r} is missing")
@@ -78,10 +97,10 @@ def _item(row: Mapping[str, Any], rule: AnswerRule, where: str) -> JudgedItem:
     aligns, kind = row["aligns"], row["type"]
     if not (aligns is None and row.get("missing")) and not isinstance(aligns, bool):
         raise UserError(f"{where}: aligns is {aligns!r}, expected true or false")
-    if row.get("asks_type", True) and (kind is not None) != (aligns is False):
+    if known and (kind is not None) != (aligns is False):
         raise UserError(f"{where}: type is {kind!r} where aligns is {aligns}; type is null exactly when aligned")
-    if kind is not None and kind not in TYPES:
-        raise UserError(f"{where}: unknown type {kind!r}; known: {', '.join(TYPES)}")
+    if kind is not None and kind not in known:
+        raise UserError(f"{where}: unknown type {kind!r}; known: {', '.join(known) or 'none'}")
     answer = "" if row["final_ans"] is None else str(row["final_ans"])
     return JudgedItem(
         item=str(row["index"]),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from vlm_grpo.alignment.items import TYPES, JudgedItem, JudgedSplit
+from vlm_grpo.alignment.items import JudgedItem, JudgedSplit
 from vlm_grpo.statistics.bootstrap import paired_bootstrap
 from vlm_grpo.statistics.intervals import Interval, wilson
 from vlm_grpo.statistics.paired import PairedCounts, holm, mcnemar_exact, paired_counts
@@ -39,7 +39,8 @@ class Proportion:
 class Summary:
     """One row of the table.
 
-    `reliable` is reliability-conditioned accuracy: the answer is right and the reasoning entails it.
+    `types` counts the misaligned by kind (empty when the judge was asked for none). `reliable` is
+    reliability-conditioned accuracy: the answer is right and the reasoning entails it.
     """
 
     split: str
@@ -114,7 +115,7 @@ def _summary(split: JudgedSplit, model: str) -> Summary:
         answers_read=sum(item.correct is not None for item in items),
         accuracy=Proportion(sum(bool(item.correct) for item in items), len(items)),
         misaligned=Proportion(sum(item.aligns is False for item in judged), len(judged)),
-        types={kind: types[kind] for kind in TYPES},
+        types={kind: types[kind] for kind in split.kinds},
         quadrants=dict(zip(QUADRANTS, (cells[cell] for cell in order), strict=True)),
         reliable=Proportion(cells[True, True], len(judged)),
         notes=split.notes,

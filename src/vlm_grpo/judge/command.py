@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,15 @@ class Run:
 
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
-        self.prompt = prompt.load(given.prompt)
+        asked = prompt.load(given.prompt)
+        self.prompt = replace(asked, kinds=rules.KINDS) if given.judge == "rules" else asked
         self.facts = None if given.judge == "rules" else models.load(given.models).get(given.model)
         questions = inputs.read_questions(given.questions) if given.questions else {}
         self.arms = [inputs.read_arm(*_named(text), questions) for text in given.generations]
         inputs.check_arms(self.arms)
         self.split = self._split()
         self.calls = [
-            Call(item, repeat, self.prompt.system, self._render(item))
+            Call(item, repeat, self.prompt.system, self._render(item), tuple(self.prompt.kinds))
             for repeat in range(given.repeats)
             for arm in self.arms
             for item in arm.items
@@ -192,7 +194,7 @@ class Run:
             api=self.api,
             key=key,
             base_url=self.given.base_url,
-            asks_type=self.prompt.asks_type,
+            kinds=tuple(self.prompt.kinds),
             max_output_tokens=self.given.max_output_tokens,
             effort=self.given.effort,
             temperature=self.temperature,

@@ -23,8 +23,11 @@ class Reply:
     version: str | None
 
 
-def read(raw: str, api: str, *, asks_type: bool) -> Reply:
-    """Read a raw reply in the envelope of `api`. Whatever is wrong with it makes the judgement missing."""
+def read(raw: str, api: str, kinds: tuple[str, ...]) -> Reply:
+    """Read a raw reply in the envelope of `api` to a prompt of these `kinds`.
+
+    Whatever is wrong with it makes the judgement missing.
+    """
     try:
         envelope = json.loads(raw)
     except ValueError as error:
@@ -32,7 +35,7 @@ def read(raw: str, api: str, *, asks_type: bool) -> Reply:
     if not isinstance(envelope, dict):
         return Reply(*missing("reply is not a JSON object"), None, None)
     text, reason = _READERS[api](envelope)
-    judgement = missing(reason or "empty reply") if text is None else parse(text, asks_type=asks_type)
+    judgement = missing(reason or "empty reply") if text is None else parse(text, kinds)
     version = envelope.get("model")
     return Reply(*judgement, _usage(envelope.get("usage")), version if isinstance(version, str) else None)
 

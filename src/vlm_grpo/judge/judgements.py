@@ -6,25 +6,9 @@ A judgement that does not validate is missing, with the reason; it is never turn
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
-Kind = Literal["contradiction", "missing_detail", "irrelevant", "other"]
-
-
-class Judgement(BaseModel):
-    """The taxonomy prompt's answer. `type` is null exactly when `aligns`; `why` names the match or mismatch."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    aligns: bool
-    type: Kind | None
-    why: str
-
-    @model_validator(mode="after")
-    def _type_exactly_when_misaligned(self) -> "Judgement":
-        if (self.type is None) != self.aligns:
-            raise ValueError(f"type is {self.type!r} where aligns is {self.aligns}")
-        return self
+from vlm_grpo.judge.kinds import PUBLISHED
 
 
 class SimpleJudgement(BaseModel):
@@ -36,21 +20,51 @@ class SimpleJudgement(BaseModel):
     why: str
 
 
+class Judgement(BaseModel):
+    """The taxonomy prompt's answer. `type` is null exactly when `aligns`; `why` names the match or mismatch."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    aligns: bool
+    type: str | None
+    why: str
+
+    @model_validator(mode="after")
+    def _type_exactly_when_misaligned(self) -> "Judgement":
+        if (self.type is None) != self.aligns:
+            raise ValueError(f"type is {self.type!r} where aligns is {self.aligns}")
+        return self
+
+
 @cache
-def schema(*, asks_type: bool) -> dict[str, Any]:
-    """The JSON schema of the answer: all keys required, none besides, as structured output wants it."""
-    return (Judgement if asks_type else SimpleJudgement).model_json_schema()
+def _answer(kinds: tuple[str, ...]) -> type[Judgement] | type[SimpleJudgement]:
+    """What is answered when these kinds are asked for."""
+    if not kinds:
+        return SimpleJudgement
+    own = "`type` is null exactly when `aligns`, else one of the kinds; `why` names the match or mismatch."
+    doc = Judgement.__doc__ if kinds == tuple(PUBLISHED) else own
+    kind: Any = Literal[kinds]
+    return create_model("Judgement", __base__=Judgement, __doc__=doc, type=(kind | None, ...))
 
 
-def parse(text: str, *, asks_type: bool) -> tuple[dict[str, Any], str | None]:
+@cache
+def schema(kinds: tuple[str, ...]) -> dict[str, Any]:
+    """The JSON schema of the answer: all keys required, none besides, as structured output wants it.
+
+    `type` is one of `kinds` or null; without kinds there is no such key.
+    """
+    return _answer(kinds).model_json_schema()
+
+
+def parse(text: str, kinds: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
     """Read a judge's answer: `{aligns, type, why}` and the reason why it is missing (then all three are None)."""
     try:
-        found = (Judgement if asks_type else SimpleJudgement).model_validate_json(_unfenced(text))
+        judgement = _answer(kinds).model_validate_json(_unfenced(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return missing(f"not a judgement: {f'{where}: ' if where else ''}{first['msg']}")
-    return {"aligns": found.aligns, "type": getattr(found, "type", None), "why": found.why}, None
+    return {"aligns": judgement.aligns, "type": getattr(judgement, "type", None), "why": judgement.why}, None
 
 
 def missing(reason: str) -> tuple[dict[str, Any], str]:

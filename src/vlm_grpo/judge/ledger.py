@@ -159,7 +159,7 @@ class Ledger:
 
     def verdict(self, response: dict[str, Any]) -> dict[str, Any]:
         """The verdict that follows from one stored reply."""
-        reply = envelopes.read(response["raw"], response["api"], asks_type=self._context.prompt.asks_type)
+        reply = envelopes.read(response["raw"], response["api"], tuple(self._context.prompt.kinds))
         usage = None if reply.usage is None else {"input": reply.usage.input, "output": reply.usage.output}
         return self._record(
             self._call_of(response),
@@ -192,7 +192,8 @@ class Ledger:
             "answer": item.answer,
             **judgement,
             "missing": missing,
-            "asks_type": context.prompt.asks_type,
+            "asks_type": bool(context.prompt.kinds),
+            "kinds": dict(context.prompt.kinds),
             "judge": context.judge,
             "prompt": context.prompt.name,
             "prompt_hash": context.prompt.hash,

@@ -29,13 +29,16 @@ _POOL_SIZE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to ask: `effort` and `temperature` None are not sent; times in seconds."""
+    """How to ask: an answer's type is one of `kinds` (none: it has no type).
+
+    `effort` and `temperature` None are not sent; times in seconds.
+    """
 
     model: str
     api: str
     key: str | None = field(repr=False)
     base_url: str | None
-    asks_type: bool
+    kinds: tuple[str, ...]
     max_output_tokens: int
     effort: str | None = None
     temperature: float | None = None
@@ -48,7 +51,7 @@ class Settings:
 
 def request(settings: Settings, system: str, user: str) -> dict[str, Any]:
     """The body of one request."""
-    answer = {"name": "judgement", "schema": schema(asks_type=settings.asks_type), "strict": True}
+    answer = {"name": "judgement", "schema": schema(settings.kinds), "strict": True}
     body: dict[str, Any] = {"model": settings.model}
     if settings.api == "responses":
         body |= {"instructions": system, "input": user, "store": False}

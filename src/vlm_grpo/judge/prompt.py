@@ -1,54 +1,99 @@
-"""Judge prompts: YAML files with `system`, `user` and `asks_type`, filled in for one item.
+"""Judge prompts: YAML files with `system`, `user` and the `kinds` of misalignment, filled in for one item.
 
-The hash of a prompt covers its texts, so a verdict tells which wording it answered.
+    kinds:
+      wrong_object: the reasoning is about another thing than the claim
+      other: it fails in another way
+
+`kinds` is as `vlm_grpo.judge.kinds` says; without it the prompt asks for no type. The texts tell the judge of the kinds
+in words of their own, or `{kinds}` in the user's text stands for all names and meanings. Answers are held to them.
+
+The hash of a prompt covers its texts, so a verdict tells which wording it answered, and kinds that are not the
+published ones.
 """
 
 import re
+import sys
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.judge import kinds
 from vlm_grpo.store.provenance import text_hash
 
 FOLDER = Path(__file__).parent / "prompts"
-_FIELDS = ("question", "reasoning", "answer")
+FIELDS = ("question", "reasoning", "answer")
+KEYS = ("system", "user", "kinds")
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A judge prompt. `asks_type` says whether the answer carries a type of misalignment."""
+    """A judge prompt; `kinds` is empty when it asks for no type of misalignment."""
 
     name: str
     system: str
     user: str
-    asks_type: bool
+    kinds: kinds.Kinds
 
     @property
     def hash(self) -> str:
-        """SHA-256 over both texts."""
-        return text_hash(f"{self.system}\0{self.user}")
+        """SHA-256 over both texts, and over the names of kinds of the prompt's own."""
+        own = tuple(self.kinds) not in (tuple(kinds.PUBLISHED), tuple(kinds.NONE))
+        user = self.user.replace("{kinds}", self._listed_kinds())
+        return text_hash("\0".join((self.system, user, *(self.kinds if own else ()))))
 
     def render(self, *, question: str, reasoning: str, answer: str) -> str:
         """The user's text for one item; braces in the values stay as they are."""
-        values = {"question": question, "reasoning": reasoning, "answer": answer}
-        return re.sub(r"\{(question|reasoning|answer)\}", lambda match: values[match.group(1)], self.user)
+        values = {"question": question, "reasoning": reasoning, "answer": answer, "kinds": self._listed_kinds()}
+        return re.sub(r"\{(question|reasoning|answer|kinds)\}", lambda match: values[match.group(1)], self.user)
+
+    def _listed_kinds(self) -> str:
+        return "\n".join(f'- "{name}": {meaning}' if meaning else f'- "{name}"' for name, meaning in self.kinds.items())
 
 
 def load(name: str) -> Prompt:
-    """Load a prompt by the name of its file in `vlm_grpo/judge/prompts`, or by path."""
+    """Load a prompt by the name of its file in `vlm_grpo/judge/prompts`, or by path. `UserError` when it is broken."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
         raise UserError(f"no judge prompt {name!r}; known: {known}; or give the path of a YAML file")
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML ({error})") from None
-    if not isinstance(found, dict) or set(found) != {"system", "user", "asks_type"}:
-        raise UserError(f"{path}: expected the keys system, user and asks_type")
-    absent = [field for field in _FIELDS if f"{{{field}}}" not in found["user"]]
+    if not isinstance(content, dict) or not {"system", "user"} <= content.keys() <= {*KEYS, "asks_type"}:
+        raise UserError(f"{path}: expected the keys system, user and kinds")
+    for key in ("system", "user"):
+        if not isinstance(content[key], str):
+            raise UserError(f"{path}: {key} is {content[key]!r}, expected text")
+    absent = [field for field in FIELDS if f"{{{field}}}" not in content["user"]]
     if absent:
         raise UserError(f"{path}: the user's text lacks {{{absent[0]}}}")
-    return Prompt(path.stem, found["system"], found["user"], bool(found["asks_type"]))
+    return Prompt(path.stem, content["system"], content["user"], _kinds(content, path))
+
+
+def _kinds(content: dict[str, Any], path: Path) -> dict[str, str]:
+    """The kinds of a prompt file; of one in the old form (`asks_type: true` or `false`) with a line on the new one."""
+    if "asks_type" not in content:
+        return kinds.check(content.get("kinds"), str(path))
+    asks = content["asks_type"]
+    if "kinds" in content or not isinstance(asks, bool):
+        raise UserError(f"{path}: asks_type gives way to kinds (a name and a meaning each); remove asks_type")
+    meant = dict(kinds.PUBLISHED if asks else kinds.NONE)
+    write = f"`kinds: [{', '.join(meant)}]`" if asks else "nothing, for a prompt that asks for no type"
+    print(f"note: {path}: asks_type is the old form of kinds; write {write} in its place", file=sys.stderr)
+    return meant
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that a mapping holds twice, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)

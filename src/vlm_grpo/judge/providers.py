@@ -9,12 +9,13 @@ from vlm_grpo.judge.inputs import Item
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question to a judge: `item` as data, `system` and `user` as the prompt made of it."""
+    """One question to a judge: `item` as data, `system` and `user` as the prompt made of it, `kinds` to choose from."""
 
     item: Item
     repeat: int
     system: str
     user: str
+    kinds: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -22,9 +23,9 @@ class Call:
         return self.item.row_id, self.item.model, self.repeat
 
     @property
-    def texts(self) -> tuple[str, str]:
+    def texts(self) -> tuple[str, ...]:
         """What is sent, for counting tokens."""
-        return self.system, self.user
+        return self.system, self.user, *self.kinds
 
 
 class TransientError(Exception):

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 
 from vlm_grpo.judge.judgements import Judgement
+from vlm_grpo.judge.kinds import PUBLISHED, Kinds
 from vlm_grpo.judge.providers import Call
 from vlm_grpo.tasks.answers.truth import TRUTH
 
@@ -30,6 +31,8 @@ _GUESS = re.compile(r"\bi will guess\b")
 _AXES = {"left": ("column", -1), "right": ("column", 1), "above": ("row", -1), "below": ("row", 1)}
 """Per relation: the axis that decides it, and the sign of (first - second) along it when it holds."""
 
+KINDS: Kinds = PUBLISHED
+"""What this judge tells apart: the kinds of the published tables, as said above."""
 SCOPE = (
     "the rules judge reads only the templated claims and reasoning of the synthetic data set; "
     "free text, other claims and unreadable answers are reported as missing"

@@ -3,12 +3,13 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vlm_grpo.alignment import agreement
 from vlm_grpo.alignment.agreement import Agreement, Corrected
-from vlm_grpo.alignment.sources import judges_of
+from vlm_grpo.alignment.sources import judges_of, kinds_of
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paper import published
 from vlm_grpo.statistics.agreement import Labelled
@@ -79,6 +80,7 @@ def _study(paper: Path) -> tuple[list[Agreement], list[Corrected]]:
 def _own(options: argparse.Namespace) -> tuple[list[Agreement], list[Corrected]]:
     repeats = agreement.read_judge(options.verdicts)
     judge = judges_of(options.verdicts)
+    kinds = kinds_of(options.verdicts)
     verdicts = repeats[min(repeats)]
     if options.human is None and options.other is None:
         if len(repeats) < 2:
@@ -86,18 +88,23 @@ def _own(options: argparse.Namespace) -> tuple[list[Agreement], list[Corrected]]
         return agreement.pairs_of({f"{judge} repeat {i}": repeats[i] for i in sorted(repeats)}), []
     agreements, corrected = [], []
     if options.human is not None:
-        labels = agreement.read_labels(options.human)
+        labels = agreement.read_labels(options.human, kinds)
         for annotator, rater in labels.items():
             agreements.append(agreement.compare(judge, verdicts, annotator, rater))
-            agreements.append(agreement.compare(judge, verdicts, annotator, rater, by_type=True))
+            if kinds:
+                agreements.append(agreement.compare(judge, verdicts, annotator, rater, kinds=kinds))
             corrected.append(agreement.correct(judge, verdicts, annotator, rater))
         agreements += agreement.pairs_of(labels)
     if options.other is not None:
         other = agreement.read_judge(options.other)
         name = judges_of(options.other)
         name = name if name != judge else f"{name} of {options.other.parent.name}"
-        agreements.append(agreement.compare(judge, verdicts, name, other[min(other)]))
-        agreements.append(agreement.compare(judge, verdicts, name, other[min(other)], by_type=True))
+        binary = agreement.compare(judge, verdicts, name, other[min(other)])
+        if set(kinds) != set(kinds_of(options.other)):
+            binary = replace(binary, notes=("types are not compared: the two judges were asked for different ones",))
+        agreements.append(binary)
+        if kinds and not binary.notes:
+            agreements.append(agreement.compare(judge, verdicts, name, other[min(other)], kinds=kinds))
     return agreements, corrected
 
 

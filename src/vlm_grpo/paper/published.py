@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.alignment.items import TYPES
 from vlm_grpo.alignment.summary import Difference, Summary
 from vlm_grpo.errors import UserError
+from vlm_grpo.judge.kinds import PUBLISHED
 from vlm_grpo.store.manifest import read_json
 from vlm_grpo.store.provenance import REPOSITORY
 
@@ -55,7 +55,7 @@ def differences(summary: Summary, paper: Path = PAPER) -> dict[str, Difference]:
         "accuracy": (_percent(summary.accuracy.rate), row["accuracy_pct_printed"]),
         "misaligned": (summary.misaligned.k, row["misaligned"]),
         "misaligned_rate": (_percent(summary.misaligned.rate), row["misaligned_pct_printed"]),
-        **{kind: (summary.types[kind], row["types"][kind]) for kind in TYPES},
+        **{kind: (summary.types.get(kind, 0), row["types"][kind]) for kind in PUBLISHED},
     }
     return {name: Difference(name, theirs, round(ours - theirs, 2)) for name, (ours, theirs) in pairs.items()}
 

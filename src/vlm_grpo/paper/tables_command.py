@@ -123,7 +123,8 @@ def _own(options: argparse.Namespace) -> JudgedSplit:
         if responses is not None:
             items = sources.with_responses(items, model, responses, rule)
     name, size = _split_of(options)
-    split = JudgedSplit(name, sources.judges_of(path), rule, _models(items), tuple(items), size)
+    kinds = tuple(sources.kinds_of(path))
+    split = JudgedSplit(name, sources.judges_of(path), rule, _models(items), tuple(items), size, kinds=kinds)
     untyped = sum(item.aligns is False and item.type is None for item in items)
     if untyped:
         split = split.with_note(f"{untyped} misaligned verdicts carry no type: their prompt asks for none")
