@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [str(HERE.parent / "src"), *(entry for entry in sys.path if Path(entry).resolve() != HERE)]
 
-from vlm_grpo.paper.agreement_command import main  # noqa: E402
+from vlm_grpo.start import start  # noqa: E402
 
 if __name__ == "__main__":
-    main()
+    start("vlm_grpo.paper.agreement_command")

@@ -3,6 +3,8 @@
 The annotator sees question, reasoning and answer, and neither the judge's verdict nor the model nor the true label.
 Every annotator gets the same sample in an order of their own. Each label is on disk before the next item is shown. The
 kinds to choose from are those that the judge was asked for, as its verdicts carry them.
+
+    python -m vlm_grpo.alignment.label_command --help
 """
 
 import argparse
@@ -100,3 +102,7 @@ def _label(item: dict[str, Any], aligns: bool, kind: str | None, annotator: str)
         "type": kind,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+if __name__ == "__main__":
+    main()
