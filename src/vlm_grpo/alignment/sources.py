@@ -27,7 +27,7 @@ STORED_COLUMNS = ["index", "model", "true_label", "final_ans", "aligns", "type"]
 def read_stored(path: Path, rule: AnswerRule) -> list[JudgedItem]:
     """Read one stored TSV of the study."""
     if not path.exists():
-        raise UserError(f"{path} is missing; restore the folder results/paper from the repository")
+        raise UserError(f"{path} is missing; name the folder results/paper of a checkout with --paper")
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         if reader.fieldnames != STORED_COLUMNS:

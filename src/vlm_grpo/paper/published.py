@@ -25,7 +25,7 @@ def load(paper: Path = PAPER) -> dict[str, Any]:
     """The published figures as one JSON object."""
     path = paper / "published.json"
     if not path.exists():
-        raise UserError(f"{path} is missing; run from a checkout of the repository, or name its folder with --paper")
+        raise UserError(f"{path} is missing; name the folder results/paper of a checkout with --paper")
     return read_json(path)
 
 
