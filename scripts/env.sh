@@ -22,7 +22,7 @@ vlm_grpo_choose_environment() {
     local setup=$VLM_GRPO_ROOT/scripts/setup_env.sh
     local venv=${VLM_GRPO_VENV:-$VLM_GRPO_ROOT/.venv} pixi=$VLM_GRPO_ROOT/.pixi/envs/default active=""
 
-    if [[ ${PIXI_PROJECT_ROOT:-} == "$VLM_GRPO_ROOT" && -n ${CONDA_PREFIX:-} ]]; then
+    if [[ ${PIXI_PROJECT_ROOT:-} -ef $VLM_GRPO_ROOT && -n ${CONDA_PREFIX:-} ]]; then
         pixi=$CONDA_PREFIX active=$CONDA_PREFIX
     elif [[ -n ${VLM_GRPO_PYTHON:-} ]]; then
         active=$(dirname "$(dirname "$(type -P "$VLM_GRPO_PYTHON" || echo "$VLM_GRPO_PYTHON")")")

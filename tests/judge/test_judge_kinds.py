@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from vlm_grpo.paper import agreement_command
 from vlm_grpo.paper import tables_command as alignment
 from vlm_grpo.store import jsonl
 
+README = Path(__file__).resolve().parents[2] / "alignment_judge/README.md"
 FIVE = {
     "wrong_object": "the reasoning is about another thing",
     "wrong_relation": "the reasoning is about another relation",
@@ -206,6 +208,13 @@ def test_a_prompt_in_the_old_form_is_read_with_a_line_on_the_new_one(tmp_path, c
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "asks_type is the old form of kinds; write" in told
+
+
+def test_the_readme_shows_a_prompt(tmp_path):
+    (tmp_path / "own.yaml").write_text(README.read_text().partition("```yaml\n")[2].partition("```")[0])
+    shown = prompt.load(str(tmp_path / "own.yaml"))
+    assert list(shown.kinds) == ["wrong_object", "no_evidence", "other"]
+    assert '- "no_evidence": nothing' in shown.render(question="", reasoning="", answer="")
 
 
 def test_hashes_cover_texts_and_own_kinds(tmp_path):
