@@ -15,7 +15,7 @@ from typing import Any
 from vlm_grpo.alignment.sources import is_json_list, kinds_of, read_json_list
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge.kinds import Kinds
-from vlm_grpo.statistics.agreement import Estimate, Labelled, kappa, prediction_powered, rogan_gladen
+from vlm_grpo.statistics.agreement import Labelled, kappa, prediction_powered, rogan_gladen
 from vlm_grpo.statistics.intervals import Estimate
 from vlm_grpo.store import jsonl
 from vlm_grpo.tables import Table

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm_grpo.alignment.summary import Comparison, Difference, Proportion, Summary
-from vlm_grpo.paper.published import Difference
 from vlm_grpo.tables import Table
 
 Marks = Mapping[tuple[str, str], Mapping[str, Difference]]
