@@ -1,38 +1,29 @@
-# Sourced by the scripts that train and evaluate on a biased VSR.
-#
-#   train_biased METHOD KIND FAMILY LEVEL [ARGUMENT ...]       METHOD is grpo or sft, KIND text or vision
-#   evaluate_biased KIND FAMILY LEVEL [ARGUMENT ...]           FAMILY is qwen or smolvlm
-#
-# The data set is $DATA_PATH/vsr_KIND_LEVEL, a run goes to $OUT_PATH/bias/FAMILY/METHOD_KIND_LEVEL. Training has the
-# study's settings (configs/vsr/), and SFT the length of GRPO by --budget.
-
+#!/usr/bin/env bash
+# Train or evaluate a model family on a biased VSR; the scripts named *_biased.sh end with this one.
+#   VLM_GRPO_FAMILY=smolvlm bash scripts/bias.sh text|vision grpo|sft|evaluate LEVEL [ARGUMENT ...]
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$VLM_GRPO_ROOT/scripts/launch.sh"
 
-train_biased() {
-    local method=$1 kind=$2 family=$3
-    shift 3
-    bias_level "$kind" "$@"
-    local data=$bias_data more=()
-    set -- "${bias_arguments[@]}"
-    if ! bias_given --budget "$@" && ! bias_given --max_steps "$@"; then
+# The data set is $DATA_PATH/vsr_KIND_LEVEL, a run goes to $OUT_PATH/bias/FAMILY/METHOD_KIND_LEVEL. Training has the
+# study's settings (configs/vsr/), and SFT the length of GRPO by --budget.
+train_biased() { # METHOD [ARGUMENT ...]
+    local method=$1 more=()
+    shift
+    if ! is_given --budget "$@" && ! is_given --max_steps "$@"; then
         more+=(--budget samples)
     fi
-    if [[ $method == sft ]] && ! bias_given --max_steps "$@" && ! bias_given --budget_config "$@"; then
-        more+=(--budget_config "$VLM_GRPO_ROOT/configs/vsr/${family}_grpo.yaml")
+    if [[ $method == sft ]] && ! is_given --max_steps "$@" && ! is_given --budget_config "$@"; then
+        more+=(--budget_config "$(stage_config grpo)")
     fi
-    if [[ $kind/$bias_name == text/*extreme* ]] && ! bias_given --num_rows "$@"; then
+    if [[ $kind/$level == text/*extreme* ]] && ! is_given --num_rows "$@"; then
         more+=(--num_rows 5) # the level has no more
     fi
-    launch "vlm_grpo.training.$method" "$VLM_GRPO_ROOT/configs/vsr/${family}_$method.yaml" \
-        --data "$data" --output_dir "$OUT_PATH/bias/$family/${method}_${kind}_$bias_name" "${more[@]}" "$@"
+    launch_stage "$method" --data "$data" --output_dir "$(run_folder "$method")" "${more[@]}" "$@"
 }
 
-evaluate_biased() {
-    local kind=$1 family=$2
-    shift 2
-    bias_level "$kind" "$@"
-    local methods=(grpo sft) splits=(test) passed=() method split run settings model is_found=false
-    set -- "${bias_arguments[@]}"
+evaluate_biased() { # [ARGUMENT ...]
+    local methods=(grpo sft) splits=(test) passed=() method split run stage model is_any=false
     if [[ $kind == vision ]]; then
         splits=(test test_cued test_counter)
     fi
@@ -47,36 +38,36 @@ evaluate_biased() {
         shift
     done
     for method in "${methods[@]}"; do
-        run=$OUT_PATH/bias/$family/${method}_${kind}_$bias_name
-        settings=$VLM_GRPO_ROOT/configs/vsr/${family}_evaluate.yaml model=()
+        run=$(run_folder "$method") stage=evaluate model=()
         case $method in
             base) ;;
             grpo) model=(--adapter "$run/final") ;;
-            sft) model=(--adapter "$run/final") settings=$VLM_GRPO_ROOT/configs/vsr/${family}_evaluate_sft.yaml ;;
-            *) bias_fail "--method is grpo, sft or base, not '$method'" ;;
+            sft) model=(--adapter "$run/final") stage=evaluate_sft ;;
+            *) fail "--method is grpo, sft or base, not '$method'" ;;
         esac
-        if [[ $method != base && ! -f $run/manifest.json ]] && ! bias_given --dry-run "${passed[@]}"; then
+        if [[ $method != base && ! -f $run/manifest.json ]] && ! is_given --dry-run "${passed[@]}"; then
             echo "no finished run in $run" >&2
             continue
         fi
-        is_found=true
+        is_any=true
         for split in "${splits[@]}"; do
-            if bias_given --where "${passed[@]}" && [[ -f $run/$split/manifest.json ]]; then
+            if is_given --where "${passed[@]}" && [[ -f $run/$split/manifest.json ]]; then
                 continue # a batch job watches over the first evaluation that is not finished
             fi
-            bias_in_turn vlm_grpo.evaluation "$settings" --data "$bias_data" --split "$split" "${model[@]}" \
-                --out "$run/$split" "${passed[@]}"
-            if bias_given --where "${passed[@]}"; then return; fi
+            stage_in_turn "$stage" --data "$data" --split "$split" "${model[@]}" --out "$run/$split" "${passed[@]}"
+            if is_given --where "${passed[@]}"; then return; fi
         done
     done
-    $is_found || bias_fail "nothing to evaluate; train first: run_{grpo,sft}_lora_${kind}_biased.sh"
-    if bias_given --where "${passed[@]}"; then echo "$run/${splits[-1]}"; fi
+    $is_any || fail "nothing to evaluate; train first: run_{grpo,sft}_lora_${kind}_biased.sh"
+    if is_given --where "${passed[@]}"; then echo "$run/${splits[-1]}"; fi
 }
 
-# `launch` with something left to do afterwards: signals are passed on, and the exit code comes back.
-bias_in_turn() {
+run_folder() { echo "$OUT_PATH/bias/${VLM_GRPO_FAMILY:-qwen}/${1}_${kind}_$level"; }
+
+# `launch_stage` with something left to do afterwards: signals are passed on, and the exit code comes back.
+stage_in_turn() {
     local child
-    VLM_GRPO_ACCELERATE="" launch "$@" &
+    launch_stage "$@" &
     child=$!
     trap 'kill -s USR1 "$child"' USR1
     trap 'kill -s TERM "$child"' TERM INT
@@ -84,48 +75,53 @@ bias_in_turn() {
     wait "$child"
 }
 
-# Set bias_name to the level, bias_data to its data set's folder, and bias_arguments to the arguments behind it. Leaves
-# when the first argument is no level, or its data set is not built and nothing stands in for it.
-bias_level() {
-    local kind=$1 options
-    shift
-    bias_arguments=("${@:2}")
-    if [[ ${1:-} == --where ]]; then
-        set -- "${@:2}"
-        bias_arguments=("${@:2}" --where)
-    fi
-    bias_name=${1:-} bias_data=$DATA_PATH/vsr_${kind}_${1:-}
-    if [[ $bias_name == --help || $bias_name == -h ]]; then
-        sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-        exit
-    fi
-    [[ -n $bias_name && $bias_name != -* ]] || bias_fail "say which level first: bash $0 LEVEL ...; see --help"
-    [[ $bias_name =~ ^[A-Za-z0-9._-]+$ ]] || bias_fail "level '$bias_name' is no part of a folder's name; see --help"
-    if [[ -f $bias_data/manifest.json ]] || bias_given --dry-run "$@" || bias_given --data "$@"; then
+# Leave where $level is no level, or its data set $data is not built and no argument stands in for it.
+check_level() { # [ARGUMENT ...]
+    local options build
+    [[ -n $level && $level != -* ]] || fail "say which level first: bash $0 LEVEL ...; see --help"
+    [[ $level =~ ^[A-Za-z0-9._-]+$ ]] || fail "level '$level' is no part of a folder's name; see --help"
+    if [[ -f $data/manifest.json ]] || is_given --dry-run "$@" || is_given --data "$@"; then
         return
     fi
-    options=$(bias_options "$kind" "$bias_name") ||
-        bias_fail "$bias_data does not exist, and '$bias_name' is no $kind level that could be built; see --help"
-    bias_fail "$bias_data is not built; in an environment with scripts/env.sh sourced:" \
-        "python -m vlm_grpo.bias.$kind --data $DATA_PATH/vsr --out $bias_data $options"
+    options=$(options_of_level) ||
+        fail "$data does not exist, and '$level' is no $kind level that could be built; see --help"
+    build=$(printf '%q ' python -m "vlm_grpo.bias.$kind" --data "$DATA_PATH/vsr" --out "$data")
+    fail "$data is not built; in an environment with scripts/env.sh sourced: $build$options"
 }
 
-# Print the options of vlm_grpo.bias.KIND that build a level; fail where its name is none that has a meaning.
-bias_options() {
+# Print the options of vlm_grpo.bias.KIND that build the level; fail where its name is none that has a meaning.
+options_of_level() {
     local share='(0|1|0?\.[0-9]+|1\.0+)' named='acc_0\.627|acc_0\.69|acc_0\.97|acc_0\.997|extreme|acc_extreme_small'
-    if [[ $1 == text && $2 =~ ^($share|$named)$ ]]; then
-        echo "--level $2"
-    elif [[ $1/$2 == vision/published ]]; then
+    if [[ $kind == text && $level =~ ^($share|$named)$ ]]; then
+        echo "--level $level"
+    elif [[ $kind/$level == vision/published ]]; then
         echo "--settings published"
-    elif [[ $1 == vision && $2 =~ ^(tint|patch|border)_$share$ ]]; then
-        echo "--cue ${2%_*} --probability ${2#*_}"
+    elif [[ $kind == vision && $level =~ ^(tint|patch|border)_$share$ ]]; then
+        echo "--cue ${level%_*} --probability ${level#*_}"
     else
         return 1
     fi
 }
 
+# The comment at the top of the script that was called, then what its arguments mean.
+show_help() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    case $kind in
+        text) echo "LEVEL is a strength from 0 to 1 or a level of the study (acc_0.69): what \$DATA_PATH/vsr_text_LEVEL was" ;;
+        vision) echo "LEVEL is published, or CUE_PROBABILITY (patch_0.9): what \$DATA_PATH/vsr_vision_LEVEL was" ;;
+    esac
+    echo "built with, by python -m vlm_grpo.bias.$kind."
+    if [[ $stage == evaluate ]]; then
+        echo "Without --method (grpo, sft, base) the finished runs of both methods are evaluated; each result lies in its"
+        echo "run's folder, by split. Any other setting of the evaluation and --dry-run go behind the level, too."
+    else
+        echo "--budget samples (default): SFT is shown each row as often as GRPO is; steps: it takes as many optimiser steps."
+        echo "Any other setting of the training and --dry-run go behind the level, too."
+    fi
+}
+
 # Whether the option $1 is among the arguments after it.
-bias_given() {
+is_given() {
     local option=$1 argument
     shift
     for argument in "$@"; do
@@ -134,7 +130,25 @@ bias_given() {
     return 1
 }
 
-bias_fail() {
+fail() {
     echo "error: $*" >&2
     exit 2
 }
+
+kind=${1:-} stage=${2:-}
+[[ $kind =~ ^(text|vision)$ && $stage =~ ^(grpo|sft|evaluate)$ ]] || fail "usage: bash $0 text|vision grpo|sft|evaluate LEVEL"
+shift 2
+if [[ ${1:-} == --where ]]; then
+    set -- "${@:2}" --where
+fi
+level=${1:-} data=$DATA_PATH/vsr_${kind}_${1:-}
+if [[ $level == --help || $level == -h ]]; then
+    show_help
+    exit
+fi
+check_level "$@"
+shift
+case $stage in
+    evaluate) evaluate_biased "$@" ;;
+    *) train_biased "$stage" "$@" ;;
+esac

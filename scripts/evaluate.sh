@@ -1,7 +1,4 @@
 #!/usr/bin/env bash
 # Let Qwen2.5-VL-3B answer VSR's validation split, and score it; the same command goes on where it was stopped.
-#   bash scripts/evaluate.sh [--config FILE.yaml] [--model MERGED] [--adapter DIR] [--out DIR] [--dry-run] [--help]
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
-source "$(dirname "${BASH_SOURCE[0]}")/launch.sh"
-VLM_GRPO_ACCELERATE="" launch vlm_grpo.evaluation "$VLM_GRPO_ROOT/configs/vsr/qwen_evaluate.yaml" "$@"
+#   bash scripts/evaluate.sh [--config FILE.yaml] [--model MERGED | --adapter DIR] [--out DIR] [--dry-run]
+source "$(dirname "${BASH_SOURCE[0]}")/run.sh" evaluate "$@"

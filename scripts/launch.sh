@@ -1,6 +1,7 @@
 # Sourced by the run scripts: start a module with its default config, on one process or through accelerate.
 #
 #   launch MODULE CONFIG [ARGUMENT ...]
+#   launch_stage STAGE [ARGUMENT ...]          a stage of the study with the config of its family, VLM_GRPO_FAMILY
 #
 # VLM_GRPO_CONFIG names another config than CONFIG, and --config among the arguments yet another. VLM_GRPO_ACCELERATE
 # names an accelerate config (see configs/accelerate/) for several processes, VLM_GRPO_LAUNCH_OPTIONS further options of
@@ -27,3 +28,16 @@ launch() {
     fi
     exec "${runner[@]}" "$module" "${config[@]}" "${arguments[@]}"
 }
+
+# STAGE is a training method, merge, evaluate, or evaluate_METHOD for the checkpoints of one method.
+launch_stage() {
+    local config
+    config=$(stage_config "$1")
+    case $1 in
+        merge) VLM_GRPO_ACCELERATE="" launch vlm_grpo.merge "$config" "${@:2}" ;;
+        evaluate*) VLM_GRPO_ACCELERATE="" launch vlm_grpo.evaluation "$config" "${@:2}" ;;
+        *) launch "vlm_grpo.training.$1" "$config" "${@:2}" ;;
+    esac
+}
+
+stage_config() { echo "$VLM_GRPO_ROOT/configs/vsr/${VLM_GRPO_FAMILY:-qwen}_$1.yaml"; }

@@ -1,10 +1,12 @@
-# Sourced by every batch script: go to the checkout, take the environment, run the script as an attempt.
+# Sourced by every batch script as its last line: go to the checkout, take the environment, run a script as an attempt.
 #
-#   attempt SCRIPT [ARGUMENT ...]                  on the job's node
-#   attempt_on_every_node SCRIPT [ARGUMENT ...]    on all nodes of the job, one launcher each
+#   source common.sh SCRIPT [ARGUMENT ...]                    on the job's node
+#   source common.sh --on-every-node SCRIPT [ARGUMENT ...]    on all nodes of the job, one launcher each
 #
-# Both end this shell: the process that Slurm signals becomes the one that watches over the attempt (attempt.sh).
+# VLM_GRPO_SCRIPT names another script than SCRIPT; an empty SCRIPT asks for it. This shell, which Slurm signals, becomes
+# the one that watches over the attempt (attempt.sh).
 # Logs are in logs/: slurm-NAME-JOB.out holds all attempts of a job, NAME-JOB/attempt-N.log each by itself.
+set -euo pipefail
 
 cd "${SLURM_SUBMIT_DIR:-.}" || exit
 if [[ ! -f scripts/env.sh ]]; then
@@ -13,34 +15,30 @@ if [[ ! -f scripts/env.sh ]]; then
 fi
 source scripts/env.sh
 
-attempt() { run_attempt "" "$@"; }
-
-attempt_on_every_node() {
+starter=(bash)
+if [[ $1 == --on-every-node ]]; then
+    shift
+    # Once a node has ended, the others have two minutes to follow: nobody waits for one that failed.
+    starter=(srun --wait=120 bash slurm/node.sh)
     # srun takes the number of CPUs from here; sbatch's own is not passed on.
     export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
-    export NCCL_DEBUG=${NCCL_DEBUG:-WARN}
-    # Once a node has ended, the others have two minutes to follow: nobody waits for one that failed.
-    run_attempt "srun --wait=120 bash slurm/node.sh" "$@"
-}
-
-run_attempt() {
-    local starter script=$2 folder name=${SLURM_JOB_NAME:-$(basename "$2" .sh)}
-    read -ra starter <<<"$1"
-    shift 2
-    case " $* " in
-        *" --dry-run "* | *" --help "*) exec bash "$script" "$@" ;;
-    esac
-    folder=$(bash "$script" --where "$@") || exit
-    make_embedded_data
-    exec bash slurm/attempt.sh "logs/$name-${SLURM_JOB_ID:-$$}/attempt-{attempt}.log" "$folder" \
-        "${starter[@]:-bash}" "$script" "$@"
-}
-
+    export NCCL_DEBUG=${NCCL_DEBUG:-WARN} VLM_GRPO_ACCELERATE=${VLM_GRPO_ACCELERATE:-configs/accelerate/zero2.yaml}
+fi
+script=${VLM_GRPO_SCRIPT:-$1}
+shift
+if [[ -z $script ]]; then
+    echo "error: name the script: VLM_GRPO_SCRIPT=scripts/my_method.sh sbatch slurm/train.sbatch" >&2
+    exit 2
+fi
+for argument in "$@"; do
+    case $argument in --dry-run | --help) exec bash "$script" "$@" ;; esac
+done
+folder=$(bash "$script" --where "$@") || exit
 # The embedded configs' data set takes seconds to make: a job finds it, or makes it.
-make_embedded_data() {
-    local folder=$DATA_PATH/synthetic_vsr
-    if [[ ${VLM_GRPO_CONFIG:-} == *configs/embedded/* && ! -f $folder/manifest.json ]]; then
-        mkdir -p "$DATA_PATH"
-        flock "$folder.lock" python -m vlm_grpo.embedded.synthetic_vsr --out "$folder" --seed 0
-    fi
-}
+data=$DATA_PATH/synthetic_vsr
+if [[ ${VLM_GRPO_CONFIG:-} == *configs/embedded/* && ! -f $data/manifest.json ]]; then
+    mkdir -p "$DATA_PATH"
+    flock "$data.lock" python -m vlm_grpo.embedded.synthetic_vsr --out "$data" --seed 0
+fi
+log="logs/${SLURM_JOB_NAME:-$(basename "$script" .sh)}-${SLURM_JOB_ID:-$$}/attempt-{attempt}.log"
+exec bash slurm/attempt.sh "$log" "$folder" "${starter[@]}" "$script" "$@"

@@ -1,11 +1,5 @@
 #!/usr/bin/env bash
-# Evaluate SmolVLM's runs on a vision-biased VSR, on test: clean, cued rightly, cued wrongly.
-#   bash scripts/SmolVLM/evaluate_vision_biased.sh LEVEL [--method grpo|sft|base] [--split SPLIT]
-#       [--any_setting value ...] [--dry-run] [--help]
-# LEVEL is published, or CUE_PROBABILITY (patch_0.9): what $DATA_PATH/vsr_vision_LEVEL was built with, by
-# python -m vlm_grpo.bias.vision.
-# Without --method the finished runs of both methods are evaluated; each result lies in its run's folder, by split.
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
-source "$VLM_GRPO_ROOT/scripts/bias.sh"
-evaluate_biased vision smolvlm "$@"
+# Evaluate SmolVLM's runs on a vision-biased VSR, on the test split: clean, cued rightly, cued wrongly.
+#   bash scripts/SmolVLM/evaluate_vision_biased.sh LEVEL [--method grpo|sft|base] [--split SPLIT] [...]
+export VLM_GRPO_FAMILY=smolvlm
+source "$(dirname "${BASH_SOURCE[0]}")/../evaluate_vision_biased.sh"

@@ -1,7 +1,5 @@
 #!/usr/bin/env bash
 # GRPO with LoRA of SmolVLM on VSR.
 #   bash scripts/SmolVLM/run_grpo_lora.sh [--config FILE.yaml] [--any_setting value ...] [--dry-run] [--help]
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
-source "$(dirname "${BASH_SOURCE[0]}")/../launch.sh"
-launch vlm_grpo.training.grpo "$VLM_GRPO_ROOT/configs/vsr/smolvlm_grpo.yaml" "$@"
+export VLM_GRPO_FAMILY=smolvlm
+source "$(dirname "${BASH_SOURCE[0]}")/../run_grpo_lora.sh"

@@ -1,11 +1,5 @@
 #!/usr/bin/env bash
 # GRPO with LoRA of SmolVLM on a vision-biased VSR.
-#   bash scripts/SmolVLM/run_grpo_lora_vision_biased.sh LEVEL [--budget samples|steps]
-#       [--any_setting value ...] [--dry-run] [--help]
-# LEVEL is published, or CUE_PROBABILITY (patch_0.9): what $DATA_PATH/vsr_vision_LEVEL was built with, by
-# python -m vlm_grpo.bias.vision.
-# --budget samples (default): SFT is shown each row as often as GRPO is; steps: it takes as many optimiser steps.
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
-source "$VLM_GRPO_ROOT/scripts/bias.sh"
-train_biased grpo vision smolvlm "$@"
+#   bash scripts/SmolVLM/run_grpo_lora_vision_biased.sh LEVEL [--budget samples|steps] [--setting value ...]
+export VLM_GRPO_FAMILY=smolvlm
+source "$(dirname "${BASH_SOURCE[0]}")/../run_grpo_lora_vision_biased.sh"

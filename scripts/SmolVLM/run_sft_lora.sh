@@ -1,7 +1,5 @@
 #!/usr/bin/env bash
 # SFT with LoRA of SmolVLM on VSR.
 #   bash scripts/SmolVLM/run_sft_lora.sh [--config FILE.yaml] [--any_setting value ...] [--dry-run] [--help]
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
-source "$(dirname "${BASH_SOURCE[0]}")/../launch.sh"
-launch vlm_grpo.training.sft "$VLM_GRPO_ROOT/configs/vsr/smolvlm_sft.yaml" "$@"
+export VLM_GRPO_FAMILY=smolvlm
+source "$(dirname "${BASH_SOURCE[0]}")/../run_sft_lora.sh"
