@@ -37,6 +37,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
+from vlm_grpo.paths import user_path
 
 ARMS = ("TRL", "ours")
 AFTER_ROLLOUT = ("reference", "policy forward", "backward", "optimiser")
@@ -268,7 +269,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=int, default=1, help="steps of each before those")
     parser.add_argument("--sweep", action="store_true", help="vary group, prompt and completion around these")
     parser.add_argument("--checkpointing", action="store_true", help="give TRL its default, gradient checkpointing")
-    parser.add_argument("--json", type=Path, help="write the results here")
+    parser.add_argument("--json", type=user_path, help="write the results here")
     given = parser.parse_args()
     size = SIZES[given.size]
     base = Setting(given.prompts, given.group, given.prompt or size.prompt, given.completion or size.completion)

@@ -5,10 +5,11 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+
+from vlm_grpo.paths import user_path
 
 PANELS = {
     "group": "completions a prompt (G)",
@@ -47,8 +48,8 @@ def draw(results: list[dict[str, Any]]) -> Figure:
 def main() -> None:
     """Read the sweep, write the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sweep", type=Path)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("sweep", type=user_path)
+    parser.add_argument("out", type=user_path)
     given = parser.parse_args()
     draw(json.loads(given.sweep.read_text())["sweep"]).savefig(given.out, dpi=120)
 

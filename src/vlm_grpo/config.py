@@ -2,7 +2,7 @@
 
 TRL's `TrlParser` does the parsing; the file's entries are given to it as words before the command line's, so both are
 checked alike. Added here: an unknown key, a value of the wrong kind, an unset `${VARIABLE}` or a setting that has no
-effect is one clear line, and `--dry-run` is known.
+effect is one clear line, a leading `~/` is home in every setting, and `--dry-run` is known.
 """
 
 import json
@@ -20,6 +20,7 @@ import yaml
 from trl import TrlParser
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.paths import expand_home, expand_word
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -55,7 +56,7 @@ def parse(
     `no_effect` maps a setting to the reason why it does nothing here: setting it is an error. `common` are the settings
     that `--help` shows (None: all); the others work too, and `--help-all` lists them.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [expand_word(word) for word in (sys.argv[1:] if argv is None else argv)]
     parser = _Parser(
         prog=_program(),
         usage="%(prog)s --config FILE.yaml [--setting value ...] [--dry-run]",
@@ -158,7 +159,12 @@ def _read(path: Path | None, *, known: list[str]) -> dict[str, Any]:
 
 
 def fill_variables(value: Any, *, where: str) -> Any:
-    """Replace each `${NAME}` in a text by the environment's value; an unset one is a `UserError`."""
+    """Replace each `${NAME}` in a text by the environment's value, then a leading `~/` by home; lists item by item.
+
+    An unset variable is a `UserError`.
+    """
+    if isinstance(value, list):
+        return [fill_variables(item, where=where) for item in value]
     if not isinstance(value, str):
         return value
 
@@ -168,4 +174,4 @@ def fill_variables(value: Any, *, where: str) -> Any:
             raise UserError(f"{where} needs the environment variable {name}; set it in .env (see .env_example)")
         return os.environ[name]
 
-    return _VARIABLE.sub(fill, value)
+    return expand_home(_VARIABLE.sub(fill, value))

@@ -12,12 +12,14 @@ import yaml
 
 from vlm_grpo.config import fill_variables
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.paths import expand_word
 
 KEYS = ("output_dir", "out")
 
 
 def output_folder(words: Sequence[str]) -> Path:
     """The folder that the command line `words` names, itself or through its config; `UserError` where it names none."""
+    words = [expand_word(word) for word in words]
     given = [value for key in KEYS if (value := _value(words, key))]
     if given:
         return Path(given[0])

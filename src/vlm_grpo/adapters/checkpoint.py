@@ -20,6 +20,7 @@ from vlm_grpo.adapters import registry
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.files import model_type, read_json
 from vlm_grpo.errors import UserError
+from vlm_grpo.paths import user_path
 
 EMBEDDED = "embedded:"
 SHIPPED = Path(__file__).resolve().parents[1] / "embedded" / "checkpoints"
@@ -84,7 +85,7 @@ def open_checkpoint(name: str) -> Checkpoint:
 
 def is_here(name: str) -> bool:
     """True when `name` needs no download: an embedded model or a local folder."""
-    return name.startswith(EMBEDDED) or Path(name).expanduser().is_dir()
+    return name.startswith(EMBEDDED) or user_path(name).is_dir()
 
 
 def shipped_folder(name: str) -> Path:
@@ -98,7 +99,7 @@ def shipped_folder(name: str) -> Path:
 def _locate(name: str) -> Path:
     if name.startswith(EMBEDDED):
         return shipped_folder(name.removeprefix(EMBEDDED))
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if folder.is_dir():
         return folder
     if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") != 1:

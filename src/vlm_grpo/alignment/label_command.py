@@ -17,6 +17,7 @@ from typing import Any
 from vlm_grpo.alignment.sources import kinds_of
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.judge.kinds import Kinds
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl
 
 Choices = Mapping[str, tuple[bool, str | None]]
@@ -31,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Label a random sample of judged reasoning without seeing the verdicts. Then compare: "
         "agreement.py --verdicts FILE --human LABELS.",
     )
-    p.add_argument("--verdicts", type=Path, required=True, help="verdicts.jsonl of alignment_judge/judge.py")
-    p.add_argument("--out", type=Path, required=True, help="JSONL of labels; several annotators may share it")
+    p.add_argument("--verdicts", type=user_path, required=True, help="verdicts.jsonl of alignment_judge/judge.py")
+    p.add_argument("--out", type=user_path, required=True, help="JSONL of labels; several annotators may share it")
     p.add_argument("--annotator", required=True, help="your name or initials")
     p.add_argument("--sample", type=int, default=50, help="items to label (default 50)")
     p.add_argument("--seed", type=int, default=0, help="seed of the sample; the same for all annotators (default 0)")
-    p.add_argument("--images", type=Path, help="folder below which the pictures are; their paths are shown")
+    p.add_argument("--images", type=user_path, help="folder below which the pictures are; their paths are shown")
     options = p.parse_args(arguments)
     items = sample(options.verdicts, options.sample, options.seed)
     random.Random(f"{options.seed} {options.annotator}").shuffle(items)

@@ -18,6 +18,7 @@ from pathlib import Path
 from vlm_grpo.bias.cases import Case
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paper.published import PAPER
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic
 
 FILE = "vsr_facts.tsv.gz"
@@ -69,9 +70,9 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--jsonl", type=Path, required=True, metavar="FOLDER", help="train.jsonl, dev.jsonl, test.jsonl"
+        "--jsonl", type=user_path, required=True, metavar="FOLDER", help="train.jsonl, dev.jsonl, test.jsonl"
     )
-    parser.add_argument("--out", type=Path, default=PAPER / FILE, metavar="FILE", help="default: the kept file")
+    parser.add_argument("--out", type=user_path, default=PAPER / FILE, metavar="FILE", help="default: the kept file")
     given = parser.parse_args(arguments)
     print(f"{write(given.jsonl, given.out)} rows: {given.out}")
 

@@ -23,6 +23,7 @@ from vlm_grpo.embedded.measure import measure
 from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS
 from vlm_grpo.embedded.teach import teach
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import manifest
 
 KIND = "embedded-checkpoint"
@@ -77,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m vlm_grpo.embedded.pretrain", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--family", choices=(*FAMILIES, "all"), default="all")
-    parser.add_argument("--out", type=Path, default=Path("build/embedded"), help="gets a folder for each family")
+    parser.add_argument("--out", type=user_path, default=Path("build/embedded"), help="gets a folder for each family")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the training steps (1 is the real recipe)")

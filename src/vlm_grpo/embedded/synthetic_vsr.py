@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
@@ -103,7 +104,7 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vlm_grpo.embedded.synthetic_vsr", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
     parser.add_argument("--seed", type=int, default=0)
     for split, default in DEFAULT_ROWS.items():
         parser.add_argument(f"--{split}", type=int, default=default, metavar="N", help=f"rows (default {default})")

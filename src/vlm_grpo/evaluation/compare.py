@@ -5,12 +5,12 @@ read by the rule it was evaluated with. Arms evaluated on different rows are ref
 """
 
 import argparse
-from pathlib import Path
 
 from vlm_grpo import tables
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.evaluation.arms import compare, open_arm
 from vlm_grpo.evaluation.summary import arms_table
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic
 
 
@@ -18,9 +18,9 @@ from vlm_grpo.store import atomic
 def main(argv: list[str] | None = None) -> None:
     """Compare as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("first", type=Path, metavar="DIR_A", help="folder of a finished evaluation")
-    parser.add_argument("second", type=Path, metavar="DIR_B", help="another one, on the same rows")
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write the comparison there")
+    parser.add_argument("first", type=user_path, metavar="DIR_A", help="folder of a finished evaluation")
+    parser.add_argument("second", type=user_path, metavar="DIR_B", help="another one, on the same rows")
+    parser.add_argument("--out", type=user_path, metavar="FILE.json", help="also write the comparison there")
     given = parser.parse_args(argv)
     first, second = open_arm(given.first), open_arm(given.second)
     compared = compare(first, second)

@@ -18,6 +18,7 @@ from vlm_grpo.judge import inputs, keys, models, options, pricing, prompt, rules
 from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, key_of
 from vlm_grpo.judge.providers import Call, Provider
 from vlm_grpo.judge.runner import Outcome, Pace, Runner
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl, manifest
 
 KIND = "verdicts"
@@ -233,7 +234,7 @@ def _named(text: str) -> tuple[str, Path]:
     name, _, path = text.partition("=")
     if not name or not path:
         raise UserError(f"--generations {text!r}: give NAME=FILE, for example base=runs/base/generations.jsonl")
-    return name, Path(path)
+    return name, user_path(path)
 
 
 def _short(reason: str) -> str:

@@ -1,10 +1,10 @@
 """The options of `alignment_judge/judge.py`."""
 
 import argparse
-from pathlib import Path
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge import models, rules
+from vlm_grpo.paths import user_path
 
 JUDGE_OF_RECORD = "o4-mini"
 
@@ -23,9 +23,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=FILE",
         help="generations.jsonl of one arm, named as in the tables (base=..., grpo=...); once or twice",
     )
-    p.add_argument("--questions", type=Path, help="JSONL of id, problem, solution, where generations do not carry them")
+    p.add_argument(
+        "--questions", type=user_path, help="JSONL of id, problem, solution, where generations do not carry them"
+    )
     p.add_argument("--split", help="name of the split, where generations do not carry it")
-    p.add_argument("--out", type=Path, required=True, help="folder for verdicts.jsonl, responses.jsonl, manifest.json")
+    p.add_argument(
+        "--out", type=user_path, required=True, help="folder for verdicts.jsonl, responses.jsonl, manifest.json"
+    )
 
     judge = p.add_argument_group("judge")
     judge.add_argument(
@@ -50,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     money = p.add_argument_group("money")
     money.add_argument("--dry-run", action="store_true", help="print calls, tokens and cost; ask nothing")
     money.add_argument("--max-cost", type=float, help="US dollars over all runs into --out; stops in time")
-    money.add_argument("--models", type=Path, default=models.FILE, help="price file (default: the package's)")
+    money.add_argument("--models", type=user_path, default=models.FILE, help="price file (default: the package's)")
     money.add_argument("--output-tokens", type=int, default=300, help="expected tokens of an answer, for --dry-run")
     money.add_argument("--batch", action="store_true", help="use the Batch API: cheaper, within 24 hours")
     money.add_argument("--batch-poll", type=float, default=60.0, help="seconds between looks at a batch (default 60)")

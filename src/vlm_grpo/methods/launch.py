@@ -19,6 +19,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.methods.resume.stopping import SIGNALS
+from vlm_grpo.paths import expand_word
 
 AGENT_SIGNALS = "SIGINT,SIGHUP,SIGQUIT"
 """What torch's elastic agent still reacts to: all it would by itself, but SIGTERM."""
@@ -27,7 +28,7 @@ AGENT_SIGNALS = "SIGINT,SIGHUP,SIGQUIT"
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Launch the processes, pass signals on, leave with their exit code."""
-    words = sys.argv[1:] if argv is None else argv
+    words = [expand_word(word) for word in (sys.argv[1:] if argv is None else argv)]
     if words[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return

@@ -13,6 +13,7 @@ from typing import Any
 
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.methods.resume import attempts, checkpoints
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl, manifest
 
 
@@ -72,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     """Print the status of each run."""
     summary = (__doc__ or "").split(":", 1)[0]
     parser = argparse.ArgumentParser(prog="python -m vlm_grpo.training.status", description=summary)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="output_dir of a training run")
+    parser.add_argument("runs", nargs="+", type=user_path, metavar="RUN_DIR", help="output_dir of a training run")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     arguments = parser.parse_args(argv)
     for run in arguments.runs:

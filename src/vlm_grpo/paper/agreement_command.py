@@ -12,7 +12,8 @@ from vlm_grpo.alignment.agreement import Agreement, Corrected
 from vlm_grpo.alignment.sources import judges_of, kinds_of
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paper import published
-from vlm_grpo.statistics.agreement import Labelled
+from vlm_grpo.paths import user_path
+from vlm_grpo.statistics.agreement import Estimate, Labelled
 from vlm_grpo.statistics.intervals import Estimate
 from vlm_grpo.tables import RENDERERS
 
@@ -24,11 +25,13 @@ def parser() -> argparse.ArgumentParser:
         description="Agreement of judges and people. Without --verdicts: the study's human check, from its published "
         "counts. With --verdicts alone: its repeats against each other.",
     )
-    p.add_argument("--verdicts", type=Path, help="a judge's verdicts (our verdicts.jsonl, or the original's JSON list)")
-    p.add_argument("--human", type=Path, help="labels of alignment_judge/label.py, of one or more annotators")
-    p.add_argument("--other", type=Path, help="another judge's verdicts on the same items")
+    p.add_argument(
+        "--verdicts", type=user_path, help="a judge's verdicts (our verdicts.jsonl, or the original's JSON list)"
+    )
+    p.add_argument("--human", type=user_path, help="labels of alignment_judge/label.py, of one or more annotators")
+    p.add_argument("--other", type=user_path, help="another judge's verdicts on the same items")
     p.add_argument("--format", choices=(*RENDERERS, "json"), default="text")
-    p.add_argument("--paper", type=Path, default=published.PAPER, help="folder of the published figures")
+    p.add_argument("--paper", type=user_path, default=published.PAPER, help="folder of the published figures")
     return p
 
 

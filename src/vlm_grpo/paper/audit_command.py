@@ -3,10 +3,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.paper import audit, published
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic
 
 
@@ -16,8 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     p = argparse.ArgumentParser(
         prog="audit.py", description="Recompute the 32 stored score files and show what is wrong."
     )
-    p.add_argument("--out", type=Path, help="write the Markdown report here (the kept one: results/paper/audit.md)")
-    p.add_argument("--paper", type=Path, default=published.PAPER, help="folder of published.json")
+    p.add_argument(
+        "--out", type=user_path, help="write the Markdown report here (the kept one: results/paper/audit.md)"
+    )
+    p.add_argument("--paper", type=user_path, default=published.PAPER, help="folder of published.json")
     options = p.parse_args(arguments)
     facts = published.load(options.paper)
     text = audit.markdown(facts)

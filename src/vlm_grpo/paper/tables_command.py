@@ -15,6 +15,7 @@ from vlm_grpo.alignment.items import JudgedItem, JudgedSplit
 from vlm_grpo.alignment.summary import Summary, compare, summarise
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paper import published
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, manifest, provenance
 from vlm_grpo.tables import RENDERERS
 
@@ -30,9 +31,11 @@ def parser() -> argparse.ArgumentParser:
         description="Alignment tables. Without --verdicts: those of the study, from its stored o4-mini verdicts, with "
         "every printed figure compared with the published one.",
     )
-    p.add_argument("--verdicts", type=Path, help="your verdicts: our verdicts.jsonl, or the original's JSON list")
-    p.add_argument("--base", type=Path, help="responses of the base model, to read correctness from (with --verdicts)")
-    p.add_argument("--grpo", type=Path, help="responses of the GRPO model, likewise")
+    p.add_argument("--verdicts", type=user_path, help="your verdicts: our verdicts.jsonl, or the original's JSON list")
+    p.add_argument(
+        "--base", type=user_path, help="responses of the base model, to read correctness from (with --verdicts)"
+    )
+    p.add_argument("--grpo", type=user_path, help="responses of the GRPO model, likewise")
     p.add_argument("--split", help="split to show; with --verdicts: the split the verdicts belong to")
     p.add_argument("--split-size", type=int, help="items of the split (default: as the verdicts' manifest or VSR says)")
     p.add_argument("--answer-rule", choices=ANSWER_RULES, help="default: published for the original, strict for ours")
@@ -47,10 +50,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--min-coverage", type=float, default=0.95, help="least share of verdicts (default 0.95)")
     p.add_argument("--check", action="store_true", help="compare with the published figures; exit 1 if one differs")
     p.add_argument("--format", choices=FORMATS, default="text")
-    p.add_argument("--out", type=Path, help="folder for all formats and the figures (PNG, PDF)")
+    p.add_argument("--out", type=user_path, help="folder for all formats and the figures (PNG, PDF)")
     p.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default 0)")
     p.add_argument("--resamples", type=int, default=10_000, help="bootstrap resamples (default 10000)")
-    p.add_argument("--paper", type=Path, default=published.PAPER, help="folder of the stored verdicts and figures")
+    p.add_argument("--paper", type=user_path, default=published.PAPER, help="folder of the stored verdicts and figures")
     return p
 
 

@@ -19,6 +19,7 @@ from vlm_grpo import drawing
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.arms import Arm, open_arm
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.study import figures, page
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stage", action="append", default=[], metavar="NAME=DIR", help="a stage whose time is told")
     parser.add_argument("--title", default="The study", help="heading of the report")
     parser.add_argument("--examples", type=int, default=12, metavar="N", help="rows of each kind on the page")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report")
+    parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the report")
     given = parser.parse_args(argv)
     summary = report(
         given.out,
@@ -102,7 +103,7 @@ def _named(pairs: list[str], flag: str) -> dict[str, Path]:
             raise UserError(f"{flag} {pair}: expected NAME=PATH")
         if name in found:
             raise UserError(f"{flag} {name} is given twice; name several seeds NAME@SEED")
-        found[name] = Path(path)
+        found[name] = user_path(path)
     return found
 
 

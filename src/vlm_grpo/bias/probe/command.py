@@ -20,6 +20,7 @@ from vlm_grpo import drawing
 from vlm_grpo.bias.probe import figure, image, parts, question
 from vlm_grpo.bias.probe.parts import Part, Score
 from vlm_grpo.errors import exits_cleanly
+from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, manifest
 from vlm_grpo.tables import to_markdown, to_text
@@ -51,8 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="data set")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the result")
+    parser.add_argument("--data", type=user_path, required=True, metavar="FOLDER", help="data set")
+    parser.add_argument("--out", type=user_path, required=True, metavar="FOLDER", help="folder of the result")
     parser.add_argument("--train_split", default="train", metavar="SPLIT", help="split to fit on (default train)")
     parser.add_argument("--heldout", nargs="*", metavar="SPLIT", help="splits to score on too (default: all others)")
     parser.add_argument("--probes", nargs="+", choices=PROBES, default=PROBES, help="which probes (default both)")

@@ -30,6 +30,7 @@ from vlm_grpo.bias.report.groups import arm_scores
 from vlm_grpo.bias.report.tables import all_tables
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.evaluation import generations
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, manifest
 from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.tables import to_markdown, to_text
@@ -65,12 +66,14 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("--arm", action="append", required=True, metavar="NAME=DIR", help="a finished evaluation")
-    made.add_argument("--groups-from", type=Path, metavar="FOLDER", help="biased data set whose groups all arms take")
+    made.add_argument(
+        "--groups-from", type=user_path, metavar="FOLDER", help="biased data set whose groups all arms take"
+    )
     made.add_argument("--reference", default=REFERENCE, metavar="LEVEL", help="unbiased level (default %(default)s)")
     made.add_argument("--title", default="What the arms learnt of the shortcut", help="heading of the report")
     made.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
-    made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report")
+    made.add_argument("--json", type=user_path, metavar="FILE", help="write the numbers there too")
+    made.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the report")
     return made
 
 
@@ -142,7 +145,7 @@ def _named(words: Sequence[str]) -> dict[str, list[Path]]:
         if not (name and equals and folder):
             raise UserError(f"--arm {word}: expected NAME=DIR")
         for other, folders in found.items():
-            if Path(folder) in folders:
+            if user_path(folder) in folders:
                 raise UserError(f"--arm {name}: {folder} is the evaluation of {other} already; give each folder once")
-        found.setdefault(str(read_name(name)), []).append(Path(folder))
+        found.setdefault(str(read_name(name)), []).append(user_path(folder))
     return found

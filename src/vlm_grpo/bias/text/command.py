@@ -31,6 +31,7 @@ from vlm_grpo.bias.text import levels
 from vlm_grpo.bias.text.sets import Biased, Level, read_level
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paper.published import PAPER
+from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, manifest
 from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.tables import to_markdown, to_text
@@ -77,8 +78,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("--data", type=Path, metavar="FOLDER", help="data set to copy, with a split train")
-    made.add_argument("--out", type=Path, metavar="FOLDER", help="the biased data set; with --table: tables and figure")
+    made.add_argument("--data", type=user_path, metavar="FOLDER", help="data set to copy, with a split train")
+    made.add_argument(
+        "--out", type=user_path, metavar="FOLDER", help="the biased data set; with --table: tables and figure"
+    )
     made.add_argument("--level", help="strength from 0 to 1, or a level of the study")
     made.add_argument("--keep", type=float, metavar="K", help="keep ratio of a published set, 0 to 1")
     made.add_argument("--mode", choices=["balanced", "published"], help="refuse a level of the other mode")
@@ -88,8 +91,8 @@ def parser() -> argparse.ArgumentParser:
     table = made.add_argument_group("the table of levels")
     table.add_argument("--table", action="store_true", help="print it, from the facts")
     table.add_argument("--check", action="store_true", help="compare with the published figures")
-    table.add_argument("--facts", type=Path, metavar="FILE", help="other facts")
-    table.add_argument("--paper", type=Path, metavar="FOLDER", help="folder of other published.json")
+    table.add_argument("--facts", type=user_path, metavar="FILE", help="other facts")
+    table.add_argument("--paper", type=user_path, metavar="FOLDER", help="folder of other published.json")
     return made
 
 

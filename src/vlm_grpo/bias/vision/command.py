@@ -14,12 +14,12 @@ evaluation or a probe opens one. The pixels are the same, the disk is spared, op
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from vlm_grpo.bias.marks import GROUPS
 from vlm_grpo.bias.vision.build import build, plan
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.cues import DEFAULTS, PAINTERS, SETTINGS, Cue
 from vlm_grpo.store import manifest
@@ -55,8 +55,8 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="data set to copy")
-    made.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the biased data set")
+    made.add_argument("--data", type=user_path, required=True, metavar="FOLDER", help="data set to copy")
+    made.add_argument("--out", type=user_path, required=True, metavar="FOLDER", help="the biased data set")
     made.add_argument("--splits", nargs="+", default=["train"], metavar="SPLIT", help="splits to bias (default train)")
     cue = made.add_argument_group("the cue, by name or one by one")
     cue.add_argument("--settings", choices=SETTINGS, help="settings by name; published: tint, .15, .3, .5")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from vlm_grpo import prompts
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.download import Outcome, Policy
 from vlm_grpo.store import manifest
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--out", type=Path, required=True, help="folder of the data set; a later run goes on in it")
+    made.add_argument("--out", type=user_path, required=True, help="folder of the data set; a later run goes on in it")
     source = made.add_argument_group("captions").add_mutually_exclusive_group()
     source.add_argument("--source", choices=["hub"], default="hub", help="take them from the hub (default)")
     source.add_argument(
@@ -123,13 +124,13 @@ def open_source(jsonl: str | None, hub_id: str, revision: str | None, splits: li
     if revision is not None:
         raise UserError("--revision has no effect with --jsonl; leave it out")
     if "=" not in jsonl:
-        return captions.from_folder(Path(jsonl), tuple(splits or SPLITS))
+        return captions.from_folder(user_path(jsonl), tuple(splits or SPLITS))
     files: dict[str, Path] = {}
     for part in jsonl.split(","):
         split, _, file = part.partition("=")
         if split not in SPLITS or not file or split in files:
             raise UserError(f"--jsonl {part!r}: expected SPLIT=FILE, once for each of {', '.join(SPLITS)}")
-        files[split] = Path(file)
+        files[split] = user_path(file)
     absent = [split for split in splits or files if split not in files]
     if absent:
         raise UserError(f"--jsonl names no file for split {absent[0]!r}; add {absent[0]}=FILE")
