@@ -13,7 +13,7 @@ from vlm_grpo.alignment.sources import judges_of, kinds_of
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paper import published
 from vlm_grpo.paths import user_path
-from vlm_grpo.statistics.agreement import Estimate, Labelled
+from vlm_grpo.statistics.agreement import Labelled
 from vlm_grpo.statistics.intervals import Estimate
 from vlm_grpo.tables import RENDERERS
 
