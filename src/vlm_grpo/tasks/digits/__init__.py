@@ -1,0 +1,1 @@
+"""Handwritten digits scattered over a picture: list them in ascending order, or add them up."""
