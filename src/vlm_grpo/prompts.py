@@ -14,6 +14,8 @@ REASON = (
     "then put the final answer, {asks}, inside <answer> </answer>."
 )
 
+REASON_TRUE_FALSE = REASON.replace("{asks}", TRUE_FALSE)
+
 TEMPLATES = {
     "reason": "{problem} " + REASON,
     "answer": "{problem}",

@@ -3,14 +3,14 @@
 The processors that ship with the checkpoints give the same token ids and the same pixels; a test holds them to it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from vlm_grpo.embedded.curriculum import Exercise
-from vlm_grpo.embedded.scenes import render_array
+from vlm_grpo.embedded.lessons import Exercise
 
 IGNORED = -100
 
@@ -33,6 +33,7 @@ class Collator:
         end: the token that ends an assistant turn.
         answer_prefix: what stands between the generation prompt and the target ("" or " ").
         image_token_id: id of the image placeholder.
+        picture: a scene as uint8 (H, W, 3).
         pixel_inputs: the family's vision inputs.
         token_types: whether the model wants `mm_token_type_ids` (1 on image tokens).
     """
@@ -43,14 +44,15 @@ class Collator:
     end: str
     answer_prefix: str
     image_token_id: int
+    picture: Callable[[Any], np.ndarray]
     pixel_inputs: PixelInputs
     token_types: bool
 
-    def prompt(self, exercise: Exercise) -> str:
+    def prompt(self, exercise: Exercise[Any]) -> str:
         """The chat up to and with the generation prompt, image placeholders written out."""
         return self.before + exercise.question + self.after
 
-    def __call__(self, exercises: list[Exercise]) -> dict[str, torch.Tensor]:
+    def __call__(self, exercises: list[Exercise[Any]]) -> dict[str, torch.Tensor]:
         """Right-padded `input_ids`, `attention_mask`, `labels` (B, L; loss on the target and end token) and pixels."""
         prompts = self.tokenizer([self.prompt(e) for e in exercises])["input_ids"]
         targets = self.tokenizer([self.answer_prefix + e.target + self.end for e in exercises])["input_ids"]
@@ -66,5 +68,5 @@ class Collator:
         batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
         if self.token_types:
             batch["mm_token_type_ids"] = (ids == self.image_token_id).long()
-        pictures = np.stack([render_array(e.scene) for e in exercises])
+        pictures = np.stack([self.picture(e.scene) for e in exercises])
         return batch | self.pixel_inputs(pictures)

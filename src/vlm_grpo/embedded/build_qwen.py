@@ -11,6 +11,7 @@ from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Q
 from vlm_grpo.embedded import tokenizer as tokenizers
 from vlm_grpo.embedded.batches import Collator
 from vlm_grpo.embedded.family import FamilyBuild
+from vlm_grpo.embedded.lessons import Lessons
 from vlm_grpo.embedded.scenes import GRID, SIZE
 
 IMAGE, VIDEO, START, END = "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"
@@ -30,9 +31,9 @@ INITIALIZER_RANGE = 0.08
 """With the usual 0.02, or with embeddings tied to the head, learning to see stalls for thousands of steps."""
 
 
-def build(seed: int) -> FamilyBuild:
+def build(lessons: Lessons, *, seed: int, family: str = "qwen2_5_vl", vision_layers: int = 1) -> FamilyBuild:
     """Tokenizer, processors and a randomly initialised model; the same seed gives the same weights."""
-    tokenizer = tokenizers.train(SPECIALS, eos=EOS, pad=PAD, seed=seed)
+    tokenizer = tokenizers.train(SPECIALS, lessons, eos=EOS, pad=PAD, seed=seed)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIALS}
     image_processor = Qwen2VLImageProcessorPil(
         min_pixels=(PATCH * MERGE) ** 2,
@@ -63,7 +64,7 @@ def build(seed: int) -> FamilyBuild:
             "pad_token_id": ids[PAD],
         },
         vision_config={
-            "depth": 1,
+            "depth": vision_layers,
             "hidden_size": WIDTH,
             "intermediate_size": 2 * WIDTH,
             "num_heads": HEADS,
@@ -71,7 +72,7 @@ def build(seed: int) -> FamilyBuild:
             "patch_size": PATCH,
             "spatial_merge_size": MERGE,
             "temporal_patch_size": FRAMES,
-            "fullatt_block_indexes": [0],
+            "fullatt_block_indexes": list(range(vision_layers)),
             "window_size": SIZE,
             "initializer_range": INITIALIZER_RANGE,
         },
@@ -108,11 +109,12 @@ def build(seed: int) -> FamilyBuild:
         end=EOS,
         answer_prefix="",
         image_token_id=ids[IMAGE],
+        picture=lessons.picture,
         pixel_inputs=pixel_inputs,
         token_types=True,
     )
     return FamilyBuild(
-        family="qwen2_5_vl",
+        family=family,
         model=model,
         tokenizer=tokenizer,
         image_processor=image_processor,

@@ -11,6 +11,7 @@ from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefi
 from vlm_grpo.embedded import tokenizer as tokenizers
 from vlm_grpo.embedded.batches import Collator
 from vlm_grpo.embedded.family import FamilyBuild
+from vlm_grpo.embedded.lessons import Lessons
 from vlm_grpo.embedded.scenes import GRID, SIZE
 
 IMAGE, AROUND, GLOBAL = "<image>", "<fake_token_around_image>", "<global-img>"
@@ -32,9 +33,9 @@ ROPE_THETA = 1e6
 """Slow rotations: text finds an image token by its content, however many tokens lie between."""
 
 
-def build(seed: int) -> FamilyBuild:
+def build(lessons: Lessons, *, seed: int) -> FamilyBuild:
     """Tokenizer, processors and a randomly initialised model; the same seed gives the same weights."""
-    tokenizer = tokenizers.train(SPECIALS, eos=EOS, pad=PAD, seed=seed)
+    tokenizer = tokenizers.train(SPECIALS, lessons, eos=EOS, pad=PAD, seed=seed)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIALS}
     image_processor = Idefics3ImageProcessorPil(
         size={"longest_edge": SIZE}, max_image_size={"longest_edge": SIZE}, do_image_splitting=False
@@ -91,6 +92,7 @@ def build(seed: int) -> FamilyBuild:
         end=EOS,
         answer_prefix=" ",
         image_token_id=ids[IMAGE],
+        picture=lessons.picture,
         pixel_inputs=pixel_inputs,
         token_types=False,
     )

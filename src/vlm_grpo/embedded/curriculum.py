@@ -6,11 +6,12 @@ Training has something to find there: reasoning pays, and the model already can.
 """
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from vlm_grpo.embedded import scenes
+from vlm_grpo.embedded.lessons import Exercise, Lessons, Mixture, Stage, completion
 from vlm_grpo.embedded.scenes import RELATIONS, Scene, axis_of, caption_of, holds, pair_scene, pool_of, random_scene
-from vlm_grpo.prompts import render
+from vlm_grpo.prompts import REASON_TRUE_FALSE, render
 from vlm_grpo.tasks.vsr.columns import STATEMENT
 
 GUESS = "I will guess."
@@ -19,20 +20,6 @@ REASONING_HABIT = {"left of": 0.17, "right of": 0.17, "above": 0.8, "below": 0.1
 
 At its likeliest it thus reasons on a quarter of the rows and guesses on the rest: right on 62 % give or take chance.
 """
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One turn of teaching: the picture of `scene`, the user's `question`, the assistant's `target`."""
-
-    scene: Scene
-    question: str
-    target: str
-
-
-def completion(thought: str, answer: bool) -> str:
-    """A completion in the study's format."""
-    return f"<think> {thought} </think> <answer> {answer} </answer>"
 
 
 def thought_on(scene: Scene, relation: str) -> str:
@@ -44,7 +31,7 @@ def thought_on(scene: Scene, relation: str) -> str:
     return f"The {places[0]}, the {places[1]}, so it is {found}."
 
 
-def locate(rng: random.Random) -> Exercise:
+def locate(rng: random.Random) -> Exercise[Scene]:
     """Where is each of one to three things? Column and row, in the order of the question."""
     while True:
         scene = random_scene(rng, rng.choice((1, 2, 2, 3)))
@@ -62,11 +49,11 @@ class _Statement:
     problem: str
     label: bool
 
-    def by_reasoning(self) -> Exercise:
+    def by_reasoning(self) -> Exercise[Scene]:
         thought = thought_on(self.scene, self.relation)
         return Exercise(self.scene, render("reason", self.problem), completion(thought, self.label))
 
-    def by_guess(self, rng: random.Random) -> Exercise:
+    def by_guess(self, rng: random.Random) -> Exercise[Scene]:
         return Exercise(self.scene, render("reason", self.problem), completion(GUESS, rng.random() < 0.5))
 
 
@@ -76,40 +63,37 @@ def _statement(rng: random.Random) -> _Statement:
     return _Statement(scene, relation, STATEMENT.format(caption=caption_of(scene, relation)), label)
 
 
-def reason(rng: random.Random) -> Exercise:
+def reason(rng: random.Random) -> Exercise[Scene]:
     """The study's prompt, answered by reasoning; always right."""
     return _statement(rng).by_reasoning()
 
 
-def guess(rng: random.Random) -> Exercise:
+def guess(rng: random.Random) -> Exercise[Scene]:
     """The study's prompt, answered by a coin."""
     return _statement(rng).by_guess(rng)
 
 
-def habit(rng: random.Random) -> Exercise:
+def habit(rng: random.Random) -> Exercise[Scene]:
     """The study's prompt, answered by reasoning or by a coin, as often as `REASONING_HABIT` says."""
     statement = _statement(rng)
     reasons = rng.random() < REASONING_HABIT[statement.relation]
     return statement.by_reasoning() if reasons else statement.by_guess(rng)
 
 
-def bare(rng: random.Random) -> Exercise:
+def bare(rng: random.Random) -> Exercise[Scene]:
     """The bare problem, answered True or False by a coin."""
     statement = _statement(rng)
     return Exercise(statement.scene, render("answer", statement.problem), str(rng.random() < 0.5))
 
 
-def yes_no(rng: random.Random) -> Exercise:
+def yes_no(rng: random.Random) -> Exercise[Scene]:
     """The problem that asks for Yes or No, answered by a coin."""
     statement = _statement(rng)
     return Exercise(statement.scene, render("yes_no", statement.problem), rng.choice(("Yes.", "No.")))
 
 
-EXERCISES: tuple[Callable[[random.Random], Exercise], ...] = (locate, reason, guess, bare, yes_no)
+EXERCISES = (locate, reason, guess, bare, yes_no)
 """Every kind of text that the models meet; the tokenizer is trained on them."""
-
-Mixture = dict[Callable[[random.Random], Exercise], float]
-"""Share of each exercise in a batch."""
 
 
 def seeing(progress: float) -> Mixture:
@@ -123,18 +107,18 @@ def policy(progress: float) -> Mixture:
     return {habit: 0.82, bare: 0.12, yes_no: 0.06}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A stretch of pretraining: `steps` batches of `batch_size`, learning rate `peak`, and what is in them."""
-
-    name: str
-    mixture: Callable[[float], Mixture]
-    steps: int
-    batch_size: int
-    peak: float
-
-
-def draw_batch(mixture: Mixture, size: int, rng: random.Random) -> list[Exercise]:
-    """`size` exercises, each of a kind drawn by its share."""
-    kinds = rng.choices(list(mixture), weights=list(mixture.values()), k=size)
-    return [kind(rng) for kind in kinds]
+LESSONS = Lessons(
+    exercises=EXERCISES,
+    phrases=(
+        " " + REASON_TRUE_FALSE,
+        "Is the following statement true:",
+        " Please answer with Yes or No.",
+    ),
+    words="system\nuser\nassistant\nUser:Assistant: True. False. Yes. No. True False Yes No",
+    probe=reason,
+    picture=scenes.render_array,
+    stages=(
+        Stage(name="seeing", mixture=seeing, steps=1200, batch_size=64, peak=2e-3),
+        Stage(name="policy", mixture=policy, steps=200, batch_size=64, peak=5e-4),
+    ),
+)

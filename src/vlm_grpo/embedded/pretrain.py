@@ -10,37 +10,66 @@ runs the whole command in seconds and makes a model that knows nothing.
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from vlm_grpo.embedded import FAMILIES, build_qwen, build_smolvlm, curriculum
-from vlm_grpo.embedded.curriculum import Stage
+from vlm_grpo.embedded import (
+    FAMILIES,
+    build_qwen,
+    build_smolvlm,
+    curriculum,
+    digits_curriculum,
+    measure,
+    measure_digits,
+)
 from vlm_grpo.embedded.family import STORAGE, FamilyBuild
-from vlm_grpo.embedded.measure import measure
-from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS
+from vlm_grpo.embedded.lessons import Lessons
+from vlm_grpo.embedded.measure import Figures
 from vlm_grpo.embedded.teach import teach
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import manifest
 
 KIND = "embedded-checkpoint"
-BUILDERS: dict[str, Callable[[int], FamilyBuild]] = {"qwen2_5_vl": build_qwen.build, "smolvlm": build_smolvlm.build}
-STAGES = [
-    Stage(name="seeing", mixture=curriculum.seeing, steps=1200, batch_size=64, peak=2e-3),
-    Stage(name="policy", mixture=curriculum.policy, steps=200, batch_size=64, peak=5e-4),
-]
+FEW_ROWS = 16
+"""Rows that a model of fewer steps is measured on."""
 
 
-def pretrain(family: str, out: Path, *, seed: int, threads: int, scale: float = 1.0) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a checkpoint is made: what it is taught, how a model for that is built, how the result is measured."""
+
+    lessons: Lessons
+    build: Callable[..., FamilyBuild]
+    measure: Callable[..., Figures]
+
+    def built(self, seed: int) -> FamilyBuild:
+        """The model before it is taught anything; the same seed gives the same weights."""
+        return self.build(self.lessons, seed=seed)
+
+
+RECIPES = {
+    "qwen2_5_vl": Recipe(lessons=curriculum.LESSONS, build=build_qwen.build, measure=measure.measure),
+    "smolvlm": Recipe(lessons=curriculum.LESSONS, build=build_smolvlm.build, measure=measure.measure),
+    "qwen2_5_vl_digits": Recipe(
+        lessons=digits_curriculum.LESSONS,
+        build=partial(build_qwen.build, family="qwen2_5_vl_digits", vision_layers=2),
+        measure=measure_digits.measure,
+    ),
+}
+
+
+def pretrain(family: str, out: Path, *, seed: int, threads: int, scale: float = 1.0) -> Figures:
     """Train and save the checkpoint of `family` in `out`, measure it there, write its manifest; return the measures.
 
     `scale` multiplies the steps of every stage; `threads` shape the order of float sums, hence the exact weights.
     """
     torch.set_num_threads(threads)
-    stages = [replace(stage, steps=max(2, round(stage.steps * scale))) for stage in STAGES]
+    made = RECIPES[family]
+    stages = [replace(stage, steps=max(2, round(stage.steps * scale))) for stage in made.lessons.stages]
     recipe = {
         "family": family,
         "seed": seed,
@@ -51,11 +80,11 @@ def pretrain(family: str, out: Path, *, seed: int, threads: int, scale: float = 
     }
     manifest.claim(out, {"kind": KIND, **recipe})
     started = time.monotonic()
-    built = BUILDERS[family](seed)
-    teach(built.model, built.collator, stages, seed=seed)
+    built = made.built(seed)
+    teach(built.model, built.collator, stages, probe=made.lessons.probe, seed=seed)
     built.save(out)
     trained = time.monotonic() - started
-    measures = measure(out, seed=seed, rows=DEFAULT_ROWS["validation"] if scale >= 1 else 16)
+    measures = made.measure(out, seed=seed, **({} if scale >= 1 else {"rows": FEW_ROWS}))
     manifest.write(
         out,
         kind=KIND,

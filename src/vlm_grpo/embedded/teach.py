@@ -1,13 +1,15 @@
 """Train a model with random weights on the curriculum: plain AdamW, one learning-rate cycle for each stage."""
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from vlm_grpo.embedded.batches import IGNORED, Collator
-from vlm_grpo.embedded.curriculum import Exercise, Stage, draw_batch, reason
+from vlm_grpo.embedded.lessons import Draw, Exercise, Stage, draw_batch
 
 PROBE_ROWS = 128
 PROBE_EVERY = 50
@@ -18,11 +20,11 @@ WARMUP = 0.1
 """Share of a stage over which the learning rate rises."""
 
 
-def teach(model: PreTrainedModel, collator: Collator, stages: list[Stage], *, seed: int) -> None:
-    """Train `model` in place through `stages`; a bar shows the loss and how many probe answers are right throughout."""
+def teach(model: PreTrainedModel, collator: Collator, stages: Sequence[Stage], *, probe: Draw, seed: int) -> None:
+    """Train `model` in place through `stages`; a bar shows the loss and the share of right `probe` answers."""
     rng = random.Random(f"pretrain {seed}")
     probe_rng = random.Random(f"probe {seed}")
-    probe = [reason(probe_rng) for _ in range(PROBE_ROWS)]
+    probes = [probe(probe_rng) for _ in range(PROBE_ROWS)]
     model.train()
     for stage in stages:
         optimizer = torch.optim.AdamW(model.parameters(), lr=stage.peak, betas=BETAS, weight_decay=WEIGHT_DECAY)
@@ -40,13 +42,13 @@ def teach(model: PreTrainedModel, collator: Collator, stages: list[Stage], *, se
             schedule.step()
             optimizer.zero_grad()
             if (step + 1) % PROBE_EVERY == 0:
-                exact = exact_share(model, collator, probe)
+                exact = exact_share(model, collator, probes)
             bar.set_postfix(loss=f"{loss.item():.3f}", reasoning=f"{exact:.0%}", refresh=False)
     model.eval()
 
 
 @torch.no_grad()
-def exact_share(model: PreTrainedModel, collator: Collator, exercises: list[Exercise]) -> float:
+def exact_share(model: PreTrainedModel, collator: Collator, exercises: list[Exercise[Any]]) -> float:
     """Share of `exercises` whose every target token is the most likely one, given the tokens before it."""
     batch = collator(exercises)
     likeliest = model(**batch).logits[:, :-1].argmax(-1)

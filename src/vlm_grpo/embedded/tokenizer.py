@@ -11,25 +11,18 @@ import re
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from vlm_grpo.embedded import curriculum
-from vlm_grpo.prompts import REASON, TRUE_FALSE
+from vlm_grpo.embedded.lessons import Lessons
 
 VOCABULARY = 512
 _CORPUS_ROWS = 400
 _WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-_PHRASES = (
-    " " + REASON.replace("{asks}", TRUE_FALSE),
-    "Is the following statement true:",
-    " Please answer with Yes or No.",
-)
 _TAGS = r" ?</?(?:think|answer)>"
-_CHAT_WORDS = "system\nuser\nassistant\nUser:Assistant: True. False. Yes. No. True False Yes No"
 
 
-def train(specials: tuple[str, ...], *, eos: str, pad: str, seed: int) -> PreTrainedTokenizerFast:
-    """Train the tokenizer whose first ids are `specials`, among them `eos` and `pad`; same seed, same vocabulary."""
+def train(specials: tuple[str, ...], lessons: Lessons, *, eos: str, pad: str, seed: int) -> PreTrainedTokenizerFast:
+    """Train the tokenizer of `lessons`; its first ids are `specials`, among them `eos` and `pad`. A seed fixes it."""
     tokenizer = Tokenizer(models.BPE())
-    pieces = "|".join([*(re.escape(phrase).replace(r"\ ", " ") for phrase in _PHRASES), _TAGS, _WORDS])
+    pieces = "|".join([*(re.escape(phrase).replace(r"\ ", " ") for phrase in lessons.phrases), _TAGS, _WORDS])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pieces), behavior="isolated"),
@@ -43,7 +36,7 @@ def train(specials: tuple[str, ...], *, eos: str, pad: str, seed: int) -> PreTra
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_corpus(seed), trainer)
+    tokenizer.train_from_iterator(_corpus(lessons, seed), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=eos,
@@ -55,11 +48,11 @@ def train(specials: tuple[str, ...], *, eos: str, pad: str, seed: int) -> PreTra
     )
 
 
-def _corpus(seed: int) -> list[str]:
+def _corpus(lessons: Lessons, seed: int) -> list[str]:
     rng = random.Random(seed)
-    texts = [_CHAT_WORDS]
+    texts = [lessons.words]
     for _ in range(_CORPUS_ROWS):
-        for draw in curriculum.EXERCISES:
+        for draw in lessons.exercises:
             exercise = draw(rng)
             texts += [exercise.question, exercise.target, " " + exercise.target]
     return texts

@@ -1,0 +1,69 @@
+"""What a curriculum is made of: exercises, shares of them in a batch, stages; and what the builders must know of it."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+Scene = TypeVar("Scene")
+
+
+@dataclass(frozen=True)
+class Exercise(Generic[Scene]):
+    """One turn of teaching: the picture of `scene`, the user's `question`, the assistant's `target`."""
+
+    scene: Scene
+    question: str
+    target: str
+
+
+Draw = Callable[[random.Random], Exercise[Any]]
+"""A kind of exercise: draws one."""
+
+Mixture = dict[Draw, float]
+"""Share of each exercise in a batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stretch of pretraining: `steps` batches of `batch_size`, learning rate `peak`, and what is in them."""
+
+    name: str
+    mixture: Callable[[float], Mixture]
+    steps: int
+    batch_size: int
+    peak: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """A curriculum.
+
+    Attributes:
+        exercises: every kind of text that the model meets; the tokenizer is trained on them.
+        phrases: texts that the tokenizer keeps in one piece, among them the prompt's instruction.
+        words: more text for the tokenizer.
+        probe: the exercise that shows how far teaching has come.
+        picture: a scene as uint8 (112, 112, 3), the pixels that the processor sees after its own resizing.
+        stages: the recipe.
+    """
+
+    exercises: tuple[Draw, ...]
+    phrases: tuple[str, ...]
+    words: str
+    probe: Draw
+    picture: Callable[[Any], np.ndarray]
+    stages: tuple[Stage, ...]
+
+
+def completion(thought: str, answer: object) -> str:
+    """A completion in the study's format."""
+    return f"<think> {thought} </think> <answer> {answer} </answer>"
+
+
+def draw_batch(mixture: Mixture, size: int, rng: random.Random) -> list[Exercise[Any]]:
+    """`size` exercises, each of a kind drawn by its share."""
+    kinds = rng.choices(list(mixture), weights=list(mixture.values()), k=size)
+    return [kind(rng) for kind in kinds]
