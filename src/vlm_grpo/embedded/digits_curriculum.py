@@ -1,21 +1,21 @@
 """What the embedded reader of digits is taught: exercises, each a picture of digits, a question and the answer to give.
 
-As in `curriculum`, seeing comes first (`cells`: which digit is in which cell), then reasoning from what is seen to the
-answer (`reason`). Only then a policy is laid over it (`policy`): with the study's prompt the model mostly guesses, in
-the format that the question asks for, and sometimes reasons.
+As in `curriculum`, seeing comes first (here of the vision tower alone: which digit is in which cell), then reasoning
+from what is seen to the answer (`reason`). Only then a policy is laid over it (`policy`): with the study's prompt the
+model mostly guesses, in the format that the question asks for, and sometimes reasons.
 """
 
 import random
 from dataclasses import dataclass
 
+from vlm_grpo.embedded.curriculum import GUESS
 from vlm_grpo.embedded.digit_scenes import DigitScene, draw
-from vlm_grpo.embedded.lessons import Exercise, Lessons, Mixture, Stage, completion
+from vlm_grpo.embedded.lessons import Exercise, Eyes, Lessons, Mixture, Stage, completion
 from vlm_grpo.embedded.scenes import GRID
-from vlm_grpo.prompts import render
+from vlm_grpo.prompts import REASON, render
 from vlm_grpo.tasks.digits.pictures import MOST
 from vlm_grpo.tasks.digits.questions import ASKS, PROBLEMS, QUESTIONS, Question, solution_of
 
-GUESS = "I will guess."
 REASONING_HABIT: dict[Question, float] = {"list": 0.6, "sum": 0.15}
 """How often the base reasons about each question: a bit more than one time in three overall, mostly about lists.
 
@@ -23,13 +23,12 @@ At its likeliest it thus reasons on the lists and guesses the sums.
 """
 
 
-def cells(rng: random.Random) -> Exercise[DigitScene]:
-    """Which digit is in which cell? All sixteen in reading order, a dash for none."""
-    scene = draw(rng)
-    marks = ["-"] * GRID**2
+def cell_classes(scene: DigitScene) -> list[int]:
+    """For each of the sixteen cells 0 where no digit has its centre, otherwise the digit + 1."""
+    classes = [0] * GRID**2
     for cell, digit in zip(scene.cells, scene.digits, strict=True):
-        marks[cell] = str(digit)
-    return Exercise(scene, "Cells?", "Cells: " + " ".join(marks))
+        classes[cell] = digit + 1
+    return classes
 
 
 def thought_on(digits: tuple[int, ...], question: Question) -> str:
@@ -89,10 +88,9 @@ def bare(rng: random.Random) -> Exercise[DigitScene]:
     return Exercise(asked.scene, render("answer", PROBLEMS[asked.question]), _guess(asked.question, rng))
 
 
-def seeing(progress: float) -> Mixture:
-    """First stage, at `progress` 0 to 1: only `cells` at first, ever more `reason`."""
-    share = max(0.25, 1 - max(0.0, progress - 0.25) / 0.35)
-    return {cells: share, reason: 1 - share}
+def reasoning(progress: float) -> Mixture:
+    """First stage of the whole model: nothing but `reason`."""
+    return {reason: 1.0}
 
 
 def policy(progress: float) -> Mixture:
@@ -101,9 +99,9 @@ def policy(progress: float) -> Mixture:
 
 
 LESSONS = Lessons(
-    exercises=(cells, reason, guess, bare),
+    exercises=(reason, guess, bare),
     phrases=(
-        *(" " + render("reason", "", asks=asks).strip() for asks in ASKS.values()),
+        *(" " + REASON.replace("{asks}", asks) for asks in ASKS.values()),
         *PROBLEMS.values(),
         " I see",
         " In order:",
@@ -112,8 +110,9 @@ LESSONS = Lessons(
     words="system\nuser\nassistant\n" + " ".join(str(number) for number in range(9 * MOST + 1)),
     probe=reason,
     picture=lambda scene: scene.pixels,
+    eyes=Eyes(draw=draw, cells=cell_classes, classes=1 + 10, steps=1200, batch_size=64, peak=2e-3),
     stages=(
-        Stage(name="seeing", mixture=seeing, steps=1200, batch_size=64, peak=2e-3),
+        Stage(name="reasoning", mixture=reasoning, steps=800, batch_size=64, peak=2e-3),
         Stage(name="policy", mixture=policy, steps=200, batch_size=64, peak=5e-4),
     ),
 )

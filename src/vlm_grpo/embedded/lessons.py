@@ -38,6 +38,25 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Eyes:
+    """A stretch of teaching the vision tower alone (`eyes`).
+
+    Attributes:
+        draw: draws a scene.
+        cells: the class of each cell of a scene, in the order of the image tokens; 0 is an empty cell.
+        classes: number of classes.
+        steps, batch_size, peak: as in a `Stage`.
+    """
+
+    draw: Callable[[random.Random], Any]
+    cells: Callable[[Any], list[int]]
+    classes: int
+    steps: int
+    batch_size: int
+    peak: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lessons:
     """A curriculum.
 
@@ -47,7 +66,8 @@ class Lessons:
         words: more text for the tokenizer.
         probe: the exercise that shows how far teaching has come.
         picture: a scene as uint8 (112, 112, 3), the pixels that the processor sees after its own resizing.
-        stages: the recipe.
+        eyes: what the vision tower is taught first, if anything.
+        stages: what the whole model is taught then.
     """
 
     exercises: tuple[Draw, ...]
@@ -56,6 +76,7 @@ class Lessons:
     probe: Draw
     picture: Callable[[Any], np.ndarray]
     stages: tuple[Stage, ...]
+    eyes: Eyes | None = None
 
 
 def completion(thought: str, answer: object) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,8 +26,9 @@ from vlm_grpo.embedded import (
     measure,
     measure_digits,
 )
+from vlm_grpo.embedded.eyes import teach_eyes
 from vlm_grpo.embedded.family import STORAGE, FamilyBuild
-from vlm_grpo.embedded.lessons import Lessons
+from vlm_grpo.embedded.lessons import Eyes, Lessons, Stage
 from vlm_grpo.embedded.measure import Figures
 from vlm_grpo.embedded.teach import teach
 from vlm_grpo.errors import UserError, exits_cleanly
@@ -69,19 +71,24 @@ def pretrain(family: str, out: Path, *, seed: int, threads: int, scale: float = 
     """
     torch.set_num_threads(threads)
     made = RECIPES[family]
-    stages = [replace(stage, steps=max(2, round(stage.steps * scale))) for stage in made.lessons.stages]
+    lessons = _scaled(made.lessons, scale)
     recipe = {
         "family": family,
         "seed": seed,
         "threads": threads,
         "scale": scale,
-        "stages": [{**vars(stage), "mixture": stage.mixture.__name__} for stage in stages],
+        "stages": [
+            *_eyes_in_words(lessons.eyes),
+            *({**vars(s), "mixture": s.mixture.__name__} for s in lessons.stages),
+        ],
         "storage": str(STORAGE),
     }
     manifest.claim(out, {"kind": KIND, **recipe})
     started = time.monotonic()
     built = made.built(seed)
-    teach(built.model, built.collator, stages, probe=made.lessons.probe, seed=seed)
+    if lessons.eyes:
+        teach_eyes(built.model, built.collator, lessons.eyes, seed=seed)
+    teach(built.model, built.collator, lessons.stages, probe=lessons.probe, seed=seed)
     built.save(out)
     trained = time.monotonic() - started
     measures = made.measure(out, seed=seed, **({} if scale >= 1 else {"rows": FEW_ROWS}))
@@ -98,6 +105,21 @@ def pretrain(family: str, out: Path, *, seed: int, threads: int, scale: float = 
         measured=measures,
     )
     return measures
+
+
+def _scaled(lessons: Lessons, scale: float) -> Lessons:
+    def steps(part: Eyes | Stage) -> int:
+        return max(2, round(part.steps * scale))
+
+    return replace(
+        lessons,
+        eyes=lessons.eyes and replace(lessons.eyes, steps=steps(lessons.eyes)),
+        stages=tuple(replace(stage, steps=steps(stage)) for stage in lessons.stages),
+    )
+
+
+def _eyes_in_words(eyes: Eyes | None) -> list[dict[str, Any]]:
+    return [{"name": "eyes", "steps": eyes.steps, "batch_size": eyes.batch_size, "peak": eyes.peak}] if eyes else []
 
 
 @exits_cleanly

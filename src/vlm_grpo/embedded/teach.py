@@ -1,4 +1,4 @@
-"""Train a model with random weights on the curriculum: plain AdamW, one learning-rate cycle for each stage."""
+"""Train a model on the exercises of a curriculum, one learning-rate cycle for each stage."""
 
 import random
 from collections.abc import Sequence
@@ -9,15 +9,11 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from vlm_grpo.embedded.batches import IGNORED, Collator
+from vlm_grpo.embedded.descent import Descent
 from vlm_grpo.embedded.lessons import Draw, Exercise, Stage, draw_batch
 
 PROBE_ROWS = 128
 PROBE_EVERY = 50
-BETAS = (0.9, 0.98)
-WEIGHT_DECAY = 0.01
-MAX_GRADIENT_NORM = 1.0
-WARMUP = 0.1
-"""Share of a stage over which the learning rate rises."""
 
 
 def teach(model: PreTrainedModel, collator: Collator, stages: Sequence[Stage], *, probe: Draw, seed: int) -> None:
@@ -27,20 +23,13 @@ def teach(model: PreTrainedModel, collator: Collator, stages: Sequence[Stage], *
     probes = [probe(probe_rng) for _ in range(PROBE_ROWS)]
     model.train()
     for stage in stages:
-        optimizer = torch.optim.AdamW(model.parameters(), lr=stage.peak, betas=BETAS, weight_decay=WEIGHT_DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, stage.peak, total_steps=stage.steps + 1, pct_start=WARMUP
-        )
+        descent = Descent(model.parameters(), peak=stage.peak, steps=stage.steps)
         bar = tqdm(range(stage.steps), desc=stage.name, mininterval=5.0)
         exact = 0.0
         for step in bar:
             exercises = draw_batch(stage.mixture(step / stage.steps), stage.batch_size, rng)
             loss = model(**collator(exercises)).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+            descent.step(loss)
             if (step + 1) % PROBE_EVERY == 0:
                 exact = exact_share(model, collator, probes)
             bar.set_postfix(loss=f"{loss.item():.3f}", reasoning=f"{exact:.0%}", refresh=False)
