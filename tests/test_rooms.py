@@ -8,6 +8,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "vlm_grpo"
 ROOMS = (
     "errors",
+    "paths",
+    "yaml_layers",
+    "start",
     "progress",
     "prompts",
     "tables",

@@ -98,7 +98,7 @@ def test_a_missing_or_surplus_generation_is_told():
 
 def test_reasoning_kept_is_the_share_of_thoughts_that_are_not_empty():
     rows = [make_row(i, True) for i in range(4)]
-    texts = ["<think> a </think> <answer> True </answer>", "<answer> True </answer>", "<think> </think>", "<think> a"]
+    texts = ["<think> a </think> <answer> True </answer>", "<answer> True </answer>", "<think> </think>", "a"]
     said = {row.id: make_generation(row, True, text=text) for row, text in zip(rows, texts, strict=True)}
     scores, _ = judged(said, rows)
     assert (scores["reasoned"], scores["reasoning_rate"]) == (1, 0.25)

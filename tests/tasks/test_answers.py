@@ -167,9 +167,9 @@ def test_words_that_only_look_like_negations_do_not_negate(sentence):
 
 def test_thoughts_and_whether_there_are_any():
     assert thoughts("<think> a </think> b <think>c</think> <think> d") == ["a", "c"]
-    assert [reasons(text) for text in ("<think> a </think>", "<think> </think>", "<think> a", "a")] == [
-        *(True, False, False, False)
-    ]
+    texts = ("<think> a </think>", "<think> a", "<think> a <answer> 1 </answer>", "<think> </think>", "<think>", "a")
+    assert [reasons(text) for text in texts] == [True, True, True, False, False, False]
+    assert not reasons("<think> <answer> 1 </answer> </think>")
 
 
 FLOOD = """

@@ -18,7 +18,7 @@ from vlm_grpo.embedded.scenes import render
 from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, Item, as_row, draw_split
 from vlm_grpo.prompts import TRUE_FALSE, messages
 from vlm_grpo.tasks.answers.rules import Rule
-from vlm_grpo.tasks.answers.truth import TRUTH, Rule
+from vlm_grpo.tasks.answers.truth import TRUTH
 
 BATCH = 64
 MAX_NEW_TOKENS = 40

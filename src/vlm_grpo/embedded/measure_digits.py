@@ -6,7 +6,7 @@ from pathlib import Path
 from vlm_grpo.embedded import digit_scenes
 from vlm_grpo.embedded.measure import WAYS, Asked, Figures, completions
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.answers.truth import answer_block
+from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.digits.build import DEFAULT_PICTURES, as_row, draw_split
 from vlm_grpo.tasks.digits.questions import ASKS, QUESTIONS
 

@@ -22,6 +22,7 @@ import yaml
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge import kinds
+from vlm_grpo.paths import user_path
 from vlm_grpo.store.provenance import text_hash
 
 FOLDER = Path(__file__).parent / "prompts"
@@ -56,7 +57,7 @@ class Prompt:
 
 def load(name: str) -> Prompt:
     """Load a prompt by the name of its file in `vlm_grpo/judge/prompts`, or by path. `UserError` when it is broken."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    path = user_path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
         raise UserError(f"no judge prompt {name!r}; known: {known}; or give the path of a YAML file")

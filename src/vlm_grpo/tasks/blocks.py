@@ -44,5 +44,10 @@ def thoughts(text: str) -> list[str]:
 
 
 def reasons(text: str) -> bool:
-    """Whether the completion `text` reasons: it holds a closed `<think>` block that is not empty."""
-    return any(thoughts(text))
+    """Whether the completion `text` reasons: behind its first `<think>` stands something before that block ends.
+
+    A block that is never closed counts (a thought that was cut off, or one that runs into the answer); an empty one
+    does not.
+    """
+    thought = text.partition(THINK)[2].partition(END_THINK)[0].partition(OPEN)[0]
+    return bool(thought.strip())

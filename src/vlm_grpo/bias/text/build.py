@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.bias.cases import Case, label_counts, read_cases
-from vlm_grpo.bias.links import bring
 from vlm_grpo.bias.marks import SHORTCUT, marks
 from vlm_grpo.bias.probe.relation import level_name, relation_probe
 from vlm_grpo.bias.text.counter import RULE, counter_cases
@@ -19,6 +18,7 @@ from vlm_grpo.bias.text.published import EXTREME_NAME
 from vlm_grpo.bias.text.sets import Biased, Level, make
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
+from vlm_grpo.rows.links import bring
 from vlm_grpo.rows.pictures import check_present
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest

@@ -18,13 +18,13 @@ from typing import Any
 from urllib.parse import quote
 
 from vlm_grpo.bias.cases import truth_of
-from vlm_grpo.bias.links import bring
 from vlm_grpo.bias.marks import GROUP, SHORTCUT, marks
 from vlm_grpo.bias.vision.pictures import Picture, write
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.cues import Cue
 from vlm_grpo.rows.images import upright_size
+from vlm_grpo.rows.links import bring
 from vlm_grpo.rows.pictures import CUE, SOURCE_IMAGES
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
