@@ -111,7 +111,7 @@ def test_tables_and_figures(installed: Installed, judged: Path) -> None:
 
 
 def test_agreement(installed: Installed, judged: Path) -> None:
-    shown = installed.run("vlm_grpo.alignment.agreement", "--verdicts", judged)
+    shown = installed.run("vlm_grpo.paper.agreement_command", "--verdicts", judged)
     assert "agree on 16 of 16 = 100.0 %" in shown
 
 
@@ -122,7 +122,7 @@ def test_prices_and_prompts_are_in_it(installed: Installed, judged: Path) -> Non
 
 
 def test_what_needs_the_checkout_says_so_in_one_line(installed: Installed) -> None:
-    for words in (["vlm_grpo.alignment"], ["vlm_grpo.alignment.agreement"]):
+    for words in (["vlm_grpo.alignment"], ["vlm_grpo.paper.agreement_command"]):
         told = installed.run(*words, ok=False)
         assert told.count("\n") == 0
         assert "--paper" in told

@@ -3,7 +3,7 @@
 Raters are maps from (item, model) to a class: "aligned", or a kind of misalignment, or "misaligned" where the judge is
 asked for no kind. Items that one of two raters leaves out are not compared, and counted.
 
-    python -m vlm_grpo.alignment.agreement --help
+    python -m vlm_grpo.paper.agreement_command --help
 """
 
 from collections.abc import Iterable, Mapping
@@ -212,9 +212,3 @@ def _shown(estimate: Estimate | None) -> tuple[str, str]:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
-
-
-if __name__ == "__main__":
-    from vlm_grpo.paper.agreement_command import main
-
-    main()

@@ -145,3 +145,7 @@ def _records(agreements: Sequence[Agreement], corrected: Sequence[Corrected]) ->
 
 def _estimate(found: Estimate | None) -> dict[str, float] | None:
     return found and {"value": found.value, "ci_low": found.interval.low, "ci_high": found.interval.high}
+
+
+if __name__ == "__main__":
+    main()
