@@ -35,7 +35,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
                 f"{told['parse_rate']:.3f}",
                 *(_cell(told.get(column.key), column) for column in columns),
                 NOTHING if "reasoning_rate" not in told else f"{told['reasoning_rate']:.3f}",
-                f"{told['clip_rate']:.3f}",
+                NOTHING if "clip_rate" not in told else f"{told['clip_rate']:.3f}",
             )
             for arm, told in scores.items()
         ),
