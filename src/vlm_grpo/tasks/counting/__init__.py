@@ -1,0 +1,1 @@
+"""How many things of a kind does the picture show?"""

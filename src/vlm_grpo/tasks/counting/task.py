@@ -1,0 +1,51 @@
+"""The task `counting`: how many things of a kind does a picture show? (R1-V's first task, on CLEVR's renderings)"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.number import NUMBER
+from vlm_grpo.tasks.base import Column, Outcome, Task, always
+
+NAME = "counting"
+
+
+def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """`mean_error`, the mean distance of the answers read from the truth (None where none was), and `too_many`."""
+    errors = [outcome.said - outcome.truth for outcome in outcomes if outcome.said is not None]
+    return {
+        "mean_error": sum(map(abs, errors)) / len(errors) if errors else None,
+        "too_many": sum(error > 0 for error in errors),
+        "too_few": sum(error < 0 for error in errors),
+    }
+
+
+_ROW = Row(
+    id="example",
+    images=("images/scene.png",),
+    problem="How many different items are there in the image?",
+    solution="4",
+    task=NAME,
+)
+
+TASK = Task(
+    name=NAME,
+    answer=always(NUMBER),
+    figures=figures,
+    columns=(Column("mean error", "mean_error", ".2f"),),
+    gold=(
+        ("<think> a van, two bicycles and a plane </think> <answer> 4 </answer>", _ROW),
+        ("<answer>\n4\n</answer>", _ROW.model_copy(update={"solution": "<answer> 4 </answer>"})),
+    ),
+    hacks=(
+        ("4", _ROW),
+        ("<answer> 5 </answer>", _ROW),
+        ("<answer> 3 or 4 or 5 </answer>", _ROW),
+        ("<answer> 3 </answer> <answer> 4 </answer>", _ROW),
+        ("<answer> 44 </answer>", _ROW),
+        ("<answer> many </answer>", _ROW),
+        ("<answer> 4", _ROW),
+        ("<think> <answer> 4 </answer>", _ROW),
+        ("", _ROW),
+    ),
+)
