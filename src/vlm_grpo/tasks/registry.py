@@ -14,6 +14,7 @@ from vlm_grpo.tasks.base import Task
 MODULES = {
     "vsr": "vsr.task",
     "synthetic_vsr": "synthetic_vsr",
+    "digits": "digits.task",
     "counting": "counting.task",
 }
 """Below `vlm_grpo.tasks`."""

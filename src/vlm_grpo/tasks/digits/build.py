@@ -23,9 +23,8 @@ from vlm_grpo.store import manifest
 from vlm_grpo.tasks.digits import glyphs
 from vlm_grpo.tasks.digits.glyphs import POOLS, SOURCES, Glyphs
 from vlm_grpo.tasks.digits.pictures import MOST, Place, draw_places, render
-from vlm_grpo.tasks.digits.questions import PROBLEMS, QUESTIONS, Question, solution_of
+from vlm_grpo.tasks.digits.questions import NAME, PROBLEMS, QUESTIONS, Question, solution_of
 
-TASK = "digits"
 DEFAULT_PICTURES = {"train": 1000, "validation": 172, "test": 172}
 
 
@@ -68,11 +67,11 @@ def as_row(item: Item, question: Question, source: Glyphs) -> Row:
     """What `question` asks about the item, in the project's schema."""
     digits = item.digits(source)
     return Row(
-        id=f"{TASK}/{item.name}-{question}",
+        id=f"{NAME}/{item.name}-{question}",
         images=(_image(item),),
         problem=PROBLEMS[question],
         solution=solution_of(question, digits),
-        task=TASK,
+        task=NAME,
         meta={"question": question, "count": len(digits), "digits": list(digits), "glyphs": list(item.glyphs)},
     )
 

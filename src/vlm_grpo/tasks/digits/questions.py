@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS
+
+NAME = "digits"
 Question = Literal["list", "sum"]
 
 QUESTIONS: tuple[Question, ...] = ("list", "sum")
@@ -10,7 +13,7 @@ PROBLEMS: dict[Question, str] = {
     "list": "Which digits does the picture show? List them in ascending order.",
     "sum": "What is the sum of the digits in the picture?",
 }
-ASKS: dict[Question, str] = {"list": "a list of whole numbers in square brackets", "sum": "a whole number"}
+ASKS: dict[Question, str] = {"list": NUMBERS.asks, "sum": NUMBER.asks}
 """What the `reason` prompt says of the final answer."""
 
 
