@@ -7,6 +7,7 @@ What a later file says counts: of a list the last one, and the file itself over 
 by key, everything else is replaced whole. Needs neither torch nor TRL: the workflow and batch scripts read configs too.
 """
 
+import math
 import os
 import re
 from collections.abc import Hashable, Iterator, Mapping
@@ -19,6 +20,8 @@ import yaml
 from vlm_grpo.errors import UserError
 
 EXTENDS = "extends"
+COMMAND_LINE, DEFAULT = "the command line", "default"
+COMMENT_COLUMN = 56
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -137,3 +140,13 @@ def fill_variables(value: Any, *, where: str) -> Any:
         return os.environ[name]
 
     return _VARIABLE.sub(fill, value)
+
+
+def traced(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+    """`settings` as YAML, with the place that each one comes from as a comment; those without a place are defaults."""
+    lines = []
+    for key, value in settings.items():
+        text = yaml.safe_dump({key: value}, default_flow_style=None, allow_unicode=True, width=math.inf).rstrip("\n")
+        place = f"# {sources.get(key, DEFAULT)}"
+        lines.append(f"{place}\n{text}" if "\n" in text else f"{text:<{COMMENT_COLUMN}} {place}")
+    return "\n".join(lines) + "\n"

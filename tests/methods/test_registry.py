@@ -20,4 +20,5 @@ def test_the_registry_imports_nothing_heavy():
 def test_a_method_is_registered_under_the_kind_that_its_command_writes(name):
     method = METHODS[name]
     assert method.name == name
-    assert name == import_module(method.module).KIND
+    assert name == import_module(f"vlm_grpo.methods.{name}.command").KIND
+    assert callable(import_module(method.module).main)

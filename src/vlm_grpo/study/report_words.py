@@ -1,0 +1,56 @@
+"""The words that the report commands take: which evaluations, reward curves and stages a report is made of."""
+
+from collections.abc import Sequence
+
+from vlm_grpo.study.bias_copies import bias_on
+from vlm_grpo.study.planned import Plan
+
+
+def run_name(plan: Plan, arm: str, seed: int) -> str:
+    """The arm's name, with the seed where there are several."""
+    return arm if len(plan.study.seeds) == 1 else f"{arm}@{seed}"
+
+
+def arm_words(plan: Plan, evaluation: str) -> list[str]:
+    """`--arm=NAME=FOLDER` for each base and each run of each arm that answers `evaluation`."""
+    asked = plan.evaluations[evaluation]
+    bases = [f"--arm={base}={plan.answers(base, '', asked.on)}" for base in asked.bases]
+    runs = [(arm, seed) for arm in asked.arms for seed in plan.study.seeds]
+    return bases + [f"--arm={run_name(plan, arm, seed)}={plan.answers(arm, seed, asked.on)}" for arm, seed in runs]
+
+
+def metrics_words(plan: Plan, evaluation: str) -> list[str]:
+    """`--metrics=NAME=FILE` for each run that answers `evaluation` and has a reward curve."""
+    arms = [arm for arm in plan.evaluations[evaluation].arms if plan.arms[arm].method.rewarded]
+    return [f"--metrics={word}" for word in _runs(plan, arms, "train/metrics.jsonl")]
+
+
+def stage_words(plan: Plan) -> list[str]:
+    """`--stage=NAME=FOLDER` for each stage whose time a report tells beside the evaluations'."""
+    arms = plan.studied
+    data = list(dict.fromkeys(plan.arms[arm].data for arm in arms))
+    names = ["data"] if len(data) == 1 else [f"data {name}" for name in data]
+    stages = [f"{stage}={plan.data[name].folder}" for stage, name in zip(names, data, strict=True)]
+    stages += [f"train {word}" for word in _runs(plan, arms, "train")]
+    stages += [f"merge {word}" for word in _runs(plan, [a for a in arms if plan.arms[a].method.merges], "merged")]
+    return [f"--stage={stage}" for stage in stages]
+
+
+def _runs(plan: Plan, arms: Sequence[str], place: str) -> list[str]:
+    seeds = plan.study.seeds
+    return [f"{run_name(plan, arm, seed)}={plan.run(arm, seed)}/{place}" for arm in arms for seed in seeds]
+
+
+def bias_runs(plan: Plan, bias: str) -> list[tuple[str, str]]:
+    """Each evaluation of a bias report: its arm as ARM:LEVEL, with the seed where there are several, and its folder."""
+    report = plan.study.bias_reports[bias]
+    reference = report.levels[report.reference]
+    runs = [(base, f"{base}_{reference}", 0, split) for base in report.bases for split in report.splits]
+    runs += [
+        (run_name(plan, f"{arm}:{level}", seed), f"{arm}_{data}", seed, split)
+        for arm in report.arms
+        for level, data in report.levels.items()
+        for seed in plan.study.seeds
+        for split in report.splits
+    ]
+    return [(name, plan.answers(model, seed, bias_on(plan.study, split))) for name, model, seed, split in runs]
