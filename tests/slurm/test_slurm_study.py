@@ -27,29 +27,34 @@ STUDY = {
         "base": {
             "model": "embedded:qwen2_5_vl",
             "evaluation": "configs/embedded/qwen_evaluate.yaml",
-            "data": "tiny",
         }
     },
     "arms": {
         "grpo": {
-            "base": "base",
+            "start": "base",
+            "method": "waiting",
             "data": "tiny",
-            "module": "waiting.grpo",
             "training": "configs/embedded/qwen_grpo.yaml",
             "arguments": "--max_steps 16 --per_device_train_batch_size 8 --save_steps 100",
-            "evaluation": "configs/embedded/qwen_evaluate.yaml",
         }
     },
     "seeds": [42],
-    "split": "test",
+    "evaluations": {"test": {"data": "tiny", "split": "test"}},
 }
+WORKFLOW = """
+from dataclasses import replace
+from vlm_grpo.methods.registry import METHODS
+METHODS["waiting"] = replace(METHODS["grpo"], name="waiting", module="waiting.grpo")
+include: "Snakefile"
+"""
 
 
 def command(checkout: Path, name: str, profile: str, *words: str) -> list[str]:
     """Snakemake's command for the study under `name`, which has its own work and results."""
     config = checkout / f"{name}.yaml"
     config.write_text(yaml.safe_dump(STUDY | {"results": f"results/{name}", "work": f"runs/study/{name}"}))
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--configfile", str(config)]
+    (checkout / "workflow/waiting.smk").write_text(WORKFLOW)
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/waiting.smk", "--configfile", str(config)]
     return [*snakemake, "--profile", f"workflow/profiles/{profile}", "--nolock", *words]
 
 

@@ -36,10 +36,7 @@ def test_a_study(cluster):
                 "folder": str(folder),
             }
         },
-        "bases": {},
-        "arms": {},
         "seeds": [1],
-        "split": "test",
         "cluster": {"data": {"cpus": 2, "memory_gb": 3, "limit_h": 0.5, "expected_h": 0.1}},
     }
     (cluster.checkout / "study.yaml").write_text(yaml.safe_dump(study))
