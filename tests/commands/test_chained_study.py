@@ -1,0 +1,117 @@
+"""A small study whose second arm starts from the first, run once by the workflow in a checkout with an awkward name."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vlm_grpo.adapters.checkpoint import weights_fingerprint
+from vlm_grpo.store import manifest
+
+ROOT = Path(__file__).parents[2]
+DATA = "python -m vlm_grpo.embedded.synthetic_vsr --train 16 --validation 8 --test 16 --seed"
+STUDY = {
+    "title": "A chained study",
+    "results": "results/embedded_chained",
+    "work": "runs/study/embedded_chained",
+    "seeds": [7],
+    "datasets": {
+        "drive": {"command": f"{DATA} 0", "folder": "${DATA_PATH}/drive"},
+        "other": {"command": f"{DATA} 1", "folder": "${DATA_PATH}/other"},
+    },
+    "bases": {"base": {"model": "embedded:qwen2_5_vl", "evaluation": "configs/embedded/qwen_evaluate.yaml"}},
+    "arms": {
+        "sft": {
+            "start": "base",
+            "method": "sft",
+            "data": "drive",
+            "training": "configs/embedded/qwen_sft.yaml",
+            "arguments": "--max_steps 2 --per_device_train_batch_size 4",
+        },
+        "sft_grpo": {
+            "start": "sft",
+            "method": "grpo",
+            "data": "drive",
+            "training": "configs/embedded/qwen_grpo.yaml",
+            "arguments": '--max_steps 2 --per_device_train_batch_size 8 --run_name "it\'s two"',
+        },
+    },
+    "evaluations": {
+        "test": {"data": "drive", "split": "test", "arms": ["base", "sft_grpo"]},
+        "transfer": {"data": "other", "split": "test", "arms": ["sft_grpo"], "arguments": "--limit 8"},
+    },
+    "judge": {"pairs": [["base", "sft_grpo"]], "arguments": "--judge rules", "min_coverage": 0},
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    folder = tmp_path / "it's a (b) & $x"
+    for name in ("scripts", "slurm", "workflow", "alignment_judge", "configs"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "src").symlink_to(ROOT / "src")
+    (folder / "configs/study/embedded_chained.yaml").write_text(yaml.safe_dump(STUDY))
+    return folder
+
+
+def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The quickstart in `checkout`, whose data and runs lie in it; with the interpreter of the tests."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("OUT_PATH", "VIRTUAL_ENV", "PYTHONPATH")}
+    variables = {"VLM_GRPO_PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "DATA_PATH": f"{checkout}/data"}
+    command = ["bash", "scripts/quickstart.sh", *words]
+    return subprocess.run(
+        command, cwd=checkout, env=kept | variables, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+@pytest.mark.slow
+def test_grpo_goes_on_from_sft_and_is_asked_on_other_data(checkout):
+    done = run(checkout, "--study", "chained")
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs, results = checkout / "runs/study/embedded_chained", checkout / "results/embedded_chained"
+    started_from = manifest.read(runs / "sft_grpo/7/train")["inputs"]["base"]
+    assert started_from == weights_fingerprint(runs / "sft/7/merged")
+    assert manifest.read(runs / "sft/7/train")["inputs"]["base"] != started_from
+    asked = manifest.read(runs / "sft_grpo/7/evaluation")["inputs"]["model"]
+    assert asked == weights_fingerprint(runs / "sft_grpo/7/merged")
+
+    summaries = [manifest.read_json(folder / "summary.json") for folder in (results, results / "transfer")]
+    assert [list(summary["arms"]) for summary in summaries] == [["base", "sft_grpo"], ["sft_grpo"]]
+    assert [summary["arms"]["sft_grpo"]["n"] for summary in summaries] == [16, 8]
+    assert manifest.read(runs / "sft_grpo/7/evaluation_on_transfer")["config"]["data"] == f"{checkout}/data/other"
+    assert (results / "reward.png").exists()
+    assert manifest.exists(results / "alignment/sft_grpo/7")
+    for words in (
+        "Accuracy on test",
+        "Pairs of arms on the same rows",
+        "report: results/embedded_chained/transfer/summary.md",
+    ):
+        assert words in done.stdout, "the tables are printed at the end"
+
+    again = run(checkout, "--study", "chained", "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_the_quickstart_knows_its_studies(checkout):
+    unknown = run(checkout, "--study", "chianed")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    told = "error: --study 'chianed': there is no configs/study/embedded_chianed.yaml; known: chained\n"
+    assert unknown.stderr == told
+    without = run(checkout, "--study=chained", "--no-bias")
+    assert without.stderr == "error: --no-bias: configs/study/embedded_chained.yaml has no bias reports to leave out\n"
+
+
+def test_a_mistake_in_a_study_is_one_line(checkout):
+    study = checkout / "configs/study/embedded_chained.yaml"
+    study.write_text(study.read_text().replace("method: grpo", "method: gpro"))
+    where = "configs/study/embedded_chained.yaml: arms.sft_grpo.method"
+    line = f"error: config {where}: no method 'gpro'; did you mean 'grpo'?"
+    for words in (["scripts/quickstart.sh", "--study", "chained"], ["scripts/submit_study.sh", str(study), "-n"]):
+        done = subprocess.run(["bash", *words], cwd=checkout, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 2
+        assert line in done.stderr.splitlines()
+        assert "Traceback" not in done.stdout + done.stderr
