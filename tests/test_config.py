@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import UserError
@@ -35,6 +36,30 @@ def test_file_then_command_line(config, tmp_path):
     assert rewards.rewards == ["accuracy", "format"]
     assert parsed.dry_run
     assert parsed.given == {"model", "data", "learning_rate", "num_rows", "output_dir"}
+
+
+def test_a_config_may_extend_others_and_each_setting_has_its_place(config, tmp_path):
+    top = tmp_path / "top.yaml"
+    top.write_text("extends: grpo.yaml\nlearning_rate: 2e-5\n")
+    parsed = parse_grpo("--config", str(top), "--num_rows", "9", "--output-dir", str(tmp_path))
+    study, _, _, training = parsed.arguments
+    assert (study.data, study.num_rows, training.learning_rate) == ("/somewhere/vsr", 9, 2e-5)
+    assert parsed.sources == {
+        "model": str(config),
+        "data": str(config),
+        "learning_rate": str(top),
+        "num_rows": "the command line",
+        "output_dir": "the command line",
+    }
+
+
+@pytest.mark.parametrize("line", ["betta: 0.1", "beta: many", "split: ${NOT_SET_ANYWHERE}"])
+def test_a_mistake_is_told_with_the_file_that_it_stands_in(config, tmp_path, line):
+    config.write_text(f"{config.read_text()}{line}\n")
+    top = tmp_path / "top.yaml"
+    top.write_text("extends: grpo.yaml\nlearning_rate: 2e-5\n")
+    with pytest.raises(UserError, match=rf"^config {config}: "):
+        parse_grpo("--config", str(top))
 
 
 def test_help_is_short_and_help_all_is_whole(capsys):
@@ -122,6 +147,22 @@ def test_shipped_grpo_configs_hold_the_studys_choices(path, monkeypatch, tmp_pat
         assert (training.beta, training.num_generations, training.learning_rate) == (0.04, 4, 1e-5)
         assert (study.num_rows, study.row_seed, training.num_train_epochs) == (1000, 42, 2)
         assert (study.lora_dropout, training.save_steps, training.save_total_limit) == (0.05, 0.05, 3)
+
+
+@pytest.mark.parametrize("folder", ["vsr", "embedded"])
+def test_the_families_share_the_grpo_settings_that_are_not_their_own(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATA_PATH", str(tmp_path))
+    monkeypatch.setenv("OUT_PATH", str(tmp_path))
+    own = {"model", "output_dir", "answers", "max_completion_length", "rollout_cache", "learning_rate", "run_name"}
+    own |= {"min_pixels", "max_pixels", "image_splitting", "logging_dir"}
+    families = []
+    for family in ("qwen", "smolvlm"):
+        parsed = parse_grpo("--config", str(CONFIGS / folder / f"{family}_grpo.yaml"))
+        settings = {name: value for part in parsed.arguments for name, value in vars(part).items()}
+        families.append({name: str(value) for name, value in settings.items() if name not in own})
+    assert families[0] == families[1]
+    shared = CONFIGS / folder / "grpo.yaml"
+    assert {"beta", "num_generations", "max_grad_norm", "seed"} <= yaml.safe_load(shared.read_text()).keys()
 
 
 SFT_CONFIGS = sorted(path for path in CONFIGS.glob("*/*_sft.yaml") if "evaluate" not in path.name)

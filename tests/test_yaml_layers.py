@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.yaml_layers import Layers, read_layers
+from vlm_grpo.yaml_layers import Layers, read_layers, traced
 
 
 def write(folder, **files):
@@ -78,3 +81,30 @@ def test_mistakes_are_one_line(tmp_path, files, message):
 def test_anchors_and_merge_keys_are_not_keys_given_twice(tmp_path):
     write(tmp_path, top="a: &a {x: 1, y: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b, y: 3}\nd: *a")
     assert read_layers(tmp_path / "top.yaml").values["c"] == {"x": 1, "y": 3}
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], include_characters="\n"), max_size=40)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS
+SETTINGS = st.dictionaries(
+    st.from_regex(r"[a-z_]{1,40}", fullmatch=True),
+    VALUES | st.lists(VALUES) | st.dictionaries(WORDS, VALUES),
+    min_size=1,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(SETTINGS)
+def test_traced_settings_are_the_settings_whatever_they_hold(values):
+    """The places are comments: what is printed can be saved as a config."""
+    first = next(iter(values))
+    text = traced(values, {first: "configs/some file.yaml"})
+    assert yaml.safe_load(text) == values
+    assert text.count("# configs/some file.yaml") >= 1
+
+
+def test_traced_settings_name_their_places():
+    text = traced({"a": [1, "x"], "b": "two\nlines", "c": None}, {"a": "a.yaml", "b": "the command line"})
+    assert text.splitlines()[0].split("  ")[0] == "a: [1, x]"
+    assert text.splitlines()[0].endswith(" # a.yaml")
+    assert text.splitlines()[1] == "# the command line"
+    assert text.splitlines()[-1].split() == ["c:", "null", "#", "default"]

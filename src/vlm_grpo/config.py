@@ -1,37 +1,40 @@
 """Read `--config FILE.yaml` and command-line overrides into dataclasses, strictly.
 
 TRL's `TrlParser` does the parsing; the file's entries are given to it as words before the command line's, so both are
-checked alike. Added here: an unknown key, a value of the wrong kind, an unset `${VARIABLE}` or a setting that has no
-effect is one clear line, a leading `~/` is home in every setting, and `--dry-run` is known.
+checked alike. Added here: a file may build on others (`yaml_layers.py`) and each value's place is known; an unknown
+key, a value of the wrong kind, an unset `${VARIABLE}` or a setting that has no effect is one clear line; a leading `~/`
+is home in every setting; `--dry-run`.
 """
 
 import json
-import os
 import re
 import sys
 from argparse import SUPPRESS, ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
 from trl import TrlParser
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.paths import expand_home, expand_word
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+from vlm_grpo.paths import expand_word
+from vlm_grpo.yaml_layers import COMMAND_LINE, Layers, fill_variables, read_layers
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """The dataclass instances in the order asked, the names the user set, and whether this is a dry run."""
+    """The dataclass instances in the order asked, whether this is a dry run, and where the user set each setting."""
 
     arguments: tuple[Any, ...]
-    given: frozenset[str]
     dry_run: bool
+    sources: Mapping[str, str]
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names that the user set."""
+        return frozenset(self.sources)
 
 
 class _Help(RawDescriptionHelpFormatter, ArgumentDefaultsHelpFormatter):
@@ -70,10 +73,11 @@ def parse(
     if common is not None:
         _shorten_help(parser, common | {"help", "config", "dry_run"}, hidden=frozenset(no_effect), words=words)
     path = _value_after(words, "--config")
-    from_file = _read(path, known=sorted(setting_names(*types)))
+    layers = _read(path, known=sorted(setting_names(*types)))
+    from_file = layers.values
     from_words = {name for name in _names_in(words) if name not in ("config", "dry_run")}
-    given = frozenset(from_file) | frozenset(from_words)
-    for name in sorted(given & no_effect.keys()):
+    sources = {name: layers.source(name) for name in from_file} | dict.fromkeys(from_words, COMMAND_LINE)
+    for name in sorted(sources.keys() & no_effect.keys()):
         raise UserError(f"setting {name!r} has no effect: {no_effect[name]}; remove it")
     parser.set_defaults_with_config(**{key: None for key, value in from_file.items() if value is None})
     try:
@@ -84,11 +88,11 @@ def parse(
         raise UserError(f"{str(error).strip().splitlines()[0]}; see --help") from None
     except UserError as error:
         flag = re.search(r"argument --(\w+)", str(error))
-        blame = f"config {path}: " if flag and flag[1] in from_file and flag[1] not in from_words else ""
+        blame = f"config {sources[flag[1]]}: " if flag and flag[1] in from_file.keys() - from_words else ""
         raise UserError(f"{blame}{error}") from None
     if unknown:
         raise UserError(f"unknown setting {unknown[0]!r} on the command line; see --help")
-    return Parsed(arguments=tuple(arguments), given=given, dry_run=extra.dry_run)
+    return Parsed(arguments=tuple(arguments), dry_run=extra.dry_run, sources=sources)
 
 
 def _program() -> str | None:
@@ -139,39 +143,16 @@ def _value_after(words: Sequence[str], flag: str) -> Path | None:
     return None
 
 
-def _read(path: Path | None, *, known: list[str]) -> dict[str, Any]:
+def _read(path: Path | None, *, known: list[str]) -> Layers:
+    """The settings of the config `path` and of those it extends, `${VARIABLES}` filled in."""
     if path is None:
-        return {}
-    if not path.is_file():
-        raise UserError(f"config {path}: no such file")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"config {path}: not YAML ({error})") from None
-    if not isinstance(content, dict):
-        raise UserError(f"config {path}: expected one 'key: value' a line")
-    for key in content:
+        return Layers(COMMAND_LINE)
+    layers = read_layers(path)
+    for key, value in layers.values.items():
+        where = f"config {layers.source(key)}"
         if key not in known:
             near = get_close_matches(str(key), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "; see --help for the known ones"
-            raise UserError(f"config {path}: unknown key {key!r}{hint}")
-    return {key: fill_variables(value, where=f"config {path}: key {key!r}") for key, value in content.items()}
-
-
-def fill_variables(value: Any, *, where: str) -> Any:
-    """Replace each `${NAME}` in a text by the environment's value, then a leading `~/` by home; lists item by item.
-
-    An unset variable is a `UserError`.
-    """
-    if isinstance(value, list):
-        return [fill_variables(item, where=where) for item in value]
-    if not isinstance(value, str):
-        return value
-
-    def fill(match: re.Match[str]) -> str:
-        name = match[1]
-        if not os.environ.get(name):
-            raise UserError(f"{where} needs the environment variable {name}; set it in .env (see .env_example)")
-        return os.environ[name]
-
-    return expand_home(_VARIABLE.sub(fill, value))
+            raise UserError(f"{where}: unknown key {key!r}{hint}")
+        layers.values[key] = fill_variables(value, where=f"{where}: key {key!r}")
+    return layers

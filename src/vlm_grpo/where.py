@@ -8,11 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from vlm_grpo.config import fill_variables
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paths import expand_word
+from vlm_grpo.yaml_layers import fill_variables, read_layers
 
 KEYS = ("output_dir", "out")
 
@@ -26,12 +24,10 @@ def output_folder(words: Sequence[str]) -> Path:
     config = _value(words, "config")
     if config is None:
         raise UserError("name the output folder: --output_dir or --out, or a --config that has it")
-    if not Path(config).is_file():
-        raise UserError(f"config {config}: no such file")
-    entries = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    layers = read_layers(Path(config))
     for key in KEYS:
-        if isinstance(entries, dict) and entries.get(key):
-            return Path(fill_variables(entries[key], where=f"config {config}: key {key!r}"))
+        if layers.values.get(key):
+            return Path(fill_variables(layers.values[key], where=f"config {layers.source(key)}: key {key!r}"))
     raise UserError(f"config {config} has no {' or '.join(KEYS)}; name the output folder on the command line")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.paths import expand_home
 
 EXTENDS = "extends"
 COMMAND_LINE, DEFAULT = "the command line", "default"
@@ -129,7 +130,12 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def fill_variables(value: Any, *, where: str) -> Any:
-    """Replace each `${NAME}` in a text by the environment's value; an unset one is a `UserError`."""
+    """Replace each `${NAME}` in a text by the environment's value, then a leading `~/` by home; lists item by item.
+
+    An unset variable is a `UserError`.
+    """
+    if isinstance(value, list):
+        return [fill_variables(item, where=where) for item in value]
     if not isinstance(value, str):
         return value
 
@@ -139,14 +145,15 @@ def fill_variables(value: Any, *, where: str) -> Any:
             raise UserError(f"{where} needs the environment variable {name}; set it in .env (see .env_example)")
         return os.environ[name]
 
-    return _VARIABLE.sub(fill, value)
+    return expand_home(_VARIABLE.sub(fill, value))
 
 
 def traced(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     """`settings` as YAML, with the place that each one comes from as a comment; those without a place are defaults."""
     lines = []
     for key, value in settings.items():
-        text = yaml.safe_dump({key: value}, default_flow_style=None, allow_unicode=True, width=math.inf).rstrip("\n")
+        entry = yaml.safe_dump({key: value}, default_flow_style=True, allow_unicode=True, width=math.inf)
+        text = entry.strip().removeprefix("{").removesuffix("}")
         place = f"# {sources.get(key, DEFAULT)}"
         lines.append(f"{place}\n{text}" if "\n" in text else f"{text:<{COMMENT_COLUMN}} {place}")
     return "\n".join(lines) + "\n"

@@ -9,9 +9,8 @@ command goes on where it was stopped. One process uses one GPU; splits and model
 `--dry-run` prints the resolved settings and what would run.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
-
-import yaml
 
 from vlm_grpo import tables
 from vlm_grpo.adapters.checkpoint import is_here
@@ -24,6 +23,7 @@ from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.evaluation.summary import arms_table
 from vlm_grpo.store import manifest
+from vlm_grpo.yaml_layers import traced
 
 
 @exits_cleanly
@@ -32,14 +32,14 @@ def main(argv: list[str] | None = None) -> None:
     parsed = parse((EvaluationArguments,), argv, description=__doc__, no_effect={})
     settings: EvaluationArguments = parsed.arguments[0]
     if parsed.dry_run:
-        show_plan(settings)
+        show_plan(settings, parsed.sources)
         return
     scores = evaluate(settings)
     print(tables.to_text(arms_table({settings.out: scores}, title=f"Split {settings.split}")))
 
 
-def show_plan(settings: EvaluationArguments) -> None:
-    """Print what would run and the resolved settings as YAML; nothing is downloaded, written or claimed."""
+def show_plan(settings: EvaluationArguments, sources: Mapping[str, str]) -> None:
+    """Print what would run, and the resolved settings with their places; nothing is downloaded, written or claimed."""
     print("# evaluation, dry run: nothing is downloaded or written")
     known = is_here(settings.model)
     print(f"# model:  {settings.model}{'' if known else ' (not on this machine; would be fetched from the hub)'}")
@@ -53,7 +53,7 @@ def show_plan(settings: EvaluationArguments) -> None:
     done = "finished" if manifest.exists(settings.folder) else f"{len(generations.read(settings.folder))} rows answered"
     print(f"# output: {settings.out} ({done})")
     print(f"# dtype:  {pick_dtype(settings.dtype)}")
-    print(yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True), end="")
+    print(traced(asdict(settings), sources), end="")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors import safe_open
 
 from vlm_grpo.adapters.checkpoint import FILES, Checkpoint, open_checkpoint
@@ -23,6 +22,7 @@ from vlm_grpo.config import parse
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.merge import probe
 from vlm_grpo.store import atomic, manifest
+from vlm_grpo.yaml_layers import traced
 
 KIND = "merge"
 NOT_COPIED = ("config.json", "model.safetensors.index.json", manifest.MANIFEST, manifest.IDENTITY)
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments: MergeArguments = parsed.arguments[0]
     if parsed.dry_run:
         print("# merge, dry run: nothing is downloaded or written")
-        print(yaml.safe_dump(asdict(arguments), sort_keys=False), end="")
+        print(traced(asdict(arguments), parsed.sources), end="")
         return
     merge(arguments)
 

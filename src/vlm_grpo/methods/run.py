@@ -29,6 +29,7 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
 from vlm_grpo.tasks.asking import messages
 from vlm_grpo.tasks.registry import check_solutions
+from vlm_grpo.yaml_layers import traced
 
 FINAL = "final"
 TRAINING_STATE = (
@@ -120,7 +121,7 @@ def _plain(value: Any) -> Any:
 
 
 def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOArguments | SFTArguments) -> None:
-    """Print what would run and the resolved settings as YAML; nothing is downloaded, written or claimed."""
+    """Print what would run, and the resolved settings with their places; nothing is downloaded, written or claimed."""
     run = Path(training.output_dir)
     resume = checkpoints.find(run).newest
     devices = f"{torch.cuda.device_count()} GPU(s)" if torch.cuda.is_available() else "the CPU"
@@ -134,7 +135,7 @@ def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOAr
         print(f"# rows:   {len(open_rows(study).rows)} of split {study.split!r}")
     print(f"# output: {run} ({'resumes from ' + resume.name if resume else 'starts afresh'})")
     print(f"# on:     {devices}, {pick_dtype(training.dtype)}, seed {training.seed}")
-    print(yaml.safe_dump(resolved(parsed), sort_keys=True, allow_unicode=True), end="")
+    print(traced(resolved(parsed), parsed.sources), end="")
 
 
 def claim(kind: str, inputs: TrainingInputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
