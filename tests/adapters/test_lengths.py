@@ -7,7 +7,7 @@ from picture_server import PictureServer, picture, png
 from vlm_grpo import prompts
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
-from vlm_grpo.embedded.pretrain import BUILDERS
+from vlm_grpo.embedded.pretrain import RECIPES
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.images import open_image
@@ -20,11 +20,11 @@ SIZES = ((112, 112), (640, 480), (100, 333), (28, 28), (640, 40), (30, 640))
 LONG = "The red square is to the left of the very large blue circle that stands below it."
 
 
-@pytest.fixture(scope="module", params=list(BUILDERS))
+@pytest.fixture(scope="module", params=["qwen2_5_vl", "smolvlm"])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A tiny checkpoint of each architecture with random weights: lengths do not depend on them."""
     folder = tmp_path_factory.mktemp(request.param)
-    BUILDERS[request.param](0).save(folder)
+    RECIPES[request.param].built(0).save(folder)
     return open_checkpoint(str(folder))
 
 

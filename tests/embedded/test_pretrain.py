@@ -25,6 +25,15 @@ def test_command_makes_the_same_checkpoint_twice(tmp_path: Path) -> None:
     assert found["measured"]["reasoning"]["reasoned"] == 1
 
 
+@pytest.mark.slow
+def test_eyes_are_taught_before_the_whole_model(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vlm_grpo.embedded.pretrain", "--family", "qwen2_5_vl_digits", "--scale", "0.001"]
+    subprocess.run([*command, "--out", str(tmp_path)], check=True, capture_output=True)
+    told = manifest.read(tmp_path / "qwen2_5_vl_digits", kind="embedded-checkpoint")
+    assert [stage["name"] for stage in told["config"]["stages"]] == ["eyes", "reasoning", "policy"]
+    assert {way.split(",")[0] for way in told["measured"]} == {"greedy", "sampled", "reasoning", "bare"}
+
+
 def test_scale_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         pretrain.main(["--scale", "0"])

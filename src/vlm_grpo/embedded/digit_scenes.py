@@ -1,7 +1,7 @@
 """Scenes of handwritten digits for pretraining: glyphs of the training pool, bent a little, scattered as in `digits`.
 
-A data set's picture has 100 x 100 pixels and the processor makes 112 x 112 of it, 4 x 4 image tokens; so does `draw`,
-by the same resizing. A *cell* is what one image token sees.
+A picture has 100 x 100 pixels and the processor makes 112 x 112 of it, 4 x 4 image tokens; `seen` does the same. A
+*cell* is what one image token sees.
 """
 
 import functools
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from vlm_grpo.embedded.scenes import GRID
-from vlm_grpo.embedded.scenes import SIZE as SEEN
+from vlm_grpo.embedded.scenes import GRID, SIZE
 from vlm_grpo.tasks.digits import glyphs
 from vlm_grpo.tasks.digits.glyphs import SIDE, Glyphs
 from vlm_grpo.tasks.digits.pictures import MOST, draw_places, render_array
@@ -26,13 +25,13 @@ TURN, SHEAR, STRETCH, SHIFT = 0.2, 0.2, 0.17, 1.5
 class DigitScene:
     """What a picture shows: `digits` in reading order, the `cells` (0 to 15) of their centres, indices of the `glyphs`.
 
-    `pixels` are uint8 (112, 112, 3).
+    `picture` is uint8 (100, 100).
     """
 
     digits: tuple[int, ...]
     cells: tuple[int, ...]
     glyphs: tuple[int, ...]
-    pixels: np.ndarray
+    picture: np.ndarray
 
 
 @functools.cache
@@ -51,19 +50,18 @@ def draw(rng: random.Random, count: int | None = None) -> DigitScene:
     count = count or rng.randint(1, MOST)
     places = draw_places(rng, count)
     indices = tuple(rng.choice(_pool()) for _ in range(count))
-    picture = render_array([_bent(source().images[index], rng) for index in indices], places)
     return DigitScene(
         digits=tuple(int(source().labels[index]) for index in indices),
         cells=tuple(place.row * GRID + place.column for place in places),
         glyphs=indices,
-        pixels=resized(picture),
+        picture=render_array([_bent(source().images[index], rng) for index in indices], places),
     )
 
 
-def resized(picture: np.ndarray) -> np.ndarray:
-    """A picture as the processor sees it: uint8 (100, 100) to (112, 112, 3)."""
-    seen = Image.fromarray(picture).resize((SEEN, SEEN), Image.Resampling.BICUBIC)
-    return np.repeat(np.asarray(seen)[:, :, None], 3, axis=2)
+def seen(scene: DigitScene) -> np.ndarray:
+    """The picture of `scene` as the processor resizes it: uint8 (112, 112, 3)."""
+    resized = Image.fromarray(scene.picture).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+    return np.repeat(np.asarray(resized)[:, :, None], 3, axis=2)
 
 
 def _bent(glyph: np.ndarray, rng: random.Random) -> np.ndarray:

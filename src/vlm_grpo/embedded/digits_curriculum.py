@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 from vlm_grpo.embedded.curriculum import GUESS
-from vlm_grpo.embedded.digit_scenes import DigitScene, draw
+from vlm_grpo.embedded.digit_scenes import DigitScene, draw, seen
 from vlm_grpo.embedded.lessons import Exercise, Eyes, Lessons, Mixture, Stage, completion
 from vlm_grpo.embedded.scenes import GRID
 from vlm_grpo.prompts import REASON, render
@@ -109,7 +109,7 @@ LESSONS = Lessons(
     ),
     words="system\nuser\nassistant\n" + " ".join(str(number) for number in range(9 * MOST + 1)),
     probe=reason,
-    picture=lambda scene: scene.pixels,
+    picture=seen,
     eyes=Eyes(draw=draw, cells=cell_classes, classes=1 + 10, steps=1200, batch_size=64, peak=2e-3),
     stages=(
         Stage(name="reasoning", mixture=reasoning, steps=800, batch_size=64, peak=2e-3),

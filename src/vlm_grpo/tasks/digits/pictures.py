@@ -39,9 +39,9 @@ class Place:
         return (self.y + SIDE // 2) // CELL
 
     @property
-    def reading_order(self) -> tuple[int, int, int, int]:
-        """Sorts places as they are read: cell by cell, row by row; within a cell from left to right."""
-        return self.row, self.column, self.x, self.y
+    def reading_order(self) -> tuple[int, int]:
+        """Sorts places as they are read: cell by cell, row by row. Boxes that do not overlap never share a cell."""
+        return self.row, self.column
 
     def overlaps(self, other: "Place") -> bool:
         """Whether the boxes at both places share a pixel."""
