@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -139,6 +140,14 @@ def test_mnist_is_read_from_idx_files(tmp_path: Path, packed: bool) -> None:
     assert read.source["name"] == "mnist"
 
 
+def test_labels_that_are_no_digits_are_one_line(tmp_path: Path) -> None:
+    write_idx(tmp_path / "letters", images=12, labels=12, packed=False)
+    labels = tmp_path / "letters" / "t10k-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + bytes([11]))
+    with pytest.raises(UserError, match="letters: label 11 is no digit"):
+        glyphs.load("mnist", folder=tmp_path / "letters")
+
+
 def test_idx_files_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
     write_idx(tmp_path / "odd", images=40, labels=39, packed=False)
     with pytest.raises(UserError, match="train has 40 images but 39 labels"):
@@ -149,6 +158,15 @@ def test_idx_files_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
         glyphs.load("mnist", folder=tmp_path / "odd")
     with pytest.raises(UserError, match="no such file, packed"):
         glyphs.load("mnist", folder=tmp_path / "nowhere")
+
+
+def test_a_hub_out_of_reach_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vlm_grpo.tasks.digits.build", "--out", str(tmp_path / "d"), "--source", "hub"]
+    offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=offline)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --source hub: cannot load ylecun/mnist")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

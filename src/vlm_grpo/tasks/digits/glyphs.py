@@ -84,9 +84,7 @@ def _from_idx(folder: Path) -> Glyphs:
         labels.append(_idx(folder, f"{part}-labels-idx1-ubyte", magic=_LABELS_MAGIC, shape=()))
         if len(images[-1]) != len(labels[-1]):
             raise UserError(f"{folder}: {part} has {len(images[-1])} images but {len(labels[-1])} labels")
-    content = hashlib.sha256(b"".join(array.tobytes() for array in (*images, *labels)))
-    source = {"name": "mnist", "revision": content.hexdigest()[:16]}
-    return Glyphs(source=source, images=np.concatenate(images), labels=_digits(np.concatenate(labels), where=folder))
+    return _mnist(np.concatenate(images), np.concatenate(labels), name="mnist", where=folder)
 
 
 def _idx(folder: Path, name: str, *, magic: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -116,11 +114,13 @@ def _from_hub() -> Glyphs:
         raise UserError(f"--source hub: cannot load {HUB_MNIST} ({str(error).splitlines()[0]})") from None
     rows = concatenate_datasets([parts["train"], parts["test"]])
     images = np.stack([np.asarray(image, dtype=np.uint8) for image in rows["image"]])
-    labels = _digits(np.asarray(rows["label"]), where=HUB_MNIST)
-    return Glyphs(source={"name": HUB_MNIST, "revision": "hub"}, images=images, labels=labels)
+    return _mnist(images, np.asarray(rows["label"], dtype=np.uint8), name=HUB_MNIST, where=HUB_MNIST)
 
 
-def _digits(labels: np.ndarray, *, where: object) -> np.ndarray:
+def _mnist(images: np.ndarray, labels: np.ndarray, *, name: str, where: object) -> Glyphs:
     if labels.max() > 9:
         raise UserError(f"{where}: label {labels.max()} is no digit")
-    return labels.astype(np.int64)
+    content = hashlib.sha256(images.tobytes() + labels.tobytes())
+    return Glyphs(
+        source={"name": name, "revision": content.hexdigest()[:16]}, images=images, labels=labels.astype(np.int64)
+    )
