@@ -15,6 +15,7 @@
 VLM_GRPO_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export VLM_GRPO_ROOT
 source "$VLM_GRPO_ROOT/scripts/dotenv.sh" || return 2
+source "$VLM_GRPO_ROOT/scripts/caches.sh" || return 2
 export DATA_PATH=${DATA_PATH:-$VLM_GRPO_ROOT/data} OUT_PATH=${OUT_PATH:-$VLM_GRPO_ROOT/runs}
 
 # Set vlm_grpo_prefix to the environment to use, ready for use.

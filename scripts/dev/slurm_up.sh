@@ -105,6 +105,7 @@ ready() {
     [[ $(grep -cE '^(idle|mixed|allocated)$' <<<"$states") == 2 ]]
 }
 
+[[ $folder =~ ^[A-Za-z0-9/._+-]+$ ]] || fail "$folder: Slurm's settings hold no spaces or signs; name another folder"
 [[ $(id --user) == 0 ]] || fail "a cluster is started by root: run this as root, or in a container where you are"
 install_packages
 mkdir -p "$folder"

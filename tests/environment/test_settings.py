@@ -12,8 +12,8 @@ DOCUMENTED = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
 
 # What others set: the shell, a launcher, Slurm inside a job, an active environment.
 FOREIGN = re.compile(
-    r"BASH_SOURCE|CI|CONDA_\w+|HOME|LOCAL_RANK|PATH|PIXI_\w+|PWD|PYTHON\w+|RANK|SECONDS|SLURM_\w+|USER|VIRTUAL_ENV"
-    r"|VLM_GRPO_ROOT|WORLD_SIZE"
+    r"BASH_SOURCE|CI|CONDA_\w+|HOME|LINENO|LOCAL_RANK|MPLCONFIGDIR|PATH|PIXI_\w+|PWD|PYTHON\w+|RANK|SECONDS|SLURM_\w+"
+    r"|TMPDIR|UID|USER|VIRTUAL_ENV|VLM_GRPO_ROOT|WORLD_SIZE|XDG_\w+"
 )
 READS = {
     "*.py": re.compile(r"""environ(?:\.get\(|\[)\s*["']([A-Z][A-Z0-9_]+)["'](?!\]\s*=[^=])|getenv\(["'](\w+)"""),
