@@ -152,8 +152,9 @@ def traced(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     """`settings` as YAML, with the place that each one comes from as a comment; those without a place are defaults."""
     lines = []
     for key, value in settings.items():
-        entry = yaml.safe_dump({key: value}, default_flow_style=True, allow_unicode=True, width=math.inf)
-        text = entry.strip().removeprefix("{").removesuffix("}")
+        in_one_line = isinstance(value, list | dict)
+        text = yaml.safe_dump({key: value}, default_flow_style=in_one_line, allow_unicode=True, width=math.inf).strip()
+        text = text.removeprefix("{").removesuffix("}") if in_one_line else text
         place = f"# {sources.get(key, DEFAULT)}"
         lines.append(f"{place}\n{text}" if "\n" in text else f"{text:<{COMMENT_COLUMN}} {place}")
     return "\n".join(lines) + "\n"

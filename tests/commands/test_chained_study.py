@@ -64,7 +64,7 @@ def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     variables = {"VLM_GRPO_PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "DATA_PATH": f"{checkout}/data"}
     command = ["bash", "scripts/quickstart.sh", *words]
     return subprocess.run(
-        command, cwd=checkout, env=kept | variables, capture_output=True, text=True, timeout=600, check=False
+        command, cwd=checkout, env=kept | variables, capture_output=True, text=True, timeout=1800, check=False
     )
 
 
@@ -111,7 +111,7 @@ def test_a_mistake_in_a_study_is_one_line(checkout):
     where = "configs/study/embedded_chained.yaml: arms.sft_grpo.method"
     line = f"error: config {where}: no method 'gpro'; did you mean 'grpo'?"
     for words in (["scripts/quickstart.sh", "--study", "chained"], ["scripts/submit_study.sh", str(study), "-n"]):
-        done = subprocess.run(["bash", *words], cwd=checkout, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(["bash", *words], cwd=checkout, capture_output=True, text=True, timeout=300)
         assert done.returncode == 2
         assert line in done.stderr.splitlines()
         assert "Traceback" not in done.stdout + done.stderr

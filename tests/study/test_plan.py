@@ -13,7 +13,7 @@ from vlm_grpo.methods.base import Method
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.study.plan import open_plan
 from vlm_grpo.study.planned import JudgedPair, Plan, Question
-from vlm_grpo.study.report_words import arm_words, bias_runs, metrics_words, stage_words
+from vlm_grpo.study.report_words import arm_words, base_words, bias_runs, metrics_words, stage_words
 
 ROOT = Path(__file__).parents[2]
 STUDY = """
@@ -86,12 +86,13 @@ def test_evaluations_cross_data_sets_and_have_folders_of_their_own(tmp_path):
     assert plan.questions["sft_grpo", "_on_transfer"] == Question("vsr", "validation", ("--limit", "20"))
     assert ("sft", "_on_transfer") not in plan.questions
     assert plan.answers("sft_grpo", 42, "_on_transfer") == "runs/x/sft_grpo/42/evaluation_on_transfer"
+    assert base_words(plan, "transfer") == ["--arm=base=runs/x/base/evaluation_on_transfer"]
     assert arm_words(plan, "transfer") == [
-        "--arm=base=runs/x/base/evaluation_on_transfer",
         "--arm=sft_grpo@42=runs/x/sft_grpo/42/evaluation_on_transfer",
         "--arm=sft_grpo@43=runs/x/sft_grpo/43/evaluation_on_transfer",
     ]
-    assert len(arm_words(plan, "test")) == 2 + 3 * 2, "all bases and arms, where none are named"
+    asked = (len(base_words(plan, "test")), len(arm_words(plan, "test")))
+    assert asked == (2, 3 * 2), "all bases and arms, where none are named"
 
 
 def test_reward_curves_are_of_the_methods_that_have_them(tmp_path):

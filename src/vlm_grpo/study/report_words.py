@@ -11,12 +11,16 @@ def run_name(plan: Plan, arm: str, seed: int) -> str:
     return arm if len(plan.study.seeds) == 1 else f"{arm}@{seed}"
 
 
-def arm_words(plan: Plan, evaluation: str) -> list[str]:
-    """`--arm=NAME=FOLDER` for each base and each run of each arm that answers `evaluation`."""
+def base_words(plan: Plan, evaluation: str) -> list[str]:
+    """`--arm=NAME=FOLDER` for each base that answers `evaluation`."""
     asked = plan.evaluations[evaluation]
-    bases = [f"--arm={base}={plan.answers(base, '', asked.on)}" for base in asked.bases]
-    runs = [(arm, seed) for arm in asked.arms for seed in plan.study.seeds]
-    return bases + [f"--arm={run_name(plan, arm, seed)}={plan.answers(arm, seed, asked.on)}" for arm, seed in runs]
+    return [f"--arm={base}={plan.answers(base, '', asked.on)}" for base in asked.bases]
+
+
+def arm_words(plan: Plan, evaluation: str) -> list[str]:
+    """`--arm=NAME=FOLDER` for each run of each arm that answers `evaluation`."""
+    asked = plan.evaluations[evaluation]
+    return [f"--arm={word}" for word in _runs(plan, asked.arms, f"evaluation{asked.on}")]
 
 
 def metrics_words(plan: Plan, evaluation: str) -> list[str]:
