@@ -15,8 +15,10 @@ from PIL import Image
 from vlm_grpo.embedded.scenes import GRID, SIZE
 from vlm_grpo.tasks.digits import glyphs
 from vlm_grpo.tasks.digits.glyphs import SIDE, Glyphs
-from vlm_grpo.tasks.digits.pictures import MOST, draw_places, render_array
+from vlm_grpo.tasks.digits.pictures import draw_places, render_array
 
+COUNTS = (1, 2, 2, 3, 3, 3)
+"""How many digits a scene has: three most often, since those are hardest to read."""
 TURN, SHEAR, STRETCH, SHIFT = 0.2, 0.2, 0.17, 1.5
 """The most that a glyph is turned (radians), slanted and stretched (shares) and moved (pixels)."""
 
@@ -45,9 +47,9 @@ def _pool() -> tuple[int, ...]:
     return tuple(source().pool("train"))
 
 
-def draw(rng: random.Random, count: int | None = None) -> DigitScene:
-    """A scene of `count` digits, by default one to three with equal chances."""
-    count = count or rng.randint(1, MOST)
+def draw(rng: random.Random) -> DigitScene:
+    """A scene of one to three digits from the training pool."""
+    count = rng.choice(COUNTS)
     places = draw_places(rng, count)
     indices = tuple(rng.choice(_pool()) for _ in range(count))
     return DigitScene(

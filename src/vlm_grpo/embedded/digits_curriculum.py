@@ -16,7 +16,7 @@ from vlm_grpo.prompts import REASON, render
 from vlm_grpo.tasks.digits.pictures import MOST
 from vlm_grpo.tasks.digits.questions import ASKS, PROBLEMS, QUESTIONS, Question, solution_of
 
-REASONING_HABIT: dict[Question, float] = {"list": 0.6, "sum": 0.15}
+REASONING_HABIT: dict[Question, float] = {"list": 0.55, "sum": 0.2}
 """How often the base reasons about each question: a bit more than one time in three overall, mostly about lists.
 
 At its likeliest it thus reasons on the lists and guesses the sums.
@@ -112,7 +112,7 @@ LESSONS = Lessons(
     picture=seen,
     eyes=Eyes(draw=draw, cells=cell_classes, classes=1 + 10, steps=1200, batch_size=64, peak=2e-3),
     stages=(
-        Stage(name="reasoning", mixture=reasoning, steps=800, batch_size=64, peak=2e-3),
+        Stage(name="reasoning", mixture=reasoning, steps=1000, batch_size=64, peak=2e-3),
         Stage(name="policy", mixture=policy, steps=200, batch_size=64, peak=5e-4),
     ),
 )
