@@ -9,6 +9,8 @@ PACKAGE = Path(__file__).parents[1] / "src" / "vlm_grpo"
 ROOMS = (
     "errors",
     "paths",
+    "option_types",
+    "escapes",
     "yaml_layers",
     "start",
     "progress",

@@ -1,28 +1,13 @@
 """A table of text cells, rendered as aligned text, Markdown or LaTeX (booktabs).
 
-Cells are strings already formatted for reading; numbers for machines go to JSON and CSV elsewhere.
+Cells are strings already formatted for reading, escaped here as each format needs; numbers for machines go to JSON and
+CSV elsewhere.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "×": r"$\times$",
-    "−": r"$-$",
-    "–": "--",
-    "<": r"$<$",
-    ">": r"$>$",
-}
+from vlm_grpo import escapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +26,32 @@ class Table:
 
 def to_text(table: Table) -> str:
     """Columns aligned with spaces, two between columns; the first column left, the others left as well."""
-    lines = [table.header, *table.rows]
+    lines = [tuple(map(escapes.one_line, line)) for line in (table.header, *table.rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
     body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     body.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([table.title, *body, *(f"note: {note}" for note in table.notes)])
+    notes = (f"note: {escapes.one_line(note)}" for note in table.notes)
+    return "\n".join([escapes.one_line(table.title), *body, *notes])
 
 
 def to_markdown(table: Table) -> str:
     """A GitHub pipe table under a heading of third level."""
-    lines = [table.header, ("---",) * len(table.header), *table.rows]
-    body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-    notes = [f"*{note}*" for note in table.notes]
-    return "\n".join([f"### {table.title}", "", *body]) + "".join(f"\n\n{note}" for note in notes)
+    header, *rows = ("| " + " | ".join(map(escapes.markdown, line)) + " |" for line in (table.header, *table.rows))
+    rule = "| " + " | ".join("---" for _ in table.header) + " |"
+    notes = [f"*{escapes.markdown(note)}*" for note in table.notes]
+    return "\n".join(
+        [f"### {escapes.markdown(table.title)}", "", header, rule, *rows, *(f"\n{note}" for note in notes)]
+    )
 
 
 def to_latex(table: Table) -> str:
     """A `table` environment with booktabs rules."""
-    rows = [" & ".join(map(_escape, line)) + r" \\" for line in (table.header, *table.rows)]
+    rows = [_latex_row(line) for line in (table.header, *table.rows)]
     return "\n".join(
         [
             r"\begin{table}[t]",
             r"\centering",
-            rf"\caption{{{_escape(' '.join([table.title + '.', *(note + '.' for note in table.notes)]))}}}",
+            rf"\caption{{{escapes.latex(' '.join([table.title + '.', *(note + '.' for note in table.notes)]))}}}",
             rf"\begin{{tabular}}{{{'l' * len(table.header)}}}",
             r"\toprule",
             rows[0],
@@ -76,8 +64,10 @@ def to_latex(table: Table) -> str:
     )
 
 
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+def _latex_row(cells: tuple[str, ...]) -> str:
+    row = " & ".join(map(escapes.latex, cells)) + r" \\"
+    is_argument = row.startswith(("[", "*"))  # of the command that ends the row above
+    return f"{{}}{row}" if is_argument else row
 
 
 RENDERERS: dict[str, Callable[[Table], str]] = {"text": to_text, "markdown": to_markdown, "latex": to_latex}

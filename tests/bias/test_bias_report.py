@@ -13,7 +13,9 @@ from tiny_generations import save_arm
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING, marks
 from vlm_grpo.bias.report.arm_names import ArmName, read_name
 from vlm_grpo.bias.report.command import main
+from vlm_grpo.bias.report.command import report as report_on
 from vlm_grpo.bias.text import command as text
+from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.statistics.bootstrap import paired_bootstrap
 from vlm_grpo.statistics.intervals import newcombe, newcombe_paired, wilson
@@ -76,6 +78,41 @@ def report(world, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def told(report):
     return json.loads((report / "bias.json").read_text())
+
+
+@pytest.mark.parametrize("level, name", [("0.0", "0"), ("0.90", "0.9"), (".9", "0.9"), ("1.", "1"), ("-0", "0")])
+def test_levels_go_by_value(level, name):
+    assert read_name(f"sft:{level}@007") == ArmName(None, "sft", name, 7)
+    assert str(read_name(f"qwen/sft:{level}")) == f"qwen/sft:{name}"
+
+
+def test_levels_that_are_words_stay(told):
+    assert [read_name(f"sft:{word}").level for word in ("acc_0.690", "published", "nan", "1e")] == [
+        "acc_0.690",
+        "published",
+        "nan",
+        "1e",
+    ]
+
+
+def test_a_level_written_otherwise_is_compared_with_its_kind(world, tmp_path, told):
+    arms = [
+        f"--arm=sft:0.0@42={world / 'sft0'}",
+        f"--arm=grpo:0@42={world / 'grpo0'}",
+        f"--arm=grpo:1.0@42={world / 'grpo1'}",
+    ]
+    main([*arms, "--reference", "0.00", "--groups-from", str(world / "1"), "--out", str(tmp_path / "out")])
+    found = json.loads((tmp_path / "out" / "bias.json").read_text())
+    assert list(found["arms"]) == ["sft:0@42", "grpo:0@42", "grpo:1@42"]
+    assert found["reference"] == "0"
+    assert [(pair["first"], pair["second"]) for pair in found["pairs"]] == [("sft:0@42", "grpo:0@42")]
+    assert found["changes"] == [change for change in told["changes"] if change["first"] == "grpo:0@42"]
+
+
+def test_one_level_given_as_two_is_refused(world, tmp_path):
+    arms = {"sft:0": [world / "sft0"], "sft:0.0": [world / "grpo0"]}
+    with pytest.raises(UserError, match=r"have one name; levels go by value"):
+        report_on(tmp_path / "out", arms=arms, title="t")
 
 
 def test_groups_and_gap(told, world):

@@ -258,6 +258,21 @@ def test_a_data_set_without_training_rows(tmp_path, capsys):
     assert "has no split 'train'" in refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0")
 
 
+def test_a_split_with_the_name_of_a_part_is_refused(tmp_path, capsys):
+    rows = [relation_row(case) for case in relation_cases(HELD_OUT, split="test_counter")]
+    data = save_relation_data(tmp_path / "data", test_counter=rows)
+    told = refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
+    assert "split 'test_counter' is what the part of 'test' is called" in told
+
+
+def test_one_level_however_it_is_written_is_one_data_set(source, tmp_path, capsys):
+    out = build(source, tmp_path / "out", "--level", "0.90")
+    assert "(complete already)" not in capsys.readouterr().out
+    for level in ("0.9", ".9", "9e-1"):
+        build(source, out, "--level", level)
+        assert "(complete already)" in capsys.readouterr().out
+
+
 def test_the_help_shows_commands_to_copy(capsys):
     with pytest.raises(SystemExit):
         text.main(["--help"])

@@ -244,6 +244,7 @@ def refused(capsys, words: list[str]) -> str:
         (("--settings", "published", "--strength", "0.2"), "leave out the other options"),
         ((*PATCH, "--splits", "trane"), "has no split 'trane'; it has train, test"),
         ((*PATCH, "--workers", "0"), "--workers 0 is below 1"),
+        ((*PATCH[:-1], "-1"), "--seed -1 is out of range"),
     ],
 )
 def test_mistakes_are_one_line(source, tmp_path, capsys, more, message):
@@ -276,6 +277,14 @@ def test_a_label_that_is_neither_is_one_line(tmp_path, capsys):
     dataset.save(tmp_path / "source", {"train": [row]}, source={}, config={}, seconds=0.0)
     words = ["--data", str(tmp_path / "source"), "--out", str(tmp_path / "out"), *PATCH]
     assert "row train/0: solution '<answer> 2 </answer>' is neither True nor False" in refused(capsys, words)
+
+
+def test_a_split_with_the_name_of_a_copy_is_refused(tmp_path, capsys):
+    source = save_source(tmp_path / "source")
+    splits = {"test": [make_row("train", 0)], "test_cued": [make_row("train", 1)]}
+    dataset.save(source, splits, source={}, config={}, seconds=0.0)
+    words = ["--data", str(source), "--out", str(tmp_path / "out"), *PATCH, "--splits", "test_cued"]
+    assert "split 'test_cued' is what a copy of 'test' is called" in refused(capsys, words)
 
 
 def test_a_target_that_cannot_be_written_is_one_line(source, tmp_path, capsys):

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -55,6 +56,55 @@ def test_rows_with_the_same_ids_and_other_content_are_refused(arms, tiny_qwen, t
     other = make_arm(tiny_qwen, data, tmp_path / "other")
     with pytest.raises(UserError, match="share ids but not content"):
         compare(open_arm(arms[0]), open_arm(other))
+
+
+def cut(file, size):
+    file.write_bytes(file.read_bytes()[:-size])
+
+
+DAMAGES = {
+    "a torn line": (
+        lambda arm: cut(arm / FILE, 30),
+        "generations.jsonl: no generation for row 'validation-0",
+    ),
+    "half the file": (
+        lambda arm: cut(arm / FILE, (arm / FILE).stat().st_size // 2),
+        "generations.jsonl: no generation for",
+    ),
+    "no answers": (lambda arm: (arm / FILE).unlink(), "no generation for row 'validation-000' (12 of 12"),
+    "one line too many": (lambda arm: add_row(arm / FILE, "elsewhere"), "row 'elsewhere' is not among the rows asked"),
+    "another encoding": (lambda arm: (arm / FILE).write_bytes((arm / FILE).read_text().encode("utf-16")), "UTF-16"),
+    "no scores": (lambda arm: (arm / "scores.json").unlink(), "scores.json is missing"),
+    "torn scores": (lambda arm: cut(arm / "scores.json", 9), "scores.json: damaged JSON"),
+    "hollow scores": (lambda arm: (arm / "scores.json").write_text("{}"), "scores.json has no 'split'"),
+    "NaN": (lambda arm: (arm / "scores.json").write_text('{"n": NaN}'), "NaN is no finite number"),
+    "torn manifest": (lambda arm: cut(arm / "manifest.json", 9), "manifest.json: damaged JSON"),
+    "hollow manifest": (lambda arm: (arm / "manifest.json").write_text('{"kind": "evaluation"}'), "has no 'config'"),
+}
+
+
+def add_row(file, name):
+    record = json.loads(file.read_text().splitlines()[0]) | {"id": name}
+    file.write_text(file.read_text() + json.dumps(record) + "\n")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_copy_is_one_line(arms, tmp_path, capsys, damage):
+    spoil, told = DAMAGES[damage]
+    copy = shutil.copytree(arms[0], tmp_path / "copy")
+    spoil(copy)
+    with pytest.raises(SystemExit) as left:
+        main([str(copy), str(arms[1])])
+    assert left.value.code == 2
+    line = capsys.readouterr().err
+    assert told in line
+    assert line.count("\n") == 1
+
+
+def test_a_copy_without_its_last_newline_is_whole(arms, tmp_path):
+    copy = shutil.copytree(arms[0], tmp_path / "copy")
+    cut(copy / FILE, 1)
+    assert compare(open_arm(copy), open_arm(arms[1])) == compare(*map(open_arm, arms))
 
 
 def test_an_unfinished_arm_is_refused(arms, tmp_path, capsys):

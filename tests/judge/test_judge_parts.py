@@ -35,12 +35,22 @@ def test_a_judgement_is_read(text):
         '{"aligns": false, "type": "worse", "why": ""}',
         '{"aligns": true, "why": ""}',
         '{"aligns": true, "type": null, "why": "", "score": 3}',
+        '{"aligns": true, "aligns": false, "type": "other", "why": ""}',
+        '{"aligns": true, "aligns": true, "type": null, "why": ""}',
+        '```json\n{"aligns": true, "type": null, "why": "a", "why": "b"}\n```',
     ],
 )
 def test_anything_else_is_missing_with_a_reason(text):
     judgement, reason = parse(text, FOUR)
     assert judgement == {"aligns": None, "type": None, "why": None}
     assert reason
+
+
+@pytest.mark.parametrize("asks_type", [True, False])
+def test_a_key_given_twice_is_told(asks_type):
+    kind = '"type": null, ' if asks_type else ""
+    _, reason = parse(f'{{"aligns": true, {kind}"why": "a", "aligns": true}}', asks_type=asks_type)
+    assert reason == "not a judgement: 'aligns' is given twice"
 
 
 def test_the_schema_is_strict():

@@ -139,6 +139,31 @@ def test_examples_are_drawn_and_disputed_ones_told_apart(runs, tmp_path):
     assert len(set(shown)) == len(shown) == 4
 
 
+def test_a_pair_names_its_arms_whatever_they_are_called(runs, tmp_path):
+    main([f"--arm=a-b={runs / 'base'}", f"--arm=$c|d$={runs / 'sft'}", "--out", str(tmp_path / "out")])
+    pair = json.loads((tmp_path / "out" / "summary.json").read_text())["pairs"]["a-b-$c|d$"]
+    assert (pair["first"], pair["second"]) == ("a-b", "$c|d$")
+    assert "| a-b-\\$c\\|d\\$ |" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_metrics_count_without_their_last_newline(runs, tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "reward": 0.5}')
+    main([f"--arm=base={runs / 'base'}", f"--metrics=base={path}", "--out", str(tmp_path / "out")])
+    assert (tmp_path / "out" / "reward.png").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"step": null, "reward": 1}', '{"reward": 1}', '{"step": 1, "reward": "x"}', '{"step": 1, "rewards/a/mean": []}'],
+)
+def test_metrics_that_are_no_numbers_are_one_line(runs, tmp_path, capsys, line):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(f'{{"step": 0, "reward": 1}}\n{line}\n')
+    told = refused(capsys, [f"--arm=base={runs / 'base'}", f"--metrics=base={path}", "--out", str(tmp_path / "out")])
+    assert "metrics.jsonl line 2: step and rewards are numbers" in told
+
+
 def refused(capsys, arguments):
     with pytest.raises(SystemExit) as left:
         main(arguments)
@@ -154,6 +179,13 @@ def refused(capsys, arguments):
         (("--arm", "base"), "expected NAME=PATH"),
         (("--arm", "base=elsewhere"), "--arm base is given twice"),
         (("--arm", "new=elsewhere"), "elsewhere does not exist"),
+        (("--arm", "grpo@07=elsewhere"), "--arm grpo@7 is given twice"),
+        (("--arm", "grpo@lr1=elsewhere"), "expected ARM or ARM@SEED"),
+        (
+            ("--arm", "x-y={runs}/sft", "--arm", "z={runs}/sft", "--arm", "x={runs}/sft", "--arm", "y-z={runs}/sft"),
+            "would both be called 'x-y-z'",
+        ),
+        (("--examples", "-1"), "--examples -1 is out of range"),
         (("--stage", "train=elsewhere"), "elsewhere does not exist"),
         (("--metrics", "dpo={runs}/metrics.jsonl"), "no --arm of that name"),
         (("--metrics", "sft={runs}/sft/generations.jsonl"), "no step with a reward"),

@@ -9,7 +9,7 @@ from vlm_grpo.store.manifest import read_json as read_json_object
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in `path`, empty when the file is absent."""
-    return read_json_object(path) if path.exists() else {}
+    return read_json_object(path, is_ours=False) if path.exists() else {}
 
 
 def model_type(path: Path) -> str:

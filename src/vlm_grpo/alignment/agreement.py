@@ -12,7 +12,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.alignment.sources import is_json_list, kinds_of, read_json_list
+from vlm_grpo.alignment.fields import check_fields, item_id
+from vlm_grpo.alignment.sources import kinds_of, read_rows
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge.kinds import Kinds
 from vlm_grpo.statistics.agreement import Labelled, kappa, prediction_powered, rogan_gladen
@@ -117,17 +118,19 @@ def correct_counts(judge: str, human: str, misaligned: int, n: int, sample: Labe
 
 def read_judge(path: Path) -> dict[int, dict[Key, str]]:
     """The classes of a verdict file (ours or the original's) by repeat; missing verdicts are left out."""
-    rows = read_json_list(path) if is_json_list(path) else [row for _, row in jsonl.read_input(path)]
     kinds = kinds_of(path)
-    found: dict[int, dict[Key, str]] = {}
-    for number, row in enumerate(rows, start=1):
-        key = str(row.get("row_id", row.get("index"))), str(row.get("model"))
-        rater = found.setdefault(int(row.get("repeat", 0)), {})
-        if key in rater:
-            raise UserError(f"{path} row {number}: item {key[0]!r} of {key[1]} occurs twice")
-        if row.get("aligns") is not None:
-            rater[key] = _class_of(row, kinds, f"{path} row {number}")
-    return found
+    raters: dict[int, dict[Key, str]] = {}
+    seen: set[tuple[int, Key]] = set()
+    for where, row in read_rows(path):
+        check_fields(row, where, "model", "aligns")
+        key, repeat = (item_id(row, where), row["model"]), row.get("repeat", 0)
+        if (repeat, key) in seen:
+            raise UserError(f"{where}: item {key[0]!r} of {key[1]} occurs twice; remove one of them")
+        seen.add((repeat, key))
+        rater = raters.setdefault(repeat, {})
+        if row["aligns"] is not None:
+            rater[key] = _class_of(row, kinds, where)
+    return raters
 
 
 def read_labels(path: Path, kinds: Kinds) -> dict[str, dict[Key, str]]:
@@ -138,9 +141,10 @@ def read_labels(path: Path, kinds: Kinds) -> dict[str, dict[Key, str]]:
     found: dict[str, dict[Key, str]] = {}
     for number, row in jsonl.read_input(path):
         where = f"{path} line {number}"
-        if not {"row_id", "model", "annotator", "aligns"} <= row.keys():
-            raise UserError(f"{where}: a label needs row_id, model, annotator and aligns")
-        found.setdefault(row["annotator"], {})[str(row["row_id"]), str(row["model"])] = _class_of(row, kinds, where)
+        check_fields(row, where, "row_id", "model", "annotator", "aligns")
+        found.setdefault(row["annotator"], {})[str(row["row_id"]), row["model"]] = _class_of(row, kinds, where)
+    if not found:
+        raise UserError(f"{path} holds no label; make some with alignment_judge/label.py")
     return found
 
 

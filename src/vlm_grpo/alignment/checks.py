@@ -1,13 +1,15 @@
 """Refuse verdicts that are not one whole split, unless a flag allows it and the table then says so.
 
 duplicates   an item judged twice for one model (allowed: the first counts)
-missing      a gap in numbered items (allowed: what is there counts)
+missing      a gap in numbered items (allowed: what is there counts); ids that are no positions have none
 unequal      models judged on different items (allowed: paired tests use the items in common)
 partial      another number of items than the split has (allowed: the table states both)
 coverage     the share of items with a verdict, against a declared minimum
 """
 
+import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NoReturn
 
@@ -15,6 +17,7 @@ from vlm_grpo.alignment.items import JudgedItem, JudgedSplit
 from vlm_grpo.errors import UserError
 
 ALLOWANCES = ("duplicates", "missing", "unequal", "partial")
+_POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def check(split: JudgedSplit, *, allow: frozenset[str] = frozenset(), min_coverage: float = 0.95) -> JudgedSplit:
@@ -22,6 +25,9 @@ def check(split: JudgedSplit, *, allow: frozenset[str] = frozenset(), min_covera
 
     `min_coverage` is a fraction in [0, 1]; coverage below full is noted, below the minimum refused.
     """
+    for model in split.models:
+        if not split.of(model):
+            raise UserError(f"split {split.split}: no item of {model}; give a file with verdicts on it")
     split = _duplicates(split, "duplicates" in allow)
     split = _gaps(split, "missing" in allow)
     split = _unequal(split, "unequal" in allow)
@@ -52,11 +58,7 @@ def _duplicates(split: JudgedSplit, allowed: bool) -> JudgedSplit:
 def _gaps(split: JudgedSplit, allowed: bool) -> JudgedSplit:
     absent: dict[str, list[int]] = {}
     for model in split.models:
-        names = [item.item for item in split.of(model)]
-        if not all(name.isdecimal() for name in names):
-            continue
-        numbers = {int(name) for name in names}
-        gaps = sorted(set(range(max(numbers) + 1)) - numbers)
+        gaps = _missing_positions({item.item for item in split.of(model)}, split.size)
         if gaps and not allowed:
             _refuse(f"split {split.split}: item {gaps[0]} of {model} is missing ({len(gaps)} in all)", "missing")
         if gaps:
@@ -64,6 +66,21 @@ def _gaps(split: JudgedSplit, allowed: bool) -> JudgedSplit:
     for model, gaps in absent.items():
         split = split.with_note(f"{len(gaps)} items of {model} are missing, the first is {gaps[0]}")
     return split
+
+
+def _missing_positions(names: Collection[str], size: int | None) -> list[int]:
+    """The numbers that `names` lack where they number the items of a split from 0 or 1, ascending.
+
+    Numbers that name pictures or questions elsewhere (COCO, VQAv2) are no positions: they lie far apart, or begin late.
+    So are as many names as the split has items, however they are numbered.
+    """
+    if len(names) == size or not all(_POSITION.fullmatch(name) for name in names):
+        return []
+    numbers = set(map(int, names))
+    first, last = min(numbers), max(numbers)
+    if first > 1 or last > 2 * len(numbers):
+        return []
+    return sorted(set(range(first, last + 1)) - numbers)
 
 
 def _unequal(split: JudgedSplit, allowed: bool) -> JudgedSplit:

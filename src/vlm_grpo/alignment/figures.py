@@ -12,9 +12,12 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vlm_grpo import escapes
 from vlm_grpo.alignment.summary import QUADRANTS, Summary
 
 MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+MODEL_HATCHES = ("", "//", "..", "xx")
+"""Tell models apart that share a colour."""
 TYPE_COLOURS = ("#d55e00", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#cc79a7", "#f0e442")
 """Okabe and Ito's, which people with any colour vision tell apart."""
 DARK = "#0072b2"
@@ -39,10 +42,12 @@ def rates(summaries: Sequence[Summary]) -> Figure:
                 continue
             rate, (low, high) = 100 * found[0].misaligned.rate, found[0].misaligned.interval
             at = x + (place - (len(models) - 1) / 2) * width
-            axes.bar(at, rate, 0.9 * width, color=MODEL_COLOURS[place], label=model if x == 0 else None)
+            again, colour = divmod(place, len(MODEL_COLOURS))
+            style = {"color": MODEL_COLOURS[colour], "hatch": MODEL_HATCHES[again % len(MODEL_HATCHES)]}
+            axes.bar(at, rate, 0.9 * width, **style, label=escapes.figure(model) if x == 0 else None)
             axes.errorbar(at, rate, [[rate - 100 * low], [100 * high - rate]], color="black", capsize=4, linewidth=1.2)
             axes.annotate(f"{rate:.1f}", (at, 100 * high), (0, 3), textcoords="offset points", ha="center", fontsize=9)
-    axes.set_xticks(range(len(splits)), splits)
+    axes.set_xticks(range(len(splits)), map(escapes.figure, splits))
     axes.set_ylabel("misaligned (% of verdicts, Wilson 95 %)")
     axes.margins(y=0.15)
     axes.set_ylim(bottom=0)
@@ -122,13 +127,15 @@ def _canvas(title: str):  # type: ignore[no-untyped-def]  # matplotlib's Axes is
     figure = Figure(figsize=(6.4, 4.0))
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_title("\n".join(map(escapes.figure, title.split("\n", 1))), fontsize=11, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
 def _name_bars(axes, summaries: Sequence[Summary]) -> None:  # type: ignore[no-untyped-def]
-    axes.set_xticks(range(len(summaries)), [f"{s.split}\n{s.model}" for s in summaries], fontsize=8)
+    axes.set_xticks(
+        range(len(summaries)), [f"{escapes.figure(s.split)}\n{escapes.figure(s.model)}" for s in summaries], fontsize=8
+    )
 
 
 def _keys(summaries: Sequence[Summary]) -> tuple[list[str], list[str]]:

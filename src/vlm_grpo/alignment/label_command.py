@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vlm_grpo.alignment.fields import check_fields
 from vlm_grpo.alignment.sources import kinds_of
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.judge.kinds import Kinds
+from vlm_grpo.option_types import seed, whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl
 
@@ -35,14 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     p.add_argument("--verdicts", type=user_path, required=True, help="verdicts.jsonl of alignment_judge/judge.py")
     p.add_argument("--out", type=user_path, required=True, help="JSONL of labels; several annotators may share it")
     p.add_argument("--annotator", required=True, help="your name or initials")
-    p.add_argument("--sample", type=int, default=50, help="items to label (default 50)")
-    p.add_argument("--seed", type=int, default=0, help="seed of the sample; the same for all annotators (default 0)")
+    p.add_argument("--sample", type=whole("--sample", least=1), default=50, help="items to label (default 50)")
+    p.add_argument(
+        "--seed", type=seed("--seed"), default=0, help="seed of the sample; the same for all annotators (default 0)"
+    )
     p.add_argument("--images", type=user_path, help="folder below which the pictures are; their paths are shown")
     options = p.parse_args(arguments)
     items = sample(options.verdicts, options.sample, options.seed)
     random.Random(f"{options.seed} {options.annotator}").shuffle(items)
-    done = {(r["row_id"], r["model"]) for r in jsonl.read(options.out) if r["annotator"] == options.annotator}
-    left = [item for item in items if (item["row_id"], item["model"]) not in done]
+    if not options.annotator.strip():
+        raise UserError("--annotator is empty; give your name or initials")
+    done = labelled(options.out, options.annotator)
+    left = [item for item in items if (str(item["row_id"]), item["model"]) not in done]
     kinds = kinds_of(options.verdicts)
     choices = choices_of(kinds)
     print(f"{len(items) - len(left)} of {len(items)} labelled. Take every observation as given, and say whether the")
@@ -61,16 +67,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def sample(path: Path, size: int, seed: int) -> list[dict[str, Any]]:
     """A simple random sample of the judged items of repeat 0 (all of them if fewer)."""
-    rows = [r for _, r in jsonl.read_input(path) if r.get("repeat", 0) == 0 and r.get("aligns") is not None]
+    rows = []
+    for number, row in jsonl.read_input(path):
+        check_fields(row, f"{path} line {number}", "row_id", "model", "aligns", "question", "reasoning", "answer")
+        if row.get("repeat", 0) == 0 and row["aligns"] is not None:
+            rows.append(row)
     if not rows:
         raise UserError(f"{path} holds no verdict to label")
     rows.sort(key=lambda r: (str(r["row_id"]), str(r["model"])))
     return random.Random(seed).sample(rows, min(size, len(rows)))
 
 
+def labelled(path: Path, annotator: str) -> set[tuple[str, str]]:
+    """The items (row, model) that `annotator` has labelled in `path`; none when there is no file yet.
+
+    Labels are people's work, and people edit them: a last line counts without its newline too, which it gets here.
+    """
+    if not path.exists():
+        return set()
+    records = list(jsonl.read_input(path)) if path.stat().st_size else []
+    for number, record in records:
+        check_fields(record, f"{path} line {number}", "row_id", "model", "annotator", "aligns")
+    if records and not path.read_bytes().endswith(b"\n"):
+        jsonl.write(path, [record for _, record in records])
+    return {(str(r["row_id"]), r["model"]) for _, r in records if r["annotator"] == annotator}
+
+
 def _show(item: dict[str, Any], images: Path | None) -> None:
     print("\n" + "-" * 80)
-    for image in item.get("images", []):
+    for image in item.get("images") or []:
         print(f"picture:   {image if images is None else images / image}")
     for name in ("question", "reasoning", "answer"):
         print(f"{name + ':':<11}{item[name]}")

@@ -6,11 +6,12 @@ prompt's published counts. `records` gives one flat JSON object per (split, mode
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlm_grpo import escapes
 from vlm_grpo.alignment.summary import Comparison, Difference, Proportion, Summary
+from vlm_grpo.store import strict_json
 from vlm_grpo.tables import Table
 
 Marks = Mapping[tuple[str, str], Mapping[str, Difference]]
@@ -210,13 +211,14 @@ def _paired_record(c: Comparison) -> dict[str, Any]:
 
 def to_json(rows: Sequence[Mapping[str, Any]]) -> str:
     """The records as an indented JSON list."""
-    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
+    return strict_json.render(rows)
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """The records as CSV: `types` and `quadrants` spread over columns, what is a list left to JSON.
 
-    A type that is called as another column gets `type_` before its name.
+    A type that is called as another column gets `type_` before its name. A text that a spreadsheet would run as a
+    formula has an apostrophe in front.
     """
     flat = [_flat(row) for row in rows]
     out = io.StringIO()
@@ -237,4 +239,4 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
             cells |= value
         elif name not in ("notes", "paired", "published_difference"):
             cells[name] = value
-    return cells
+    return {name: escapes.csv_cell(value) for name, value in cells.items()}

@@ -8,17 +8,17 @@
 Rows that break a layout are refused with file and row. Sets that are not whole are the business of `checks`.
 """
 
-import csv
-import json
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vlm_grpo.alignment.answer_rules import AnswerRule, is_answer_correct, is_correct
+from vlm_grpo.alignment.fields import check_fields
 from vlm_grpo.alignment.items import JudgedItem
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge import kinds
-from vlm_grpo.store import jsonl
+from vlm_grpo.store import jsonl, text_files
 from vlm_grpo.tasks.answers.truth import TRUTH
 
 STORED_COLUMNS = ["index", "model", "true_label", "final_ans", "aligns", "type"]
@@ -28,14 +28,15 @@ def read_stored(path: Path, rule: AnswerRule) -> list[JudgedItem]:
     """Read one stored TSV of the study."""
     if not path.exists():
         raise UserError(f"{path} is missing; name the folder results/paper of a checkout with --paper")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if reader.fieldnames != STORED_COLUMNS:
-            raise UserError(f"{path} line 1: columns {reader.fieldnames}, expected {STORED_COLUMNS}")
-        rows = list(reader)
+    header, *lines = [line.split("\t") for line in text_files.read_lines(path)] or [[]]
+    if header != STORED_COLUMNS:
+        raise UserError(f"{path} line 1: columns {header}, expected {STORED_COLUMNS}")
     items = []
-    for number, row in enumerate(rows, start=2):
+    for number, cells in enumerate(lines, start=2):
         where = f"{path} line {number}"
+        if len(cells) != len(STORED_COLUMNS):
+            raise UserError(f"{where}: {len(cells)} values, expected {len(STORED_COLUMNS)}; restore the file")
+        row = dict(zip(STORED_COLUMNS, cells, strict=True))
         aligns = {"true": True, "false": False}.get(row["aligns"])
         kind = None if row["type"] == "-" else row["type"]
         items.append(_item({**row, "aligns": aligns, "type": kind}, rule, kinds.PUBLISHED, where))
@@ -50,14 +51,14 @@ def read_verdicts(path: Path, rule: AnswerRule | None, *, repeat: int = 0) -> tu
     """
     original = is_json_list(path)
     rule = rule or ("published" if original else "strict")
+    rows = read_rows(path)
     if original:
-        rows = read_json_list(path)
-        return [_item(row, rule, kinds.PUBLISHED, f"{path} row {i}") for i, row in enumerate(rows)], rule
-    rows = [row for _, row in jsonl.read_input(path) if row.get("repeat", 0) == repeat]
+        return [_item(row, rule, kinds.PUBLISHED, where) for where, row in rows], rule
+    rows = [(where, row) for where, row in rows if row.get("repeat", 0) == repeat]
     if not rows:
-        raise UserError(f"{path} holds no verdict of repeat {repeat}; run alignment_judge/judge.py first")
+        raise UserError(f"{path} holds no verdict of repeat {repeat}; judge with more --repeats, or show another one")
     known = kinds_of(path)
-    return [_item(_our_row(row), rule, known, f"{path} row {row.get('row_id')!r}") for row in rows], rule
+    return [_item(_our_row(row, where), rule, known, where) for where, row in rows], rule
 
 
 def kinds_of(path: Path) -> dict[str, str]:
@@ -68,12 +69,12 @@ def kinds_of(path: Path) -> dict[str, str]:
     if is_json_list(path):
         return dict(kinds.PUBLISHED)
     asked: dict[tuple[str, ...], dict[str, str]] = {}
-    for number, row in jsonl.read_input(path):
-        known = kinds.of_record(row, f"{path} line {number}")
+    for where, row in read_rows(path):
+        known = kinds.of_record(row, where)
         asked[str(row.get("prompt")), str(row.get("prompt_hash")), *known] = known
         if len(asked) > 1:
             first, other = (f"prompt {prompt} ({', '.join(names) or 'no types'})" for prompt, _, *names in asked)
-            raise UserError(f"{path} line {number}: {other}, but {first} before; put each prompt's verdicts in a file")
+            raise UserError(f"{where}: {other}, but {first} before; put each prompt's verdicts in a file")
     return next(iter(asked.values()))
 
 
@@ -81,18 +82,17 @@ def judges_of(path: Path) -> str:
     """Name the judge(s) of a verdict file of ours; the original's layout does not say."""
     if is_json_list(path):
         return "not stated in the file"
-    names = {f"{row.get('judge')} ({row.get('prompt')} prompt)" for _, row in jsonl.read_input(path)}
-    return ", ".join(sorted(names))
+    names = {f"{row['judge']} ({row.get('prompt')} prompt)" for _, row in read_rows(path) if row.get("judge")}
+    return ", ".join(sorted(names)) or "not stated in the file"
 
 
-def _our_row(row: dict[str, Any]) -> dict[str, Any]:
+def _our_row(row: dict[str, Any], where: str) -> dict[str, Any]:
+    check_fields(row, where, "row_id", "label", "answer")
     return {**row, "index": row.get("row_id"), "true_label": row.get("label"), "final_ans": row.get("answer")}
 
 
 def _item(row: Mapping[str, Any], rule: AnswerRule, known: kinds.Kinds, where: str) -> JudgedItem:
-    for column in ("index", "model", "true_label", "final_ans", "aligns", "type"):
-        if column not in row:
-            raise UserError(f"{where}: column {column!r} is missing")
+    check_fields(row, where, *STORED_COLUMNS)
     label = TRUTH.solution(str(row["true_label"]), where=where)
     aligns, kind = row["aligns"], row["type"]
     if not (aligns is None and row.get("missing")) and not isinstance(aligns, bool):
@@ -142,44 +142,35 @@ def _corrected(item: JudgedItem, correct: bool | None) -> JudgedItem:
 
 
 def _responses(path: Path) -> dict[str, tuple[bool, str, str]]:
-    if is_json_list(path):
-        rows = [
-            (str(i), row.get("true_response"), row.get("predicted_response"), f"{path} row {i}")
-            for i, row in enumerate(read_json_list(path))
-        ]
-    else:
-        rows = [
-            (str(row.get("id", row.get("row_id"))), row.get("solution"), row.get("text"), f"{path} line {number}")
-            for number, row in jsonl.read_input(path)
-        ]
+    numbered = is_json_list(path)
+    truth_name, text_name = ("true_response", "predicted_response") if numbered else ("solution", "text")
     responses: dict[str, tuple[bool, str, str]] = {}
-    for item, truth, text, where in rows:
-        if truth is None or text is None:
-            raise UserError(f"{where}: neither true_response/predicted_response nor id/solution/text")
+    for number, (where, row) in enumerate(read_rows(path)):
+        id_name = "id" if "id" in row else "row_id"
+        check_fields(row, where, truth_name, text_name, *([] if numbered else [id_name]))
+        item = str(number if numbered else row[id_name])
         if item in responses:
-            raise UserError(f"{where}: this row occurs twice")
-        responses[item] = (TRUTH.solution(str(truth), where=where), str(text), where)
+            raise UserError(f"{where}: row {item!r} occurs twice; remove one of them")
+        responses[item] = (TRUTH.solution(str(row[truth_name]), where=where), row[text_name], where)
     return responses
 
 
 def is_json_list(path: Path) -> bool:
     """True when the file opens a JSON list (the original's layouts), False for JSONL."""
     if not path.exists():
-        raise UserError(f"{path} does not exist")
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.strip():
-                return line.lstrip().startswith("[")
-    raise UserError(f"{path} is empty")
+        raise UserError(f"{path} does not exist; check the path")
+    content = text_files.read_bytes(path).removeprefix(codecs.BOM_UTF8).lstrip()
+    if not content:
+        raise UserError(f"{path} is empty; nothing could be counted in it")
+    return content.startswith(b"[")
 
 
-def read_json_list(path: Path) -> list[dict[str, Any]]:
-    """Parse a JSON list of objects, with one clear line when it is damaged."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: damaged JSON ({error})") from None
-    for number, row in enumerate(value):
-        if not isinstance(row, dict):
-            raise UserError(f"{path} row {number}: expected a JSON object, found {type(row).__name__}")
-    return value
+def read_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of a JSON list or of JSONL, each behind its place (file and row or line), their fields checked."""
+    if is_json_list(path):
+        rows = [(f"{path} row {number}", row) for number, row in enumerate(jsonl.read_list(path))]
+    else:
+        rows = [(f"{path} line {number}", row) for number, row in jsonl.read_input(path)]
+    for where, row in rows:
+        check_fields(row, where)
+    return rows

@@ -56,7 +56,10 @@ def write(folder: Path, path: Path) -> int:
     captions = [(split, caption) for split, found in from_folder(folder).captions.items() for caption in found]
     lines = ["\t".join(COLUMNS)]
     for split, c in captions:
-        lines.append("\t".join((c.id, split, c.image, c.relation, c.subj, c.obj, str(c.label))))
+        values = (c.id, split, c.image, c.relation, c.subj, c.obj, str(c.label))
+        if any(sign in value for value in values for sign in "\t\r\n"):
+            raise UserError(f"{folder}: caption {c.id!r} has a tab or a line break in a column; mend that line")
+        lines.append("\t".join(values))
     atomic.write_bytes(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
     return len(captions)
 

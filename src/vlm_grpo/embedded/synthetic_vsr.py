@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import seed, whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
@@ -105,9 +106,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vlm_grpo.embedded.synthetic_vsr", description=__doc__)
     parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed("--seed"), default=0)
     for split, default in DEFAULT_ROWS.items():
-        parser.add_argument(f"--{split}", type=int, default=default, metavar="N", help=f"rows (default {default})")
+        read = whole(f"--{split}", least=1)
+        parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
     given = parser.parse_args(arguments)
     build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS})
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))

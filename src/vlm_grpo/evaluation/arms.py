@@ -1,5 +1,6 @@
 """A finished evaluation read back (an arm of the study), and two of them compared row by row. Needs no torch."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from vlm_grpo.tasks.registry import task_of
 KIND = "evaluation"
 SCORES = "scores.json"
 BOOTSTRAP_SEED = 0
+SHOWN = ("n", "correct", "accuracy", "ci_low", "ci_high", "parse_rate", "clip_rate")
+"""The scores that reports show of every arm."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,23 @@ class Arm:
 def open_arm(folder: Path) -> Arm:
     """Read the finished evaluation in `folder`, and its rows from the data set it names."""
     written = manifest.read(folder, kind=KIND)
+    _check_keys(written, ("config", "inputs", "seconds"), folder / manifest.MANIFEST)
     config = written["config"]
+    _check_keys(
+        config, ("model", "adapter", "data", "split", "limit", "seed", "prompt", "answers"), folder / manifest.MANIFEST
+    )
+    scores = manifest.read_json(folder / SCORES)
+    _check_keys(scores, ("split", "split_rows", *SHOWN), folder / SCORES)
     root = Path(config["data"])
     answered, _ = rows.load(root, config["split"], limit=config["limit"], seed=config["seed"])
     if dataset.fingerprint(answered) != written["inputs"]["rows"]:
         raise UserError(f"{folder} was evaluated on other rows than {root} now holds; evaluate it again")
-    said = generations.read(folder)
+    said = generations.read(folder, is_finished=True)
     outcomes.check_complete(said, answered, where=folder / generations.FILE)
     return Arm(
         folder=folder,
         manifest=written,
-        scores=manifest.read_json(folder / SCORES),
+        scores=scores,
         root=root,
         rows=answered,
         generations=said,
@@ -73,6 +82,15 @@ def _outcomes(folder: Path, said: dict[str, Generation], answered: list[Row], ru
         return outcomes.judge_rows(said, answered, rule=rule, where=folder / generations.FILE)
     outcomes.check_complete(records, answered, where=folder / outcomes.FILE)
     return {row.id: records[row.id].outcome for row in answered}
+
+
+def _check_keys(record: Mapping[str, Any], names: Iterable[str], file: Path) -> None:
+    """`UserError` unless `record`, read from `file`, has all of `names`."""
+    for name in names:
+        if name not in record:
+            raise UserError(
+                f"{file} has no {name!r}, which every evaluation writes; evaluate again into another folder"
+            )
 
 
 def compare(first: Arm, second: Arm) -> dict[str, Any]:

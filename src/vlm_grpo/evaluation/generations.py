@@ -58,11 +58,14 @@ class Generation(Source):
 _DECIDING = tuple(name for name in Source.model_fields if name != "model")
 
 
-def read(folder: Path) -> dict[str, Generation]:
-    """The generations in `folder` by row id, in the order written; none when there is no file yet."""
+def read(folder: Path, *, is_finished: bool = False) -> dict[str, Generation]:
+    """The generations in `folder` by row id, in the order written; none when there is no file yet.
+
+    `is_finished` says that nobody is writing there any more (`jsonl.read`).
+    """
     path = folder / FILE
     found: dict[str, Generation] = {}
-    for number, record in enumerate(jsonl.read(path), start=1):
+    for number, record in enumerate(jsonl.read(path, is_finished=is_finished), start=1):
         try:
             generation = Generation.model_validate(record)
         except ValidationError as error:

@@ -70,11 +70,12 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
     folder = path.parent
     if (folder / manifest.IDENTITY).exists() and not manifest.exists(folder):
         raise UserError(f"{folder} is not finished (no manifest.json); run the same evaluation again first")
-    rows = jsonl.read(path)
+    lines = list(jsonl.read_input(path, mend_halves=True))
+    rows = [row for _, row in lines]
     if not rows:
         raise UserError(f"{path} holds no generation")
     items: dict[str, Item] = {}
-    for number, row in enumerate(rows, start=1):
+    for number, row in lines:
         item = _item(name, row, questions, f"{path} line {number}")
         if item.row_id in items:
             raise UserError(f"{path} line {number}: row {item.row_id!r} occurs twice")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
 from vlm_grpo.judge.kinds import PUBLISHED
+from vlm_grpo.store.strict_json import repeated_key
 
 
 class SimpleJudgement(BaseModel):
@@ -57,13 +58,20 @@ def schema(kinds: tuple[str, ...]) -> dict[str, Any]:
 
 
 def parse(text: str, kinds: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
-    """Read a judge's answer: `{aligns, type, why}` and the reason why it is missing (then all three are None)."""
+    """Read a judge's answer: `{aligns, type, why}` and the reason why it is missing (then all three are None).
+
+    An answer that gives a key twice says two things, of which none is picked.
+    """
+    content = _unfenced(text)
     try:
-        judgement = _answer(kinds).model_validate_json(_unfenced(text))
+        judgement = _answer(kinds).model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return missing(f"not a judgement: {f'{where}: ' if where else ''}{first['msg']}")
+    twice = repeated_key(content)
+    if twice is not None:
+        return missing(f"not a judgement: {twice!r} is given twice")
     return {"aligns": judgement.aligns, "type": getattr(judgement, "type", None), "why": judgement.why}, None
 
 

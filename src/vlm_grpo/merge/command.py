@@ -163,7 +163,7 @@ def _save(model: Any, base: Checkpoint, out: Path, dtype: torch.dtype) -> None:
     for file in {f for pattern in FILES for f in base.path.glob(pattern)}:
         if file.suffix != ".safetensors" and file.name not in NOT_COPIED:
             shutil.copyfile(file, out / file.name)
-    config = manifest.read_json(base.path / "config.json")
+    config = manifest.read_json(base.path / "config.json", is_ours=False)
     atomic.write_json(out / "config.json", _restated(config, dtype) if dtype != stored_dtype(base) else config)
 
 

@@ -1,7 +1,6 @@
 """The command behind `alignment_judge/agreement.py`: judge against human, against judge, and against itself."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from vlm_grpo.paper import published
 from vlm_grpo.paths import user_path
 from vlm_grpo.statistics.agreement import Labelled
 from vlm_grpo.statistics.intervals import Estimate
+from vlm_grpo.store import strict_json
 from vlm_grpo.tables import RENDERERS
 
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         agreements, corrected = _own(options)
     if options.format == "json":
-        print(json.dumps(_records(agreements, corrected), indent=2, ensure_ascii=False))
+        print(strict_json.render(_records(agreements, corrected)))
         return
     tables = [agreement.agreement_table(a) for a in agreements] + [agreement.corrected_table(c) for c in corrected]
     print("\n\n".join(map(RENDERERS[options.format], tables)))

@@ -47,9 +47,12 @@ def _row(split: str, model: str, paper: Path) -> Mapping[str, Any]:
 
 
 def differences(summary: Summary, paper: Path = PAPER) -> dict[str, Difference]:
-    """Compare every figure that the study printed for this split and model; percentages to its two decimals."""
+    """Compare every figure that the study printed for this split and model; percentages to its two decimals.
+
+    A rate without verdicts is no figure: only its counts are compared.
+    """
     row = _row(summary.split, summary.model, paper)
-    pairs: dict[str, tuple[float, float]] = {
+    pairs: dict[str, tuple[float | None, float]] = {
         "correct": (summary.accuracy.k, row["correct"]),
         "total": (summary.total, row["total"]),
         "accuracy": (_percent(summary.accuracy.rate), row["accuracy_pct_printed"]),
@@ -57,11 +60,15 @@ def differences(summary: Summary, paper: Path = PAPER) -> dict[str, Difference]:
         "misaligned_rate": (_percent(summary.misaligned.rate), row["misaligned_pct_printed"]),
         **{kind: (summary.types.get(kind, 0), row["types"][kind]) for kind in PUBLISHED},
     }
-    return {name: Difference(name, theirs, round(ours - theirs, 2)) for name, (ours, theirs) in pairs.items()}
+    return {
+        name: Difference(name, theirs, round(ours - theirs, 2))
+        for name, (ours, theirs) in pairs.items()
+        if ours is not None
+    }
 
 
-def _percent(rate: float | None) -> float:
-    return round(100 * rate, 2) if rate is not None else float("nan")
+def _percent(rate: float | None) -> float | None:
+    return round(100 * rate, 2) if rate is not None else None
 
 
 def simple_prompt(paper: Path = PAPER) -> list[dict[str, Any]]:

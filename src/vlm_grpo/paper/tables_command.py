@@ -14,8 +14,10 @@ from vlm_grpo.alignment.checks import ALLOWANCES, check
 from vlm_grpo.alignment.items import JudgedItem, JudgedSplit
 from vlm_grpo.alignment.summary import Summary, compare, summarise
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import seed, share, whole
 from vlm_grpo.paper import published
 from vlm_grpo.paths import user_path
+from vlm_grpo.statistics.bootstrap import LEAST_RESAMPLES
 from vlm_grpo.store import atomic, manifest, provenance
 from vlm_grpo.tables import RENDERERS
 
@@ -37,9 +39,15 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--grpo", type=user_path, help="responses of the GRPO model, likewise")
     p.add_argument("--split", help="split to show; with --verdicts: the split the verdicts belong to")
-    p.add_argument("--split-size", type=int, help="items of the split (default: as the verdicts' manifest or VSR says)")
+    p.add_argument(
+        "--split-size",
+        type=whole("--split-size", least=1),
+        help="items of the split (default: as the verdicts' manifest or VSR says)",
+    )
     p.add_argument("--answer-rule", choices=ANSWER_RULES, help="default: published for the original, strict for ours")
-    p.add_argument("--repeat", type=int, default=0, help="which repeat of our verdicts to show, from 0 (default 0)")
+    p.add_argument(
+        "--repeat", type=whole("--repeat"), default=0, help="which repeat of our verdicts to show, from 0 (default 0)"
+    )
     p.add_argument(
         "--allow",
         action="append",
@@ -47,12 +55,19 @@ def parser() -> argparse.ArgumentParser:
         choices=ALLOWANCES,
         help="go on in spite of this defect, and say so in the table (may be given several times)",
     )
-    p.add_argument("--min-coverage", type=float, default=0.95, help="least share of verdicts (default 0.95)")
+    p.add_argument(
+        "--min-coverage", type=share("--min-coverage"), default=0.95, help="least share of verdicts (default 0.95)"
+    )
     p.add_argument("--check", action="store_true", help="compare with the published figures; exit 1 if one differs")
     p.add_argument("--format", choices=FORMATS, default="text")
     p.add_argument("--out", type=user_path, help="folder for all formats and the figures (PNG, PDF)")
-    p.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default 0)")
-    p.add_argument("--resamples", type=int, default=10_000, help="bootstrap resamples (default 10000)")
+    p.add_argument("--seed", type=seed("--seed"), default=0, help="seed of the bootstrap (default 0)")
+    p.add_argument(
+        "--resamples",
+        type=whole("--resamples", least=LEAST_RESAMPLES, most=10_000_000),
+        default=10_000,
+        help="bootstrap resamples (default 10000)",
+    )
     p.add_argument("--paper", type=user_path, default=published.PAPER, help="folder of the stored verdicts and figures")
     return p
 
@@ -190,7 +205,7 @@ def _write(
         folder,
         kind="alignment",
         config={"answer_rules": sorted({s.answer_rule for s in summaries}), "allow": options.allow},
-        inputs={path.name: provenance.file_hash(path) for path in read if path is not None},
+        inputs={str(path): provenance.file_hash(path) for path in read if path is not None},
         counts={f"{s.split} {s.model}": s.total for s in summaries},
         seconds=time.monotonic() - started,
         seeds={"bootstrap": options.seed},

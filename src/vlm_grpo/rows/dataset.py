@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.rows.records import Row, check_unique, parse_row
 from vlm_grpo.store import manifest
 from vlm_grpo.store.provenance import text_hash
+from vlm_grpo.study.pair_names import pair_names
 
 KIND = "dataset"
 
@@ -41,6 +41,7 @@ def save(
         if not rows:
             raise UserError(f"{root}: split {name!r} is empty; nothing could be trained or evaluated on it")
         check_unique(rows, where=f"{root} split {name!r}")
+    pairs = pair_names(splits)
     (root / manifest.MANIFEST).unlink(missing_ok=True)
     tables = {name: _table(rows) for name, rows in splits.items()}
     disable_progress_bars()
@@ -57,7 +58,7 @@ def save(
         fingerprints={name: fingerprint(rows) for name, rows in splits.items()},
         solutions={name: dict(Counter(row.solution for row in rows)) for name, rows in splits.items()},
         images={name: len(found) for name, found in images.items()},
-        shared_images={f"{a}-{b}": len(images[a] & images[b]) for a, b in combinations(images, 2)},
+        shared_images={name: len(images[a] & images[b]) for name, (a, b) in pairs.items()},
         dropped=dropped or [],
         **more,
     )

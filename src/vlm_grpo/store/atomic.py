@@ -1,9 +1,10 @@
 """Write a file so that a reader sees the old content or the new, never half of it."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
+
+from vlm_grpo.store import strict_json
 
 TEMPORARY_SUFFIX = ".tmp"
 
@@ -27,7 +28,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """`write_text` of `value` as indented JSON; NaN is refused, since JSON has none."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, strict_json.render(value) + "\n")
 
 
 def is_temporary(path: Path) -> bool:

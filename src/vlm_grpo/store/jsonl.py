@@ -1,7 +1,7 @@
 """JSONL files: inputs of ours and others', and append-only stores of one fsynced line per record.
 
 A store is how generations and verdicts survive a kill: what was appended stays, a torn last line (a crash in writing)
-is dropped and mended, a rerun does only what is missing.
+is dropped and mended, a rerun does only what is missing. Inputs have no such tolerance: every line counts.
 """
 
 import json
@@ -11,34 +11,50 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.store import atomic
+from vlm_grpo.store import atomic, strict_json, text_files
 
 _BLOCK = 1 << 16
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path, *, is_finished: bool = False) -> list[dict[str, Any]]:
     """Return the records of the store `path` in order; an absent file has none.
 
-    A last line without its newline is a write that a crash cut off: it is left out. Any other line that is not a JSON
-    object is a `UserError` naming the line.
+    A last line without its newline is a write that a crash cut off: it is left out, but for a whole object in a store
+    that `is_finished`, which nobody was writing. Any other line that is not a JSON object is a `UserError` naming it.
     """
     if not path.exists():
         return []
-    complete = path.read_bytes().split(b"\n")[:-1]
+    *complete, tail = text_files.read_bytes(path).split(b"\n")
+    if is_finished and tail.rstrip().endswith(b"}"):
+        complete.append(tail)
     return [_record(path, number, line) for number, line in enumerate(complete, start=1)]
 
 
-def read_input(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_input(path: Path, *, mend_halves: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, record) of a file that somebody else wrote: every line counts, also the last one.
 
-    Blank lines are passed over. A missing file, or a line that is not a JSON object, is a `UserError`.
+    Blank lines are passed over. A missing file, another encoding than UTF-8, or a line that is not a JSON object (as
+    `strict_json` reads it, which `mend_halves` is for) is a `UserError`.
     """
-    if not path.is_file():
-        raise UserError(f"{path} is missing; give a JSONL file")
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _record(path, number, line)
+    for number, line in enumerate(text_files.read_bytes(path).split(b"\n"), start=1):
+        if line.strip():
+            yield number, _record(path, number, line, mend_halves=mend_halves)
+
+
+def read_list(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON list that somebody else wrote; `UserError` where it is none, empty, or holds others."""
+    try:
+        value = strict_json.parse(text_files.read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path}: damaged JSON ({error}); mend the file") from None
+    if not isinstance(value, list):
+        raise UserError(f"{path}: expected a JSON list, found {type(value).__name__}")
+    for number, row in enumerate(value):
+        if not isinstance(row, dict):
+            raise UserError(f"{path} row {number}: expected a JSON object, found {type(row).__name__}")
+    if not value:
+        raise UserError(f"{path} is an empty list; nothing could be counted in it")
+    return value
 
 
 def write(path: Path, records: Iterable[dict[str, Any]]) -> None:
@@ -46,9 +62,10 @@ def write(path: Path, records: Iterable[dict[str, Any]]) -> None:
     atomic.write_text(path, _lines(records))
 
 
-def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def _record(path: Path, number: int, line: bytes, *, mend_halves: bool = False) -> dict[str, Any]:
+    text = text_files.decode(line, where=f"{path} line {number}")
     try:
-        record = json.loads(line)
+        record = strict_json.parse(text, mend_halves=mend_halves)
     except ValueError as error:
         raise UserError(f"{path} line {number}: not JSON ({error}); remove or mend that line") from None
     if not isinstance(record, dict):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.store import atomic, provenance
+from vlm_grpo.store import atomic, provenance, strict_json, text_files
 
 MANIFEST = "manifest.json"
 IDENTITY = "run.json"
@@ -99,10 +99,14 @@ def read(folder: Path, *, kind: str | None = None) -> dict[str, Any]:
     return found
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Parse a JSON object, with one clear line when it is damaged."""
+def read_json(path: Path, *, is_ours: bool = True) -> dict[str, Any]:
+    """Parse a JSON object, with one clear line when it is missing or damaged.
+
+    Ours hold no NaN and no key twice; the files of a checkpoint (not `is_ours`) may, as Python's own writer lets them.
+    """
+    text = text_files.read_text(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = strict_json.parse(text) if is_ours else json.loads(text)
     except ValueError as error:
         raise UserError(f"{path}: damaged JSON ({error}); remove it and run the command that makes it") from None
     if not isinstance(value, dict):

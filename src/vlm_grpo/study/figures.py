@@ -9,8 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from vlm_grpo import escapes
 from vlm_grpo.drawing import COLOURS, as_rows, dot
-from vlm_grpo.study.summary import arm_of
+from vlm_grpo.study.run_names import arm_of
 
 Metrics = Mapping[str, Sequence[Mapping[str, Any]]]
 """Logged steps by run, as in `metrics.jsonl`."""
@@ -35,11 +36,11 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
         )
     first, told = next(iter(runs.items()))
     axes.axvline(told["accuracy"], color=colours[first], linestyle="--", linewidth=1, zorder=0)
-    axes.set_yticks(range(len(runs)), [f"{run}\n{r['correct']}/{r['n']}" for run, r in runs.items()])
+    axes.set_yticks(range(len(runs)), [f"{escapes.figure(run)}\n{r['correct']}/{r['n']}" for run, r in runs.items()])
     axes.set_ylim(len(runs) - 0.4, -0.7)
     axes.set_xlim(0, 1)
     axes.set_xlabel("accuracy, with Wilson's 95 % interval")
-    axes.set_title(f"Right answers on {summary['split']}", loc="left", fontsize=11)
+    axes.set_title(f"Right answers on {escapes.figure(summary['split'])}", loc="left", fontsize=11)
     as_rows(axes)
     return figure
 
@@ -57,7 +58,7 @@ def rewards(metrics: Metrics) -> Figure:
     for key, colour in zip(keys, cycle(COLOURS[2:]), strict=False):
         name = key.removeprefix("rewards/").removesuffix("/mean")
         _curve(parts, steps, key, label=name, colour=colour)
-    parts.set_title(f"Its parts ({first})", loc="left", fontsize=11)
+    parts.set_title(f"Its parts ({escapes.figure(first)})", loc="left", fontsize=11)
     for axes in (whole, parts):
         axes.set_xlabel("step (bold: running mean)")
         axes.set_ylim(bottom=0)
@@ -80,4 +81,4 @@ def _curve(axes: Any, steps: Sequence[Mapping[str, Any]], key: str, *, label: st
     window = max(1, len(values) // 10)
     smooth = [sum(values[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(values))]
     axes.plot(at, values, color=colour, alpha=0.25, linewidth=1)
-    axes.plot(at, smooth, color=colour, linewidth=2, label=label)
+    axes.plot(at, smooth, color=colour, linewidth=2, label=escapes.figure(label))

@@ -15,15 +15,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo import drawing
+from vlm_grpo import drawing, escapes
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.arms import Arm, open_arm
+from vlm_grpo.option_types import whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.study import figures, page
-from vlm_grpo.study.summary import all_tables, arm_of, summarise
+from vlm_grpo.study.run_names import arm_of, read_run
+from vlm_grpo.study.summary import all_tables, summarise
 from vlm_grpo.tables import to_markdown, to_text
 
 KIND = "study"
@@ -39,7 +41,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--metrics", action="append", default=[], metavar="NAME[@SEED]=FILE", help="its metrics.jsonl")
     parser.add_argument("--stage", action="append", default=[], metavar="NAME=DIR", help="a stage whose time is told")
     parser.add_argument("--title", default="The study", help="heading of the report")
-    parser.add_argument("--examples", type=int, default=12, metavar="N", help="rows of each kind on the page")
+    parser.add_argument(
+        "--examples", type=whole("--examples"), default=12, metavar="N", help="rows of each kind on the page"
+    )
     parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the report")
     given = parser.parse_args(argv)
     summary = report(
@@ -101,6 +105,8 @@ def _named(pairs: list[str], flag: str) -> dict[str, Path]:
         name, equals, path = pair.partition("=")
         if not (name and equals and path):
             raise UserError(f"{flag} {pair}: expected NAME=PATH")
+        if flag != "--stage":
+            name = read_run(name, where=flag)
         if name in found:
             raise UserError(f"{flag} {name} is given twice; name several seeds NAME@SEED")
         found[name] = user_path(path)
@@ -108,7 +114,12 @@ def _named(pairs: list[str], flag: str) -> dict[str, Path]:
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:
-    steps = jsonl.read(path)
+    steps = []
+    for number, step in jsonl.read_input(path):
+        steps.append(step)
+        rewards = [value for name, value in step.items() if name.startswith("reward")]
+        if rewards and not all(isinstance(value, int | float) for value in (step.get("step"), *rewards)):
+            raise UserError(f"{path} line {number}: step and rewards are numbers; give the metrics.jsonl of a GRPO run")
     if not any("reward" in step for step in steps):
         raise UserError(f"{path} has no step with a reward; give the metrics.jsonl of a GRPO run")
     return steps
@@ -125,6 +136,6 @@ def _markdown(summary: Mapping[str, Any], *, title: str, with_rewards: bool) -> 
     curve = "\n\n![Mean reward by training step](reward.png)" if with_rewards else ""
     tables = "\n\n".join(to_markdown(table) for table in all_tables(summary))
     return (
-        f"# {title}\n\n{tables}\n\n![Accuracy of each run with its interval](accuracy.png){curve}\n\n"
+        f"# {escapes.markdown(title)}\n\n{tables}\n\n![Accuracy of each run with its interval](accuracy.png){curve}\n\n"
         "What the arms said: [examples.html](examples.html).\n"
     )

@@ -2,30 +2,26 @@
 
 An arm may have several runs, one a seed (`grpo@42`, `grpo@7`). The first run of an arm stands for it in `arms` and
 `pairs`; every run is listed in `runs` with its own test against the first arm, and `spread` says how far apart the
-seeds lie. Runs of one arm are never pooled: they answer the same rows.
+seeds lie. Runs of one arm are never pooled: they answer the same rows. A pair is called `base-sft` and names both of
+its arms, since an arm's own name may have a hyphen.
 """
 
 from collections.abc import Mapping
-from itertools import combinations
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.arms import Arm, compare
+from vlm_grpo.evaluation.arms import SHOWN, Arm, compare
 from vlm_grpo.evaluation.summary import arms_table, task_columns
 from vlm_grpo.statistics.paired import holm
 from vlm_grpo.store import manifest
+from vlm_grpo.study.pair_names import pair_names
+from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.tables import Table
 
-SHOWN = ("n", "correct", "accuracy", "ci_low", "ci_high", "parse_rate", "clip_rate")
 SHOWN_WHERE_TOLD = ("task", "mean_credit", "reasoned", "reasoning_rate")
 """Evaluations of earlier versions do not tell these."""
-
-
-def arm_of(run: str) -> str:
-    """The arm of the run `run`: "grpo" of "grpo@42"."""
-    return run.partition("@")[0]
 
 
 def summarise(runs: Mapping[str, Arm], *, stages: Mapping[str, Path]) -> dict[str, Any]:
@@ -39,7 +35,10 @@ def summarise(runs: Mapping[str, Arm], *, stages: Mapping[str, Path]) -> dict[st
         first.setdefault(arm_of(run), run)
     baseline = next(iter(runs.values()))
     against = {run: compare(baseline, arm) for run, arm in runs.items()}
-    pairs = {f"{a}-{b}": compare(runs[first[a]], runs[first[b]]) for a, b in combinations(first, 2)}
+    pairs = {
+        name: {"first": a, "second": b, **compare(runs[first[a]], runs[first[b]])}
+        for name, (a, b) in pair_names(first).items()
+    }
     for pair, adjusted in zip(pairs.values(), holm([pair["mcnemar_p"] for pair in pairs.values()]), strict=True):
         pair["holm_p"] = adjusted
     return {

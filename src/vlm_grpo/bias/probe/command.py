@@ -20,6 +20,7 @@ from vlm_grpo import drawing
 from vlm_grpo.bias.probe import figure, image, parts, question
 from vlm_grpo.bias.probe.parts import Part, Score
 from vlm_grpo.errors import exits_cleanly
+from vlm_grpo.option_types import seed
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, manifest
@@ -57,7 +58,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--train_split", default="train", metavar="SPLIT", help="split to fit on (default train)")
     parser.add_argument("--heldout", nargs="*", metavar="SPLIT", help="splits to score on too (default: all others)")
     parser.add_argument("--probes", nargs="+", choices=PROBES, default=PROBES, help="which probes (default both)")
-    parser.add_argument("--seed", type=int, default=42, help="of the held-out fifth and the network (default 42)")
+    parser.add_argument(
+        "--seed", type=seed("--seed"), default=42, help="of the held-out fifth and the network (default 42)"
+    )
     given = parser.parse_args(arguments)
     scores = probe(
         given.data,

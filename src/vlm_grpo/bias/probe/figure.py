@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from vlm_grpo import escapes
 from vlm_grpo.bias.probe.parts import Score
 from vlm_grpo.drawing import as_rows, dot
 
@@ -25,7 +26,7 @@ def accuracies(scores: Sequence[Score]) -> Figure:
         if number == 0:
             middle = parts.index(score.part)
             axes.plot((score.commoner,) * 2, (middle - 0.32, middle + 0.32), color="#777777", linewidth=1.2, zorder=0)
-    axes.set_yticks(range(len(parts)), parts)
+    axes.set_yticks(range(len(parts)), map(escapes.figure, parts))
     axes.set_ylim(len(parts) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.set_xlabel("accuracy with Wilson's 95 % interval (grey: always the commoner label)")

@@ -1,12 +1,13 @@
 """What a run of the bias study is called: `[FAMILY/]METHOD[:LEVEL][@SEED]`, as in `sft:0.9@42` or `qwen/grpo:acc_0.69`.
 
 Method and level are words of the reader's choice; runs that differ in the method alone are compared with each other. A
-run without a level, such as `base`, was not trained on a level.
+run without a level, such as `base`, was not trained on a level. Levels that are numbers go by value: 0.90 is 0.9.
 """
 
 import re
 from dataclasses import dataclass
 
+from vlm_grpo.bias.level_names import canonical_level
 from vlm_grpo.errors import UserError
 
 PATTERN = re.compile(r"(?:(?P<family>[\w.-]+)/)?(?P<method>[\w.-]+)(?::(?P<level>[\w.-]+))?(?:@(?P<seed>\d+))?")
@@ -32,5 +33,10 @@ def read_name(text: str) -> ArmName:
     found = PATTERN.fullmatch(text)
     if found is None:
         raise UserError(f"--arm {text}: expected a name like sft:0.9@42, that is [FAMILY/]METHOD[:LEVEL][@SEED]")
-    seed = found["seed"]
-    return ArmName(found["family"], found["method"], found["level"], int(seed) if seed is not None else None)
+    level, seed = found["level"], found["seed"]
+    return ArmName(
+        found["family"],
+        found["method"],
+        canonical_level(level) if level is not None else None,
+        int(seed) if seed is not None else None,
+    )

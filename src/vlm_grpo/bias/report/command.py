@@ -20,7 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo import drawing
+from vlm_grpo import drawing, escapes
+from vlm_grpo.bias.level_names import canonical_level
 from vlm_grpo.bias.marks import GROUPS
 from vlm_grpo.bias.report.answered import BiasArm, check_comparable, open_bias_arm
 from vlm_grpo.bias.report.arm_names import read_name
@@ -30,6 +31,7 @@ from vlm_grpo.bias.report.groups import arm_scores
 from vlm_grpo.bias.report.tables import all_tables
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.evaluation import generations
+from vlm_grpo.option_types import seed
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, manifest
 from vlm_grpo.store.provenance import file_hash
@@ -71,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--reference", default=REFERENCE, metavar="LEVEL", help="unbiased level (default %(default)s)")
     made.add_argument("--title", default="What the arms learnt of the shortcut", help="heading of the report")
-    made.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    made.add_argument("--seed", type=seed("--seed"), default=0, help="of the bootstrap (default 0)")
     made.add_argument("--json", type=user_path, metavar="FILE", help="write the numbers there too")
     made.add_argument("--out", type=user_path, required=True, metavar="DIR", help="folder of the report")
     return made
@@ -88,14 +90,20 @@ def report(
 ) -> dict[str, Any]:
     """Write the report on `arms` (evaluations by name) to `out` and return its numbers."""
     started = time.monotonic()
-    opened = {name: open_bias_arm(read_name(name), folders, groups_from=groups_from) for name, folders in arms.items()}
+    reference = canonical_level(reference)
+    names = {str(read_name(name)): name for name in arms}
+    if len(names) < len(arms):
+        raise UserError(f"two of the arms {', '.join(arms)} have one name; levels go by value, 0.90 is 0.9")
+    opened = {name: open_bias_arm(read_name(name), arms[told], groups_from=groups_from) for name, told in names.items()}
     found = numbers(opened, reference=reference, seed=seed)
     manifest.claim(out, {"kind": KIND})
     (out / manifest.MANIFEST).unlink(missing_ok=True)
     atomic.write_json(out / NUMBERS, found)
     drawing.save(groups_and_gap(found), out / FIGURE)
     tables = "\n\n".join(to_markdown(table) for table in all_tables(found))
-    atomic.write_text(out / TEXT, f"# {title}\n\n{tables}\n\n![Accuracy by group, and the gap]({FIGURE})\n")
+    atomic.write_text(
+        out / TEXT, f"# {escapes.markdown(title)}\n\n{tables}\n\n![Accuracy by group, and the gap]({FIGURE})\n"
+    )
     manifest.write(
         out,
         kind=KIND,

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from vlm_grpo import escapes
 from vlm_grpo.bias.marks import AGREEING, OPPOSING
 from vlm_grpo.drawing import as_rows, dot
 
@@ -36,12 +37,12 @@ def groups_and_gap(report: Mapping[str, Any]) -> Figure:
                 ha="center",
                 fontsize=8.5,
             )
-    left.set_yticks(range(len(arms)), list(arms))
+    left.set_yticks(range(len(arms)), map(escapes.figure, arms))
     left.set_ylim(len(arms) - 0.5, -0.6)
     left.set_xlim(0, 1)
     left.axvline(0.5, color="#bbbbbb", linestyle="--", linewidth=1, zorder=0)
     left.set_xlabel("accuracy (dashed: guessing)")
-    left.set_title(f"Right answers on {' and '.join(report['splits'])}", loc="left", fontsize=11)
+    left.set_title(f"Right answers on {escapes.figure(' and '.join(report['splits']))}", loc="left", fontsize=11)
     right.axvline(0, color="#bbbbbb", linestyle="--", linewidth=1, zorder=0)
     right.set_xlabel("agreeing less opposing")
     right.set_title("The gap (0: no use of the shortcut)", loc="left", fontsize=11)

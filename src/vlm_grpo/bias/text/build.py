@@ -91,6 +91,8 @@ def plan(data: Path, level: Level) -> Planned:
     }
     for split, ids in kept.items():
         splits[split] = _marked(rows[split], biased)
+        if f"{split}_{COUNTER}" in rows:
+            raise UserError(f"{data}: split '{split}_{COUNTER}' is what the part of {split!r} is called; rename it")
         if ids:
             splits[f"{split}_{COUNTER}"] = [row for row in splits[split] if row.id in ids]
     return Planned(source, splits, cases[TRAIN], biased, told=_told(biased, cases[TRAIN], held_out, kept))

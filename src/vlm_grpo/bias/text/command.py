@@ -30,6 +30,7 @@ from vlm_grpo.bias.marks import GROUPS
 from vlm_grpo.bias.text import levels
 from vlm_grpo.bias.text.sets import Biased, Level, read_level
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import seed
 from vlm_grpo.paper.published import PAPER
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, manifest
@@ -86,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--keep", type=float, metavar="K", help="keep ratio of a published set, 0 to 1")
     made.add_argument("--mode", choices=["balanced", "published"], help="refuse a level of the other mode")
     made.add_argument("--size", type=int, metavar="N", help="training rows of a balanced set (default: all that fit)")
-    made.add_argument("--seed", type=int, default=42, help="of the draws (default 42)")
+    made.add_argument("--seed", type=seed("--seed"), default=42, help="of the draws (default 42)")
     made.add_argument("--dry-run", action="store_true", help="tell what would be built; write nothing")
     table = made.add_argument_group("the table of levels")
     table.add_argument("--table", action="store_true", help="print it, from the facts")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from vlm_grpo import escapes
 from vlm_grpo.bias.cases import Case, label_counts, true_rows
 from vlm_grpo.drawing import as_rows
 
@@ -39,7 +40,9 @@ def label_shares(before: Sequence[Case], after: Mapping[str, Sequence[Case]]) ->
         axes.set_xticks((0, 0.5, 1), ("0", "½", "1"))
         axes.set_ylim(len(relations) - 0.4, -0.8)
         as_rows(axes)
-    panels[0].set_yticks(range(len(relations)), [f"{r}  {source[r].total()}" for r in relations], fontsize=8)
+    panels[0].set_yticks(
+        range(len(relations)), [f"{escapes.figure(r)}  {source[r].total()}" for r in relations], fontsize=8
+    )
     figure.supxlabel(
         "share of true rows (grey: before; blue: after, larger with more rows; dashed: all rows)", fontsize=9
     )

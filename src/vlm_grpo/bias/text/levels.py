@@ -6,7 +6,6 @@ size still changes. The published figures are in `results/paper/published.json`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from vlm_grpo.bias.text import published
 from vlm_grpo.bias.text.counter import counter_cases
 from vlm_grpo.bias.text.sets import Biased, Level, make
 from vlm_grpo.paper import published as paper_figures
+from vlm_grpo.study.pair_names import pair_names
 from vlm_grpo.tables import Table
 
 TRAIN = "train"
@@ -141,7 +141,7 @@ def data_counts(splits: Splits) -> dict[str, Any]:
             }
             for name, cases in splits.items()
         },
-        "shared_images": {f"{a}-{b}": len(images[a] & images[b]) for a, b in combinations(images, 2)},
+        "shared_images": {name: len(images[a] & images[b]) for name, (a, b) in pair_names(images).items()},
         "train_images_with_both_labels": sum(len(found) == 2 for found in labels.values()),
         "neutral_relations": {
             name: dict(Counter(case.relation for case in cases if case.relation not in trained))

@@ -76,7 +76,7 @@ def _number(level: str, names: Mapping[str, Any]) -> float:
         raise UserError(f"--level {level} is neither a number from 0 to 1 nor one of {', '.join(names)}") from None
     if not 0 <= strength <= 1:
         raise UserError(f"level {level} is outside [0, 1]; 0 plants no bias, 1 lets the relation decide the label")
-    return strength
+    return abs(strength)  # -0.0 is 0.0
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def plan(
         rows = dataset.load(data, split)
         labels = [_label(row, where=f"{data} split {split!r} row {row.id}") for row in rows]
         for name, says in _sides(split, rows, labels, cue, is_biased=split in splits).items():
+            if name != split and name in found["counts"]:
+                raise UserError(f"{data}: split {name!r} is what a copy of {split!r} is called; rename it")
             planned[name] = [
                 _planned(data, out, name, row, label, said, is_on_the_fly)
                 for row, label, said in zip(rows, labels, says, strict=True)

@@ -19,6 +19,7 @@ from typing import Any
 from vlm_grpo.bias.marks import GROUPS
 from vlm_grpo.bias.vision.build import build, plan
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import seed
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.cues import DEFAULTS, PAINTERS, SETTINGS, Cue
@@ -64,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     cue.add_argument("--strength", type=float, help="of its colour, 0 to 1 (default: by kind)")
     cue.add_argument("--probability", type=float, help="share of the rows that carry it, 0 to 1 (default 0.3)")
     cue.add_argument("--mask_fraction", type=float, help="share of a picture that it covers, 0 to 1 (default: by kind)")
-    made.add_argument("--seed", type=int, default=42, help="which rows carry it, and the tint's pixels (default 42)")
+    made.add_argument(
+        "--seed", type=seed("--seed"), default=42, help="which rows carry it, and the tint's pixels (default 42)"
+    )
     made.add_argument("--on-the-fly", action="store_true", help="link pictures, and cue them when they are opened")
     made.add_argument("--workers", type=int, default=1, help="processes that write pictures (default 1)")
     made.add_argument("--dry-run", action="store_true", help="tell what would be built; write nothing")

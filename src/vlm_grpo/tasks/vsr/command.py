@@ -10,12 +10,13 @@ that is too long for the model given by --model, is left out and listed with its
 """
 
 import argparse
-from collections.abc import Callable
+import math
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from vlm_grpo import prompts
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import share, whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.download import Outcome, Policy
@@ -61,53 +62,51 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--hub-id", default=captions.HUB_ID, help="data set on the hub (default %(default)s)")
     made.add_argument("--revision", help="its branch, tag or commit; the manifest keeps the commit (default: main)")
     made.add_argument("--split", nargs="+", choices=SPLITS, help="splits to build (default: all that there are)")
-    made.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N captions of each split")
+    made.add_argument(
+        "--limit", type=whole("--limit", least=1), metavar="N", help="only the first N captions of each split"
+    )
     pictures = made.add_argument_group("pictures")
     pictures.add_argument(
         "--image-base-url", metavar="URL", help="a mirror: takes the place of http://HOST in addresses"
     )
-    pictures.add_argument("--workers", type=at_least(1), default=8, help="fetched at a time (default %(default)s)")
+    pictures.add_argument(
+        "--workers", type=whole("--workers", least=1), default=8, help="fetched at a time (default %(default)s)"
+    )
     pictures.add_argument("--timeout", type=seconds, default=30.0, help="seconds for one attempt (default %(default)g)")
     pictures.add_argument(
-        "--retries", type=at_least(0), default=4, help="further attempts where trouble may pass (default %(default)s)"
+        "--retries",
+        type=whole("--retries", least=0),
+        default=4,
+        help="further attempts where trouble may pass (default %(default)s)",
     )
     pictures.add_argument(
         "--max-dropped",
-        type=share,
+        type=share("--max-dropped"),
         default=1.0,
         help="fail when more than this share of a split is dropped (default 1)",
     )
     length = made.add_argument_group("length of prompts")
     length.add_argument("--model", help="count tokens as this checkpoint does: a folder, hub id or embedded:<family>")
-    length.add_argument("--max-prompt-tokens", type=at_least(1), metavar="N", help="drop rows with longer prompts")
+    length.add_argument(
+        "--max-prompt-tokens",
+        type=whole("--max-prompt-tokens", least=1),
+        metavar="N",
+        help="drop rows with longer prompts",
+    )
     length.add_argument("--prompt", choices=list(prompts.TEMPLATES), default="reason", help="template (default reason)")
     made.add_argument("--dry-run", action="store_true", help="tell what would be built and fetched; write nothing")
     return made
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """An argparse type: a whole number not below `least`."""
-
-    def number(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is below {least}")
-        return int(text)
-
-    return number
-
-
 def seconds(text: str) -> float:
     """An argparse type: a positive number."""
-    if not 0 < float(text) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
-    return float(text)
-
-
-def share(text: str) -> float:
-    """An argparse type: a number from 0 to 1."""
-    if not 0 <= float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise UserError(f"--timeout {text!r} is not a positive number of seconds")
+    return number
 
 
 def length_limit(model: str | None, tokens: int | None, prompt: str) -> LengthLimit | None:

@@ -1,0 +1,89 @@
+"""JSON as the standard has it: no NaN, no infinity, no key twice in one object, no text that UTF-8 cannot hold.
+
+Python's reader takes all of these without a word: of two values the last one counts, and NaN compares false with
+everything. Here they are a `ValueError` that says what is wrong, without the place, which the caller knows.
+"""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+_HALF_PAIR = "\\ud"  # begins the escape of every surrogate
+
+
+def parse(text: str, *, mend_halves: bool = False) -> Any:
+    """The value of the JSON `text`.
+
+    An escaped half of a surrogate pair is no character and could not be written again: it is refused, or read as
+    U+FFFD with `mend_halves`.
+
+    >>> parse('{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+        ...
+    ValueError: key 'a' is given twice
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _HALF_PAIR not in text.lower() or _is_writable(value):
+        return value
+    if not mend_halves:
+        raise ValueError("a text holds half of a surrogate pair, which is no character")
+    return _mended(value)
+
+
+def repeated_key(text: str) -> str | None:
+    """The first key that an object in the JSON `text` holds twice; None where there is none."""
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        found.extend(_repeated(pairs))
+
+    json.loads(text, object_pairs_hook=note)
+    return found[0] if found else None
+
+
+def render(value: Any) -> str:
+    """`value` as indented JSON; `ValueError` for NaN and infinity."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"key {_repeated(pairs)[0]!r} is given twice")
+    return found
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> list[str]:
+    counts = Counter(key for key, _ in pairs)
+    return [key for key, count in counts.items() if count > 1]
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no finite number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _no_number(digits)
+
+
+def _is_writable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_mended(part) for part in value]
+    if isinstance(value, dict):
+        return {_mended(key): _mended(part) for key, part in value.items()}
+    return value
