@@ -28,7 +28,9 @@ def test_the_family_is_read_from_the_model_type_not_from_the_name(tiny_smolvlm, 
     assert open_checkpoint(str(named)).adapter.family == "smolvlm"
 
 
-@pytest.mark.parametrize("family,adapter", [("qwen2_5_vl", "qwen"), ("smolvlm", "smolvlm")])
+@pytest.mark.parametrize(
+    "family,adapter", [("qwen2_5_vl", "qwen"), ("smolvlm", "smolvlm"), ("qwen2_5_vl_digits", "qwen")]
+)
 def test_embedded_models_load_through_the_adapters(family, adapter):
     checkpoint = open_checkpoint(f"embedded:{family}")
     assert checkpoint.path == shipped_folder(family)
