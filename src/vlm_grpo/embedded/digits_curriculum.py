@@ -34,11 +34,11 @@ def cell_classes(scene: DigitScene) -> list[int]:
 def thought_on(digits: tuple[int, ...], question: Question) -> str:
     """The reasoning that leads from `digits`, in reading order, to the answer: they are put in order or added up."""
     named = [str(digit) for digit in digits]
-    seen = ", ".join(named[:-1]) + " and " + named[-1] if len(named) > 1 else named[0]
+    read = ", ".join(named[:-1]) + " and " + named[-1] if len(named) > 1 else named[0]
     if question == "list":
-        return f"I see {seen}. In order: {', '.join(sorted(named))}."
+        return f"I see {read}. In order: {', '.join(sorted(named))}."
     sums = [f"{sum(digits[:i])} + {digits[i]} = {sum(digits[: i + 1])}" for i in range(1, len(digits))]
-    return f"I see {seen}." + (f" {', '.join(sums)}." if sums else "")
+    return f"I see {read}." + (f" {', '.join(sums)}." if sums else "")
 
 
 @dataclass(frozen=True)
