@@ -53,6 +53,12 @@ type -P sbatch >/dev/null ||
     fail "no sbatch here: submit from a machine of the cluster; --dry-run works anywhere, and scripts/quickstart.sh" \
         "shows how to run a study on one machine"
 sinfo &>/dev/null || fail "this machine's Slurm does not answer (sinfo fails): submit from a login node of the cluster"
+# Snakemake hands its jobs to sbatch within double quotes.
+for place in "$PWD" "$DATA_PATH" "$OUT_PATH"; do
+    if [[ $place == *[\$\`\"\\]* ]]; then
+        fail "$place: a study's Slurm jobs cannot be told of a path with \$, \`, \" or a backslash; choose another place"
+    fi
+done
 # Without accounting, squeue tells a job's state.
 if ! sacct --noheader --allocations --starttime now &>/dev/null; then
     arguments+=(--slurm-status-command squeue)

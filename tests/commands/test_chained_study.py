@@ -115,3 +115,19 @@ def test_a_mistake_in_a_study_is_one_line(checkout):
         assert done.returncode == 2
         assert line in done.stderr.splitlines()
         assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_path_that_sbatch_would_expand_is_refused_before_anything_is_submitted(checkout, tmp_path):
+    for program in ("sbatch", "sinfo"):
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    kept = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "VLM_GRPO_PYTHON": sys.executable,
+        "DATA_PATH": "d",
+        "OUT_PATH": "o",
+    }
+    command = ["bash", "scripts/submit_study.sh", "configs/study/embedded_chained.yaml"]
+    done = subprocess.run(command, cwd=checkout, env=os.environ | kept, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert f"error: {checkout}: a study's Slurm jobs cannot be told of a path with $" in done.stderr
