@@ -248,6 +248,15 @@ def test_the_shipped_studies_can_be_planned_and_their_files_exist(file, monkeypa
     assert all((ROOT / path).is_file() for path in configs)
 
 
+def test_the_study_in_the_docs_can_be_planned(tmp_path, monkeypatch):
+    for variable in ("DATA_PATH", "OUT_PATH"):
+        monkeypatch.setenv(variable, "/somewhere")
+    text = (ROOT / "docs/studies.md").read_text().split("```yaml\n")[1].split("```")[0]
+    plan = planned(tmp_path, text)
+    assert plan.start("sft_grpo", 42) == "/somewhere/study/chained/sft/42/merged"
+    assert list(plan.pairs) == ["sft_grpo", "sft-sft_grpo"]
+
+
 def test_planning_loads_no_trainer(tmp_path):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(yaml.safe_load(STUDY)))
     code = (
