@@ -82,8 +82,8 @@ def test_the_study_on_slurm_ends_with_the_tables_of_the_local_one(cluster):
     checkout = cluster.checkout
     cluster.call(*command(checkout, "local", "local", "data/tiny/manifest.json", "--cores", "1"))
     status = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
-    on_slurm = command(checkout, "slurm", "slurm", *status, "--seconds-between-status-checks", "5")
-    here = command(checkout, "local", "local", "--cores", "1")
+    on_slurm = command(checkout, "slurm", "slurm", "all", *status, "--seconds-between-status-checks", "5")
+    here = command(checkout, "local", "local", "all", "--cores", "1")
     run = checkout / "runs/study/slurm/grpo/42/train"
     struck = None
     waiting = started(cluster, "slurm.log", on_slurm, WAIT_AT_STEPS="3")
