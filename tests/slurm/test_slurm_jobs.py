@@ -97,3 +97,21 @@ def test_two_nodes_stop_together_and_go_on(cluster):
     assert "stopped after step 3 of 8" in job.log()
     claimed = json.loads((run / "run.json").read_text())
     assert claimed["processes"] == 2
+
+
+def test_a_checkout_whose_name_has_spaces_and_signs(cluster):
+    """On two nodes, so that each of the scripts meets it; the folder that progress is looked for in is below `~`."""
+    checkout = cluster.checkout.rename(cluster.checkout.with_name("it's (a) & $b"))
+    cluster.checkout = checkout
+    cluster.variables |= {"DATA_PATH": f"{checkout}/data", "OUT_PATH": "~/runs", "HOME": str(checkout)}
+    (checkout / "scripts/quick.sh").write_text(
+        'source scripts/env.sh\nif [[ $1 == --where ]]; then exec python -m vlm_grpo.where "$@"; fi\n'
+        'run=$OUT_PATH/quick\nif [[ -d $run ]]; then echo "said: $PWD|$2"; exit; fi\n'
+        'sleep 2\nmkdir -p "$run/checkpoint-5"\ntouch "$run/checkpoint-5/complete.json"\nexit 85\n'
+    )
+    words = ("--out=~/runs/quick", "a b")
+    job = cluster.sbatch(*SIZE, "slurm/grpo_multinode.sbatch", *words, VLM_GRPO_SCRIPT="scripts/quick.sh")
+    assert job.wait() == "COMPLETED"
+    assert job.field("Restarts") == "1", "the checkpoint below ~ is progress"
+    log = checkout / f"logs/slurm-vlm-grpo-grpo-multinode-{job.number}.out"
+    assert log.read_text().splitlines().count(f"said: {checkout}|a b") == 2
