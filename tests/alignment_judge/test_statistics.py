@@ -240,8 +240,8 @@ def test_a_broken_row_is_named(tmp_path, change, message):
 
 
 def test_a_closed_pipe_is_no_error():
-    command = f"{sys.executable} {REPOSITORY / SCRIPT} | head -1; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    command = ["bash", "-c", '"$@" | head -1; echo ${PIPESTATUS[0]}', "-", sys.executable, str(REPOSITORY / SCRIPT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[0].startswith("train: types of misalignment")
     assert done.stdout.splitlines()[1] in ("0", "141")
     assert "Traceback" not in done.stderr

@@ -5,6 +5,7 @@ The rows are the study's captions where they are on disk, and else captions in t
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def test_help_and_missing_data_are_short(place, script, tmp_path):
     command = missing.stderr.strip().split(": ", maxsplit=2)[2]
     assert command.startswith(f"python -m vlm_grpo.bias.{kind} --data {place['DATA_PATH']}/vsr --out ")
     assert command.endswith(options)
-    {"text": text, "vision": vision}[kind].main([*command.split()[3:], "--dry-run"])
+    {"text": text, "vision": vision}[kind].main([*shlex.split(command)[3:], "--dry-run"])
 
 
 TEXT_LEVELS = [*published.LEVELS, published.EXTREME, published.EXTREME_NAME, "0", ".5", "0.9", "1", "1.0"]
@@ -142,7 +143,7 @@ def test_every_level_without_data_is_told_how_it_is_built(place, tmp_path, kind,
     for level in levels:
         told = run(vsr_alone, f"scripts/run_sft_lora_{kind}_biased.sh", level).stderr
         command = told.strip().split(": ", maxsplit=2)[2]
-        {"text": text, "vision": vision}[kind].main([*command.split()[3:], "--dry-run"])
+        {"text": text, "vision": vision}[kind].main([*shlex.split(command)[3:], "--dry-run"])
 
 
 @pytest.mark.parametrize(
