@@ -1,6 +1,6 @@
 """What the study needs to know about a model family, in one object.
 
-Adding a family is one file with an `Adapter` and one line in `adapters/registry.py`.
+Adding a family is one file with an `Adapter`, its import and one line in `adapters/registry.py` (docs/extending.md).
 """
 
 from collections.abc import Callable
@@ -76,8 +76,8 @@ class Adapter:
             if value is None:
                 continue
             if name not in self.image_options:
-                known = ", ".join(self.image_options)
-                raise UserError(f"{name} has no effect on the family {self.family}; its picture settings are {known}")
+                known = ", ".join(self.image_options) or "none"
+                raise UserError(f"{name} has no effect on the family {self.family}; its picture settings: {known}")
             settings.update(self.image_options[name].settings(value))
         return settings
 

@@ -1,11 +1,14 @@
-"""The families known here, by `model_type`. A new family is one line in `FAMILIES`."""
+"""The families known here, by `model_type`. A new family is one file, its import and one line in `FAMILIES`."""
 
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.qwen import QWEN
 from vlm_grpo.adapters.smolvlm import SMOLVLM
 from vlm_grpo.errors import UserError
 
-FAMILIES = (QWEN, SMOLVLM)
+FAMILIES = (
+    QWEN,
+    SMOLVLM,
+)
 
 
 def for_model_type(model_type: str, *, where: str) -> Adapter:
