@@ -40,7 +40,7 @@ def test_embedded_models_load_through_the_adapters(family, adapter):
 
 def test_unsupported_model_type(copied):
     edit_config(copied, model_type="gpt2")
-    with pytest.raises(UserError, match="unsupported model_type 'gpt2'; supported: qwen2_vl, qwen2_5_vl, qwen3_vl, id"):
+    with pytest.raises(UserError, match=r"unsupported model_type 'gpt2'; supported: .*qwen2_vl, .*qwen3_vl, .*id"):
         open_checkpoint(str(copied))
 
 

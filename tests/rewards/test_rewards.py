@@ -65,7 +65,7 @@ def test_the_trainer_sees_one_score_per_completion_under_the_rewards_name():
 def test_names_are_checked():
     assert [reward.name for reward in by_names(["format", "accuracy"])] == ["format", "accuracy"]
     assert all(name == reward.name for name, reward in REWARDS.items())
-    with pytest.raises(UserError, match="unknown reward 'acuracy'; known: accuracy, "):
+    with pytest.raises(UserError, match=r"unknown reward 'acuracy'; known: .*accuracy, "):
         by_names(["acuracy"])
     with pytest.raises(UserError, match="twice"):
         by_names(["format", "format"])

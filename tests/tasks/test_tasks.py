@@ -67,7 +67,7 @@ def test_an_unknown_task_and_a_solution_of_another_kind_are_told():
     row = Row(id="a", images=(), problem="?", solution="left", task="vsr")
     with pytest.raises(UserError, match="data row a: solution 'left' is neither True nor False; mend the row"):
         check_solutions([row], where="data")
-    with pytest.raises(UserError, match="data row a: unknown task 'vsx'; known: vsr, "):
+    with pytest.raises(UserError, match=r"data row a: unknown task 'vsx'; known: .*vsr, "):
         check_solutions([row.model_copy(update={"task": "vsx"})], where="data")
     with pytest.raises(UserError, match="unknown target 'loud' of task vsr; known: bare, yes_no, tagged"):
         task_of(row).target(row.model_copy(update={"solution": "True"}), "loud")
