@@ -11,6 +11,7 @@ ROOMS = (
     "paths",
     "option_types",
     "escapes",
+    "pair_names",
     "yaml_layers",
     "start",
     "progress",

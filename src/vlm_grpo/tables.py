@@ -66,7 +66,7 @@ def to_latex(table: Table) -> str:
 
 def _latex_row(cells: tuple[str, ...]) -> str:
     row = " & ".join(map(escapes.latex, cells)) + r" \\"
-    is_argument = row.startswith(("[", "*"))  # of the command that ends the row above
+    is_argument = row.lstrip().startswith(("[", "*"))  # of the command that ends the row above
     return f"{{}}{row}" if is_argument else row
 
 

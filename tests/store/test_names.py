@@ -1,7 +1,7 @@
 import pytest
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.study.pair_names import pair_names
+from vlm_grpo.pair_names import pair_names
 from vlm_grpo.study.run_names import arm_of, read_run
 
 

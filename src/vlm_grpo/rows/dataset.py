@@ -11,10 +11,10 @@ from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
 from filelock import FileLock, Timeout
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.pair_names import pair_names
 from vlm_grpo.rows.records import Row, check_unique, parse_row
 from vlm_grpo.store import manifest
 from vlm_grpo.store.provenance import text_hash
-from vlm_grpo.study.pair_names import pair_names
 
 KIND = "dataset"
 

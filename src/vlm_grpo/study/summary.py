@@ -14,9 +14,9 @@ from typing import Any
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import SHOWN, Arm, compare
 from vlm_grpo.evaluation.summary import arms_table, task_columns
+from vlm_grpo.pair_names import pair_names
 from vlm_grpo.statistics.paired import holm
 from vlm_grpo.store import manifest
-from vlm_grpo.study.pair_names import pair_names
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.tables import Table
 

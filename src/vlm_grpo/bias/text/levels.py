@@ -14,8 +14,8 @@ from vlm_grpo.bias.probe.relation import relation_probe
 from vlm_grpo.bias.text import published
 from vlm_grpo.bias.text.counter import counter_cases
 from vlm_grpo.bias.text.sets import Biased, Level, make
+from vlm_grpo.pair_names import pair_names
 from vlm_grpo.paper import published as paper_figures
-from vlm_grpo.study.pair_names import pair_names
 from vlm_grpo.tables import Table
 
 TRAIN = "train"
