@@ -10,6 +10,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
 from vlm_grpo.evaluation.sampling import RowNoise
+from vlm_grpo.tasks.asking import AskedRow, render
 
 TOKENS = 12
 
@@ -27,7 +28,7 @@ class Bench:
             adapter=self.checkpoint.adapter,
             **({"max_new_tokens": TOKENS} | settings),
         )
-        self.asked = batches.render(tiny_rows(12), self.processor, template="reason")
+        self.asked = render(tiny_rows(12), self.processor, template="reason")
         self.encode = partial(batches.encode, adapter=self.checkpoint.adapter, processor=self.processor, root=data)
 
     def run(self, batch_size, *, use_cache=True):
@@ -125,7 +126,7 @@ def failing_above(limit, calls):
 
 
 def numbered(count):
-    return [batches.Prompt(row, "") for row in tiny_rows(count)]
+    return [AskedRow(row, "") for row in tiny_rows(count)]
 
 
 def ids(batch):

@@ -44,6 +44,8 @@ class Adapter:
         lora_targets: regex of the modules LoRA adapts: the language tower's linear layers, never `lm_head`, never the
             vision tower; the same for SFT and GRPO (the study's two methods trained different parameters).
         vision_modules: prefixes of the parameters that belong to the vision tower and its connector.
+        former_names: (former, present) prefixes of the language tower's modules: what adapters that other releases of
+            transformers trained call them.
         placeholder_tokens: special tokens that stand for pictures; a completion must never contain one.
         image_options: picture settings the user may give, by name.
         shown_size: (processor, (width, height)) -> the size in pixels at which the model sees a picture.
@@ -63,6 +65,7 @@ class Adapter:
     image_options: dict[str, ImageOption]
     box_frame: Literal["pixels", "resized_pixels", "thousandths"]
     shown_size: Callable[[Any, Size], Size]
+    former_names: tuple[tuple[str, str], ...] = ()
     shares_prefix: bool = False
     generation: dict[str, Any] = field(default_factory=dict)
 

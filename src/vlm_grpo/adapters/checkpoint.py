@@ -5,6 +5,7 @@ A name is a local folder, `embedded:<family>` (the tiny models shipped with the 
 """
 
 import hashlib
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from transformers import AutoModelForImageTextToText, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from vlm_grpo.adapters import registry
+from vlm_grpo.adapters import intact, registry
 from vlm_grpo.adapters.base import Adapter
-from vlm_grpo.adapters.files import model_type, read_json
+from vlm_grpo.adapters.files import chat_template, model_type, read_json, reading
+from vlm_grpo.adapters.finite import first_not_finite
+from vlm_grpo.adapters.generation import end_tokens, plain_generation
 from vlm_grpo.errors import UserError
 from vlm_grpo.paths import user_path
 
@@ -42,28 +45,73 @@ class Checkpoint:
         """SHA-256 over the configuration and samples of the weights (see `weights_fingerprint`)."""
         return weights_fingerprint(self.path)
 
-    def load_processor(self, **image_options: Any) -> Any:
-        """The processor, padding on the left; `image_options` as in `Adapter.image_settings`."""
-        settings = self.adapter.image_settings(**image_options)
-        processor = self.adapter.load_processor(self.path, image_settings=settings)
-        processor.tokenizer.padding_side = "left"
-        if processor.tokenizer.pad_token is None:
-            processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    def load_processor(self, *, image_settings: dict[str, Any] | None = None, **image_options: Any) -> Any:
+        """The processor, padding on the left; `image_options` as in `Adapter.image_settings`.
+
+        `image_settings` are the image processor's own, under the options; None keeps the checkpoint's.
+        """
+        settings = (image_settings or {}) | self.adapter.image_settings(**image_options)
+        with reading(f"model {self.name}: the processor in {self.path} cannot be loaded"):
+            processor = self.adapter.load_processor(self.path, image_settings=settings)
+            processor.tokenizer.padding_side = "left"
+            if processor.tokenizer.pad_token is None:
+                processor.tokenizer.pad_token = processor.tokenizer.eos_token
+            end_tokens(plain_generation(self.path), processor)  # renders the chat template once
         return processor
 
     def load_model(self, *, dtype: torch.dtype, device: str | None = None, attention: str = "sdpa") -> PreTrainedModel:
-        """The model in `dtype`, on `device` (None leaves placement to the trainer)."""
+        """The model in `dtype`, on `device` (None leaves placement to the trainer).
+
+        Of the checkpoint's generation settings it has the special tokens only (`generation.py`). `UserError` naming the
+        first tensor that is missing, does not fit `config.json`, or is not finite.
+        """
         if not sys.stderr.isatty():
             disable_progress_bar()
-        model = AutoModelForImageTextToText.from_pretrained(
-            self.path,
-            dtype=dtype,
-            attn_implementation=attention,
-            trust_remote_code=False,
-            use_safetensors=True,
-            local_files_only=True,
-        )
+        logging.getLogger("transformers.modeling_utils").addFilter(NO_LOAD_REPORT)
+        with reading(f"model {self.name}: {self.path} cannot be loaded"):
+            model, loading = AutoModelForImageTextToText.from_pretrained(
+                self.path,
+                dtype=dtype,
+                attn_implementation=attention,
+                trust_remote_code=False,
+                use_safetensors=True,
+                local_files_only=True,
+                generation_config=plain_generation(self.path),
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        self._check_loaded(model, loading)
         return model.to(device) if device is not None else model
+
+    def _check_loaded(self, model: PreTrainedModel, loading: dict[str, Any]) -> None:
+        mismatched, missing = sorted(loading["mismatched_keys"]), sorted(loading["missing_keys"])
+        if mismatched:
+            name, there, wanted = mismatched[0]
+            raise UserError(
+                f"model {self.name}: {name} has the shape {tuple(there)} where config.json asks for {tuple(wanted)} "
+                f"({len(mismatched)} such tensors); the files are of two checkpoints: {intact.AGAIN}"
+            )
+        if missing:
+            raise UserError(
+                f"model {self.name}: the weights lack {len(missing)} of the model's tensors, the first {missing[0]}; "
+                f"{intact.AGAIN}"
+            )
+        bad = first_not_finite(model.named_parameters())
+        if bad is not None:
+            raise UserError(
+                f"model {self.name}: {bad} is not finite (NaN or infinity) in "
+                f"{str(model.dtype).removeprefix('torch.')}; take a healthy checkpoint, or a wider dtype"
+            )
+
+
+class _NoLoadReport(logging.Filter):
+    """Leaves out the table that transformers logs of missing tensors: they are told in one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()
+
+
+NO_LOAD_REPORT = _NoLoadReport()
 
 
 def open_checkpoint(name: str) -> Checkpoint:
@@ -72,7 +120,11 @@ def open_checkpoint(name: str) -> Checkpoint:
     if not (path / "config.json").is_file():
         hint = "it is an adapter; give its base too" if (path / "adapter_config.json").is_file() else "not a checkpoint"
         raise UserError(f"model {name}: {path} has no config.json ({hint})")
-    adapter = registry.for_model_type(model_type(path), where=f"model {name}")
+    where = f"model {name}"
+    intact.read_whole_json(path / "config.json", where=where)
+    adapter = registry.for_model_type(model_type(path), where=where)
+    intact.check_configuration(path, where=where)
+    chat_template(path)
     for config in ("config.json", "processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
         if "auto_map" in read_json(path / config):
             raise UserError(f"model {name}: {config} asks to run remote code (auto_map); only built-in models are run")
@@ -80,6 +132,7 @@ def open_checkpoint(name: str) -> Checkpoint:
         pickled = sorted(f.name for f in (*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")))
         reason = f"only pickled weights ({pickled[0]}), which can run code" if pickled else "no weights"
         raise UserError(f"model {name}: {path} has {reason}; convert it to safetensors first")
+    intact.check_weights(path, where=where)
     return Checkpoint(name=name, path=path, adapter=adapter)
 
 

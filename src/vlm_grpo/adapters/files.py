@@ -1,10 +1,31 @@
-"""Read the small files of a checkpoint folder."""
+"""Read the small files of a checkpoint folder, and tell in one line what a library says of files that are not ours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from vlm_grpo.errors import UserError
 from vlm_grpo.store.manifest import read_json as read_json_object
+
+REASON_CHARACTERS = 200
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Within the context a library reads somebody else's files: what it raises becomes a `UserError` opened by `where`.
+
+    Running out of memory is not the files' fault and passes through.
+    """
+    try:
+        yield
+    except (UserError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:REASON_CHARACTERS] or "no reason given"
+        raise UserError(f"{where} ({type(error).__name__}: {reason}); copy or download the checkpoint again") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from transformers import AutoConfig
 
 from vlm_grpo import prompts
 from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.files import reading
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.records import Row
@@ -97,5 +98,6 @@ def check_lengths(rows: list[Row], lengths: PromptLengths, *, limit: int, where:
 
 def context_length(checkpoint: Path) -> int:
     """Tokens that the checkpoint's language model has positions for (prompt and completion together)."""
-    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False, local_files_only=True)
-    return int(config.get_text_config().max_position_embeddings)
+    with reading(f"{checkpoint / 'config.json'} cannot be used"):
+        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False, local_files_only=True)
+        return int(config.get_text_config().max_position_embeddings)

@@ -1,7 +1,9 @@
 """A trained LoRA adapter on disk, and the base it belongs to.
 
 Training writes `base.json` (name and fingerprint of the base) beside the adapter's weights. An adapter on another base
-loads without complaint and answers nonsense, so the fingerprint is checked before any weight is read.
+loads without complaint and answers nonsense, so the fingerprint is checked before any weight is read. The adapter's
+own tensors, a few megabytes, are looked at too: a training that died leaves NaNs. Whether they fit is told when they
+are put on the base (`lora_fit.py`).
 """
 
 import warnings
@@ -9,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft import PeftModel
+from safetensors import safe_open
 from transformers import PreTrainedModel
 
+from vlm_grpo.adapters import finite, intact, lora_fit
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint, weights_fingerprint
+from vlm_grpo.adapters.lora_fit import CONFIG, WEIGHTS
 from vlm_grpo.errors import UserError
-from vlm_grpo.store.manifest import read_json
 
-CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
+BASE = "base.json"
 
 
 @dataclass(frozen=True)
@@ -30,23 +34,36 @@ class LoraAdapter:
         """SHA-256 over the adapter's configuration and samples of its weights."""
         return weights_fingerprint(self.path)
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether any of the weights that start at zero has left it."""
+        with safe_open(self.path / WEIGHTS, framework="pt") as file:
+            return any("lora_A" not in name and bool(file.get_tensor(name).any()) for name in file.keys())  # noqa: SIM118
+
     def attach(self, model: PreTrainedModel) -> PeftModel:
-        """`model`, which must be the base, with the adapter's weights added; not trainable."""
+        """`model`, which must be the base, with all of the adapter's weights on it; not trainable."""
         with warnings.catch_warnings():
             # PEFT 0.21 reads a property under a name that transformers 5.23 deprecates.
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
-            return PeftModel.from_pretrained(model, self.path)
+            return lora_fit.attach(
+                model, self.path, former_names=self.base.adapter.former_names, where=f"adapter {self.path}"
+            )
 
 
 def open_lora(folder: Path, *, base: str | None = None) -> LoraAdapter:
     """Vet the adapter in `folder` for the checkpoint called `base` (None: the base that training noted).
 
-    `UserError` when the folder holds no adapter, no `base.json`, or when the base is another one.
+    `UserError` when the folder holds no adapter, a damaged one, one that is not finite, no `base.json`, or when the
+    base is another one.
     """
+    where = f"adapter {folder}"
     for name in (CONFIG, WEIGHTS, BASE):
         if not (folder / name).is_file():
             raise UserError(f"adapter {folder}: no {name}; give the folder that training saved (usually .../final)")
-    noted = read_json(folder / BASE)
+    intact.read_whole_json(folder / CONFIG, where=where)
+    intact.read_header(folder / WEIGHTS, where=where)
+    finite.check_file(folder / WEIGHTS, where=where)
+    noted = intact.read_whole_json(folder / BASE, where=where)
     for key in ("name", "fingerprint"):
         if not isinstance(noted.get(key), str):
             raise UserError(f"{folder / BASE}: no {key!r}; train the adapter again or note the base's {key} there")

@@ -85,6 +85,13 @@ QWEN = Adapter(
     load_processor=load_processor,
     lora_targets=r".*\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
     vision_modules=("model.visual",),
+    # transformers before 4.52, and what wraps a language model whole
+    former_names=(
+        ("model.layers.", "model.language_model.layers."),
+        ("language_model.model.layers.", "model.language_model.layers."),
+        ("language_model.layers.", "model.language_model.layers."),
+        ("visual.", "model.visual."),
+    ),
     placeholder_tokens=("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"),
     image_options={
         "min_pixels": ImageOption(int, "smallest picture, in pixels", lambda pixels: {"min_pixels": pixels}),

@@ -65,6 +65,12 @@ SMOLVLM = Adapter(
     load_processor=load_processor,
     lora_targets=r".*\.text_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
     vision_modules=("model.vision_model", "model.connector"),
+    former_names=(
+        ("model.layers.", "model.text_model.layers."),
+        ("text_model.model.layers.", "model.text_model.layers."),
+        ("text_model.layers.", "model.text_model.layers."),
+        ("model.text_model.model.layers.", "model.text_model.layers."),
+    ),
     placeholder_tokens=("<image>", "<fake_token_around_image>", "<global-img>"),
     image_options={
         "longest_edge": ImageOption(

@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     if parsed.dry_run:
         show_plan(settings, parsed.sources)
         return
-    scores = evaluate(settings)
+    scores = evaluate(settings, given=parsed.given)
     print(tables.to_text(arms_table({settings.out: scores}, title=f"Split {settings.split}")))
 
 
@@ -42,18 +42,22 @@ def show_plan(settings: EvaluationArguments, sources: Mapping[str, str]) -> None
     """Print what would run, and the resolved settings with their places; nothing is downloaded, written or claimed."""
     print("# evaluation, dry run: nothing is downloaded or written")
     known = is_here(settings.model)
+    taken: Mapping[str, str] = {}
     print(f"# model:  {settings.model}{'' if known else ' (not on this machine; would be fetched from the hub)'}")
     if settings.adapter:
         print(f"# adapter: {settings.adapter}")
     if known and manifest.exists(settings.root):
-        inputs = open_inputs(settings)
+        inputs = open_inputs(settings, given=sources.keys())
+        settings, taken = inputs.settled.settings, inputs.settled.taken
+        for line in inputs.settled.told:
+            print(f"# {line}")
         print(f"# rows:   {len(inputs.rows)} of {inputs.split_rows} in split {settings.split!r}")
     else:
         print(f"# data:   {settings.data}{'' if manifest.exists(settings.root) else ' (not built yet)'}")
     done = "finished" if manifest.exists(settings.folder) else f"{len(generations.read(settings.folder))} rows answered"
     print(f"# output: {settings.out} ({done})")
     print(f"# dtype:  {pick_dtype(settings.dtype)}")
-    print(traced(asdict(settings), sources), end="")
+    print(traced(asdict(settings), {**sources, **taken}), end="")
 
 
 if __name__ == "__main__":

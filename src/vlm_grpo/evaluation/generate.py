@@ -15,6 +15,8 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.finite import watch_logits
+from vlm_grpo.adapters.generation import end_tokens
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.sampling import logits_processors
 from vlm_grpo.tasks.asking import AskedRow
@@ -35,8 +37,8 @@ class Completion:
 class Decoder:
     """Decodes one encoded batch.
 
-    The checkpoint's own generation defaults (repetition penalty, sampling) are put aside: only its end tokens are kept.
-    Tokens that stand for pictures are suppressed, as in training.
+    The checkpoint's own generation defaults (repetition penalty, sampling) are put aside, and what ends a completion is
+    decided in `adapters/generation.py`, as for rollouts. Tokens that stand for pictures are suppressed, as in training.
     """
 
     model: PreTrainedModel
@@ -51,7 +53,7 @@ class Decoder:
         own = self.model.generation_config
         tokenizer = self.processor.tokenizer
         self.model.generation_config = GenerationConfig(
-            eos_token_id=tokenizer.eos_token_id if own.eos_token_id is None else own.eos_token_id,
+            eos_token_id=end_tokens(own, self.processor),
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=own.bos_token_id,
             do_sample=False,
@@ -63,12 +65,11 @@ class Decoder:
     @property
     def end_tokens(self) -> list[int]:
         """Ids that end a completion."""
-        found = self.model.generation_config.eos_token_id
-        return found if isinstance(found, list) else [found]
+        return list(self.model.generation_config.eos_token_id)
 
     @torch.inference_mode()
     def __call__(self, batch: list[AskedRow], encoded: Any, *, use_cache: bool) -> list[Completion]:
-        """Decode `encoded`, the inputs (B, L) of `batch`."""
+        """Decode `encoded`, the inputs (B, L) of `batch`; `UserError` where the model's logits are not finite."""
         inputs = encoded.to(self.model.device)
         processors = logits_processors(
             [prompt.row.id for prompt in batch],
@@ -77,7 +78,14 @@ class Decoder:
             seed=self.seed,
             device=self.model.device,
         )
-        tokens = self.model.generate(**inputs, logits_processor=processors, use_cache=use_cache)
+        with watch_logits(self.model) as watch:
+            tokens = self.model.generate(**inputs, logits_processor=processors, use_cache=use_cache)
+        if not watch.is_finite:
+            raise UserError(
+                f"row {batch[0].row.id}, or one of the {len(batch)} that are asked with it: the model's logits are not "
+                f"finite (NaN or infinity) in {str(self.model.dtype).removeprefix('torch.')}; ask in float32 or "
+                "bfloat16, or take weights from before the training died"
+            )
         new = tokens[:, inputs["input_ids"].shape[1] :].cpu()
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         return [self._completion(*row) for row in zip(batch, new, prompt_tokens, strict=True)]

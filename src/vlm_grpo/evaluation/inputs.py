@@ -1,5 +1,6 @@
 """The model, the adapter and the rows of an evaluation, vetted before a folder is claimed or a weight is loaded."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.evaluation import batches, rows
+from vlm_grpo.evaluation.as_trained import Settled, settle
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_present
 from vlm_grpo.rows.records import Row
@@ -22,27 +24,37 @@ class EvaluationInputs:
     """What is asked of which model.
 
     Attributes:
-        model: the vetted checkpoint, with its `processor`.
+        settled: the evaluation's settings, completed by how the model's training asked, and its processor.
+        model: the vetted checkpoint.
         adapter: the LoRA adapter to put on it, if any.
         rows: the rows to answer, in the split's order, of the `split_rows` that the split has.
         asked: the rows as prompts, longest first.
         views: how the model sees the pictures of each row, by row id.
     """
 
+    settled: Settled
     model: Checkpoint
     adapter: LoraAdapter | None
-    processor: Any
     rows: list[Row]
     split_rows: int
     asked: list[AskedRow]
     views: dict[str, View]
 
+    @property
+    def processor(self) -> Any:
+        """What prepares prompts and pictures."""
+        return self.settled.processor
 
-def open_inputs(settings: EvaluationArguments) -> EvaluationInputs:
-    """Vet model, adapter, rows, pictures (present and not empty) and lengths; every mistake in them is one line."""
+
+def open_inputs(settings: EvaluationArguments, *, given: Collection[str] | None = None) -> EvaluationInputs:
+    """Vet model, adapter, rows, pictures (present and not empty) and lengths; every mistake in them is one line.
+
+    `given` are the settings that the user set; None takes those whose values are not the defaults.
+    """
     lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
     model = lora.base if lora else open_checkpoint(settings.model)
-    processor = model.load_processor(**settings.image_options)
+    settled = settle(settings, given=given, model=model, adapter=lora)
+    settings, processor = settled.settings, settled.processor
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
     check_solutions(chosen, where=where)
@@ -53,4 +65,4 @@ def open_inputs(settings: EvaluationArguments) -> EvaluationInputs:
     check_lengths(chosen, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
     asked = batches.longest_first(render(chosen, processor, template=settings.prompt), lengths)
     seen = views(chosen, root=settings.root, adapter=model.adapter, processor=processor)
-    return EvaluationInputs(model, lora, processor, chosen, split_rows, asked, seen)
+    return EvaluationInputs(settled, model, lora, chosen, split_rows, asked, seen)

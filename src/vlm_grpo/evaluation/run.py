@@ -5,7 +5,7 @@ Killed at any moment, the same command goes on where it stopped: every finished 
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 from filelock import AcquireReturnProxy, FileLock, Timeout
+from transformers import PreTrainedModel
 
+from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.errors import UserError
@@ -33,9 +35,14 @@ LOCK = ".lock"
 PARITY_ROWS = 4
 
 
-def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
-    """Run the evaluation into `settings.out` and return its scores."""
-    inputs = open_inputs(settings)
+def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = None) -> dict[str, Any]:
+    """Run the evaluation into `settings.out` and return its scores.
+
+    `given` are the names of the settings that the user set, which stand where the model's training asked otherwise;
+    None takes those whose values are not the defaults.
+    """
+    inputs = open_inputs(settings, given=given)
+    settings = inputs.settled.settings
     source = Source(
         split=settings.split,
         model=settings.model,
@@ -47,22 +54,23 @@ def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
     dtype = pick_dtype(settings.dtype)
     rows_fingerprint = dataset.fingerprint(inputs.rows)
     folder = settings.folder
-    manifest.claim(
-        folder,
-        {
-            "kind": KIND,
-            **source.model_dump(exclude={"model"}),
-            "rows": rows_fingerprint,
-            "answers": settings.answers,
-            "dtype": str(dtype).removeprefix("torch."),
-        },
-    )
-    if manifest.exists(folder):
+    identity = {
+        "kind": KIND,
+        **source.model_dump(exclude={"model"}),
+        "rows": rows_fingerprint,
+        "answers": settings.answers,
+        "dtype": str(dtype).removeprefix("torch."),
+    }
+    if manifest.is_claimed(folder, identity) and manifest.exists(folder):
         return manifest.read_json(folder / SCORES)
+    for line in inputs.settled.told:
+        tell(line)
+    started = time.monotonic()
+    model = _load(settings, inputs, dtype) if _missing(settings, inputs, source) else None
+    manifest.claim(folder, identity)
     with _only_writer(folder):
-        started = time.monotonic()
         answered_before = len(generations.read(folder))
-        use_cache = _generate(settings, inputs, source, dtype)
+        use_cache = _generate(settings, inputs, source, model) if model is not None else None
         scores = _scores(settings, inputs)
         atomic.write_json(folder / SCORES, scores)
         manifest.write(
@@ -83,6 +91,11 @@ def evaluate(settings: EvaluationArguments) -> dict[str, Any]:
     return scores
 
 
+def tell(line: str) -> None:
+    """Print `line` to stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def _only_writer(folder: Path) -> AcquireReturnProxy:
     """The folder's lock, held until it is left; `UserError` when another process holds it."""
     try:
@@ -93,24 +106,32 @@ def _only_writer(folder: Path) -> AcquireReturnProxy:
         ) from None
 
 
-def _generate(
-    settings: EvaluationArguments, inputs: EvaluationInputs, source: Source, dtype: torch.dtype
-) -> bool | None:
-    """Append what is missing to the generations; whether the KV cache was used, None when nothing was missing."""
+def _missing(settings: EvaluationArguments, inputs: EvaluationInputs, source: Source) -> list[AskedRow]:
+    """The rows that have no generation yet; `UserError` where one that is there is not of `source`."""
     done = generations.read(settings.folder)
     path = settings.folder / generations.FILE
     generations.check_source(done, source, hashes={p.row.id: p.hash for p in inputs.asked}, where=path)
-    missing = [prompt for prompt in inputs.asked if prompt.row.id not in done]
-    if done:
-        print(f"{len(done)} of {len(inputs.asked)} rows are answered already", file=sys.stderr, flush=True)
+    return [prompt for prompt in inputs.asked if prompt.row.id not in done]
+
+
+def _load(settings: EvaluationArguments, inputs: EvaluationInputs, dtype: torch.dtype) -> PreTrainedModel:
+    """The model on its device, with its adapter if there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = inputs.model.load_model(dtype=dtype, device=device, attention=settings.attention)
+    return inputs.adapter.attach(model).get_base_model() if inputs.adapter else model
+
+
+def _generate(
+    settings: EvaluationArguments, inputs: EvaluationInputs, source: Source, model: PreTrainedModel
+) -> bool | None:
+    """Append what is missing to the generations; whether the KV cache was used, None when nothing was missing."""
+    path = settings.folder / generations.FILE
+    missing = _missing(settings, inputs, source)
+    if len(missing) < len(inputs.asked):
+        tell(f"{len(inputs.asked) - len(missing)} of {len(inputs.asked)} rows are answered already")
     if not missing:
         return None
     family = inputs.model.adapter
-    model = inputs.model.load_model(
-        dtype=dtype, device="cuda" if torch.cuda.is_available() else "cpu", attention=settings.attention
-    )
-    if inputs.adapter:
-        model = inputs.adapter.attach(model).get_base_model()
     decoder = Decoder(
         model=model,
         processor=inputs.processor,
@@ -120,6 +141,9 @@ def _generate(
         top_p=settings.top_p,
         seed=settings.seed,
     )
+    tell(f"a completion ends at {generation.named(decoder.end_tokens, inputs.processor)}")
+    if aside := generation.told(inputs.model.path):
+        tell(aside)
     encode = partial(batches.encode, adapter=family, processor=inputs.processor, root=settings.root)
     use_cache = choose_cache(
         settings.use_cache,

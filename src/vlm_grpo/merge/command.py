@@ -3,7 +3,8 @@
 The sum is taken in float32 and stored in the base's own number format, unless `--dtype` says otherwise. Three models
 are asked the same probe (a picture, a question and the model's own continuation): base plus adapter, the merged model
 in memory, and the saved checkpoint read back. How far the last two are from the first is written into the manifest; a
-merge beyond its tolerance is refused and leaves no weights behind. Everything but the weights is the base's.
+merge beyond its tolerance is refused and leaves no weights behind. Everything but the weights is the base's; how the
+adapter's run asked (`asked.json`) comes with them.
 """
 
 import shutil
@@ -15,7 +16,9 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from transformers import GenerationConfig
 
+from vlm_grpo.adapters import asked, generation
 from vlm_grpo.adapters.checkpoint import FILES, Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.config import parse
@@ -25,7 +28,7 @@ from vlm_grpo.store import atomic, manifest
 from vlm_grpo.yaml_layers import traced
 
 KIND = "merge"
-NOT_COPIED = ("config.json", "model.safetensors.index.json", manifest.MANIFEST, manifest.IDENTITY)
+NOT_COPIED = ("config.json", "model.safetensors.index.json", manifest.MANIFEST, manifest.IDENTITY, asked.FILE)
 STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 BY_NAME = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -73,13 +76,13 @@ def merge(arguments: MergeArguments) -> Path:
     out = Path(arguments.out)
     inputs = {"base": lora.base.fingerprint, "adapter": lora.fingerprint}
     name = str(dtype).removeprefix("torch.")
-    manifest.claim(out, {"kind": KIND, **inputs, "dtype": name})
-    if manifest.exists(out):
+    identity = {"kind": KIND, **inputs, "dtype": name}
+    if manifest.is_claimed(out, identity) and manifest.exists(out):
         print(f"{out} is merged already", file=sys.stderr, flush=True)
         return out
     started = time.monotonic()
     device = arguments.device if arguments.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    differences = _merge(lora, out, dtype, device)
+    differences = _merge(lora, out, dtype, device, identity)
     manifest.write(
         out,
         kind=KIND,
@@ -115,16 +118,18 @@ def stored_dtype(checkpoint: Checkpoint) -> torch.dtype:
     return STORED[found.pop()]
 
 
-def _merge(lora: LoraAdapter, out: Path, dtype: torch.dtype, device: str) -> dict[str, probe.Difference]:
-    """Write the merged checkpoint to `out`.
+def _merge(
+    lora: LoraAdapter, out: Path, dtype: torch.dtype, device: str, identity: dict[str, Any]
+) -> dict[str, probe.Difference]:
+    """Write the merged checkpoint to `out`, which is claimed for `identity` once both parts are loaded and fit.
 
     Returns how far from base plus adapter are the base alone (what the adapter does on the probe), the merged model
     and the saved checkpoint.
     """
     base = lora.base
     processor = base.load_processor()
-    model = base.load_model(dtype=torch.float32, device=device)
-    adapted = lora.attach(model)
+    adapted = lora.attach(base.load_model(dtype=torch.float32, device=device))
+    manifest.claim(out, identity)
     inputs = probe.extend(
         adapted.get_base_model(),
         probe.encode(base.adapter, processor),
@@ -133,14 +138,19 @@ def _merge(lora: LoraAdapter, out: Path, dtype: torch.dtype, device: str) -> dic
     reference = probe.logits(adapted, inputs)
     with adapted.disable_adapter():
         differences = {"without_adapter": probe.compare(probe.logits(adapted, inputs), reference)}
+    if lora.is_trained and differences["without_adapter"].max == 0:
+        raise UserError(
+            f"adapter {lora.path} moves nothing on the probe though its weights are not zero; look at lora_alpha and "
+            "target_modules in its adapter_config.json"
+        )
     merged = adapted.merge_and_unload(safe_merge=True)
     differences["merged"] = probe.compare(probe.logits(merged, inputs), reference)
     _check(differences["merged"], TOLERANCE[torch.float32], "the merged model")
-    _save(merged.to(dtype), base, out, dtype)
-    del model, adapted, merged
-    saved = open_checkpoint(str(out.absolute())).load_model(dtype=torch.float32, device=device)
-    differences["saved"] = probe.compare(probe.logits(saved, inputs), reference)
+    _save(merged.to(dtype), lora, processor, out, dtype)
+    del adapted, merged
     try:
+        saved = open_checkpoint(str(out.absolute())).load_model(dtype=torch.float32, device=device)
+        differences["saved"] = probe.compare(probe.logits(saved, inputs), reference)
         _check(differences["saved"], TOLERANCE[dtype], f"the checkpoint saved in {dtype}")
     except UserError:
         for file in out.glob("*.safetensors*"):
@@ -157,14 +167,24 @@ def _check(difference: probe.Difference, tolerance: float, what: str) -> None:
         )
 
 
-def _save(model: Any, base: Checkpoint, out: Path, dtype: torch.dtype) -> None:
-    """Weights of `model`; configuration, processor, tokenizer, chat template and generation defaults of `base`."""
+def _save(model: Any, lora: LoraAdapter, processor: Any, out: Path, dtype: torch.dtype) -> None:
+    """Weights of `model`; configuration, processor, tokenizer and chat template of its base; how its training asked.
+
+    Its generation settings are the base's too, with every token that ends a turn among the end tokens: a base that
+    lacks one would never stop where others read the merged checkpoint.
+    """
+    base = lora.base
+    model.generation_config = GenerationConfig()  # the base's own are copied; saving them would vet them
     model.save_pretrained(out)
     for file in {f for pattern in FILES for f in base.path.glob(pattern)}:
         if file.suffix != ".safetensors" and file.name not in NOT_COPIED:
             shutil.copyfile(file, out / file.name)
     config = manifest.read_json(base.path / "config.json", is_ours=False)
     atomic.write_json(out / "config.json", _restated(config, dtype) if dtype != stored_dtype(base) else config)
+    generation.complete_end_tokens(out, processor)
+    trained = asked.read(lora.path)
+    if trained is not None:
+        asked.write(out, trained)
 
 
 def _restated(config: dict[str, Any], dtype: torch.dtype) -> dict[str, Any]:

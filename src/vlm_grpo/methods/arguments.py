@@ -84,6 +84,7 @@ class HardwarePrecision:
         if self.use_cpu:
             os.environ.setdefault("DS_ACCELERATOR", "cpu")  # accelerate loads deepspeed, which warns unless it is told
         self.disable_tqdm = True
+        self.logging_nan_inf_filter = False
         super().__post_init__()  # type: ignore[misc]
 
     @property

@@ -13,12 +13,16 @@ import torch
 import yaml
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 
+from vlm_grpo.adapters import asked, finite
 from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
+from vlm_grpo.adapters.lora_fit import WEIGHTS
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.config import Parsed
 from vlm_grpo.methods import examples, tracking
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
+from vlm_grpo.methods.asked import asked_by
+from vlm_grpo.methods.divergence import Diverged, leave_diverged
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.resume import attempts, checkpoints
 from vlm_grpo.methods.resume.attempts import DONE, STOPPED, AttemptLog
@@ -138,17 +142,26 @@ def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOAr
     print(traced(resolved(parsed), parsed.sources), end="")
 
 
-def claim(kind: str, inputs: TrainingInputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
+def identify(
+    kind: str, inputs: TrainingInputs, settings: dict[str, Any], training: GRPOArguments | SFTArguments
+) -> dict[str, Any]:
+    """What makes this run itself; `UserError` where its output folder belongs to another."""
+    identity = {
+        "kind": kind,
+        "base": inputs.base.fingerprint,
+        "rows": inputs.data.fingerprint,
+        "processes": training.world_size,
+        **{k: v for k, v in settings.items() if k not in PLACES},
+    }
+    if training.should_save:
+        manifest.is_claimed(Path(training.output_dir), identity)
+    return identity
+
+
+def claim(identity: dict[str, Any], settings: dict[str, Any], training: GRPOArguments | SFTArguments) -> Path:
     """Claim the output folder for this run and save the resolved settings; return the folder."""
     run = Path(training.output_dir)
     if training.should_save:
-        identity = {
-            "kind": kind,
-            "base": inputs.base.fingerprint,
-            "rows": inputs.data.fingerprint,
-            "processes": training.world_size,
-            **{k: v for k, v in settings.items() if k not in PLACES},
-        }
         manifest.claim(run, identity)
         tracking.continue_run(training, identity, str(run.absolute()))
         atomic.write_text(run / "config.yaml", yaml.safe_dump(settings, sort_keys=True, allow_unicode=True))
@@ -193,6 +206,8 @@ def train(
             print(f"skipping {path}: {flaw}", file=sys.stderr, flush=True)
         if resume.newest is not None:
             print(f"resuming from {resume.newest}", file=sys.stderr, flush=True)
+    if resume.newest is not None:
+        finite.check_file(resume.newest / WEIGHTS, where=str(resume.newest))
     log = AttemptLog(run)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(log)
@@ -200,12 +215,16 @@ def train(
     if resume.finished:
         _copy_weights(resume.newest, run / FINAL, trainer, state=(*TRAINING_STATE, *METHODS[kind].state_files))
     else:
-        trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
+        except Diverged as died:
+            leave_diverged(trainer, log, died)
         _leave_if_stopped(trainer, log, stop)
         trainer.save_model(str(run / FINAL))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         steps = resume.step if resume.finished else trainer.state.global_step
+        asked.write(run / FINAL, asked_by(settings, trainer.processing_class))
         _finish(kind, run, inputs, settings, log, seed=trainer.args.seed, steps=steps, **counts)
     leave(0, processes=trainer.args.world_size)
 

@@ -21,6 +21,7 @@ COMMON_NO_EFFECT = {
     "trust_remote_code": "code from a checkpoint is never run",
     "remove_unused_columns": "the columns are chosen by the package",
     "disable_tqdm": "progress is one line, of the package's own",
+    "logging_nan_inf_filter": "a run stops at the first loss that is not finite",
     "do_train": "training is what this command does",
     "do_eval": _NO_EVALUATION,
     "do_predict": _NO_EVALUATION,

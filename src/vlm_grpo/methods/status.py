@@ -44,6 +44,7 @@ _STATES = {
     attempts.STARTED: "running or killed",
     attempts.LOST: "killed, to be continued",
     attempts.STOPPED: "stopped, to be continued",
+    attempts.DIVERGED: "died: not finite",
     attempts.DONE: "finishing",
 }
 

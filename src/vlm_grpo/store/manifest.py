@@ -23,6 +23,21 @@ def claim(folder: Path, identity: dict[str, Any]) -> None:
     Raises `UserError` naming the differing keys when the folder belongs to another run, or holds files of unknown
     origin.
     """
+    if is_claimed(folder, identity):
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+        raise UserError(f"cannot make the folder {folder} ({error.strerror}); choose another output folder") from None
+    atomic.write_json(folder / IDENTITY, json.loads(json.dumps(identity)))
+
+
+def is_claimed(folder: Path, identity: dict[str, Any]) -> bool:
+    """Whether `folder` already is the place of the run `identity`; `UserError` where it cannot become it.
+
+    A command that has more to vet asks this first and claims the folder once nothing more can be the user's mistake, so
+    that the mended command finds the folder free.
+    """
     path = folder / IDENTITY
     wanted = json.loads(json.dumps(identity))
     if path.exists():
@@ -31,16 +46,12 @@ def claim(folder: Path, identity: dict[str, Any]) -> None:
         if differing:
             told = "; ".join(f"{k}: {_short(found.get(k))} there, {_short(wanted.get(k))} asked" for k in differing)
             raise UserError(f"{folder} belongs to another run ({told}); choose another output folder or remove it")
-        return
+        return True
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; choose a folder for the output")
     if folder.exists() and not all(atomic.is_temporary(file) for file in folder.iterdir()):
         raise UserError(f"{folder} is not empty and has no {IDENTITY}; choose another output folder or empty it")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
-        raise UserError(f"cannot make the folder {folder} ({error.strerror}); choose another output folder") from None
-    atomic.write_json(path, wanted)
+    return False
 
 
 def _short(value: Any) -> str:

@@ -13,7 +13,14 @@ from vlm_grpo.methods import examples, lora, run
 from vlm_grpo.methods.arguments import RewardArguments, StudyArguments
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo.completions import CompletionsFile
-from vlm_grpo.methods.grpo.rollouts import rollout_settings, vllm_settings
+from vlm_grpo.methods.grpo.rollouts import (
+    check_generation_kwargs,
+    rollout_settings,
+    settle_end_tokens,
+    tell_decoding,
+    vllm_settings,
+    with_the_users,
+)
 from vlm_grpo.methods.grpo.trainer import StudyGRPOTrainer
 from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
@@ -37,6 +44,8 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, parsed.given)
+    if not training.use_vllm:
+        check_generation_kwargs(training.generation_kwargs)
     check_trackers(training)
     if parsed.dry_run:
         run.show_plan(KIND, study, parsed, training)
@@ -51,17 +60,21 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     if training.use_vllm:
         canary.check_vllm()
     settings = run.resolved(parsed)
-    folder = run.claim(KIND, inputs, settings, training)
+    identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
     processor, model = run.load(inputs, study, training, completion_tokens=training.max_completion_length)
+    folder = run.claim(identity, settings, training)
+    ends = settle_end_tokens(model, processor, user=training.generation_kwargs)
     sampling = (
-        vllm_settings(processor=processor, inputs=inputs)
+        vllm_settings(processor=processor, inputs=inputs, ends=ends)
         if training.use_vllm
         else rollout_settings(
             reward_arguments.rollout_cache, model=model, processor=processor, inputs=inputs, prompt=study.prompt
         )
     )
-    training.generation_kwargs = (training.generation_kwargs or {}) | sampling
+    training.generation_kwargs = with_the_users(sampling, training.generation_kwargs)
+    if training.should_save:
+        tell_decoding(inputs, processor, ends)
     trainer = StudyGRPOTrainer(
         model=model,
         args=training,

@@ -1,17 +1,58 @@
-"""How rollouts are generated: the family's overrides, the KV cache, and tokens a completion must never contain."""
+"""How rollouts are generated: samples of the policy and of nothing else.
 
+The family's overrides, the KV cache, the tokens that end a completion and those it must never contain are settled here;
+what the user gives as `generation_kwargs` comes on top. The checkpoint's own generation settings do not count
+(`adapters/generation.py`).
+"""
+
+import sys
+from difflib import get_close_matches
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
+from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.cache import choose_cache
+from vlm_grpo.errors import UserError
 from vlm_grpo.methods.run import TrainingInputs
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.tasks.asking import render
 
 PARITY_ROWS = 4
 VLLM_NEVER = -100.0
+UNITED = ("suppress_tokens", "stop_token_ids")
+"""Settings of which the user's tokens join ours."""
+NOT_OF_ROLLOUTS = {
+    "max_new_tokens": "max_completion_length says how long a completion may be",
+    "max_length": "max_completion_length says how long a completion may be",
+    "use_cache": "rollout_cache says whether rollouts use the KV cache",
+    "do_sample": "rollouts are sampled",
+    "num_return_sequences": "num_generations says how many completions a prompt gets",
+    "num_beams": "rollouts are sampled, not searched",
+    "stop_strings": "the trainer reads tokens; give eos_token_id",
+    "return_dict_in_generate": "the trainer reads tokens",
+    "guidance_scale": "it changes what is sampled to what no policy gives",
+}
+
+
+def check_generation_kwargs(user: dict[str, Any] | None) -> None:
+    """`UserError` for a setting of the `user`'s that `generate` does not know, or that rollouts cannot have."""
+    known = [name for name in vars(GenerationConfig()) if not name.startswith("_")]
+    for name in user or {}:
+        if name in NOT_OF_ROLLOUTS:
+            raise UserError(f"generation_kwargs: {name!r} cannot be given: {NOT_OF_ROLLOUTS[name]}; remove it")
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "; see transformers' GenerationConfig"
+            raise UserError(f"generation_kwargs: unknown setting {name!r}{hint}")
+
+
+def settle_end_tokens(model: PreTrainedModel, processor: Any, *, user: dict[str, Any] | None) -> list[int]:
+    """The ids that end a completion, the `user`'s `eos_token_id` among them; `model` has them from here on."""
+    ends = generation.end_tokens(model.generation_config, processor, more=(user or {}).get("eos_token_id"))
+    model.generation_config.eos_token_id = ends
+    return ends
 
 
 def rollout_settings(
@@ -30,10 +71,27 @@ def rollout_settings(
     return {**adapter.generation, "use_cache": cache, "suppress_tokens": never}
 
 
-def vllm_settings(*, processor: Any, inputs: TrainingInputs) -> dict[str, Any]:
-    """Sampling parameters of vLLM for the rollouts: the same tokens suppressed, by the lowest bias it takes."""
+def vllm_settings(*, processor: Any, inputs: TrainingInputs, ends: list[int]) -> dict[str, Any]:
+    """Sampling parameters of vLLM for the rollouts: the same tokens end one, the same are suppressed, by a low bias."""
     never = inputs.base.adapter.placeholder_ids(processor.tokenizer)
-    return {"logit_bias": dict.fromkeys(never, VLLM_NEVER)}
+    return {"logit_bias": dict.fromkeys(never, VLLM_NEVER), "stop_token_ids": ends}
+
+
+def with_the_users(sampling: dict[str, Any], user: dict[str, Any] | None) -> dict[str, Any]:
+    """Ours under the `user`'s `generation_kwargs`; end tokens and suppressed ones are united."""
+    merged = (user or {}) | sampling
+    for name in UNITED:
+        if name in sampling:
+            merged[name] = list(dict.fromkeys([*sampling[name], *(user or {}).get(name, [])]))
+    merged.pop("eos_token_id", None)
+    return merged
+
+
+def tell_decoding(inputs: TrainingInputs, processor: Any, ends: list[int]) -> None:
+    """Say on stderr what ends a completion, and what of the checkpoint's generation settings does not count."""
+    lines = [f"a completion ends at {generation.named(ends, processor)}", generation.told(inputs.base.path)]
+    for line in filter(None, lines):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _batch(processor: Any, inputs: TrainingInputs, prompt: str) -> Any:

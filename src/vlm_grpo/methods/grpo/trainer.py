@@ -7,6 +7,8 @@ from accelerate.utils import gather_object
 from torch.utils.data import Sampler
 from typing_extensions import override
 
+from vlm_grpo.adapters.finite import watch_logits
+from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 from vlm_grpo.methods.grpo import state
 from vlm_grpo.methods.grpo.completions import CompletionsFile
@@ -15,7 +17,7 @@ from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
 
 
-class StudyGRPOTrainer(ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
+class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
     """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
 
     def __init__(self, *, completions: CompletionsFile, **trl: Any) -> None:
@@ -43,6 +45,15 @@ class StudyGRPOTrainer(ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
         saved = state.load(folder, process=self.args.process_index, device=self.args.device)
         self._step, self._buffered_inputs = saved["micro_step"], saved["rollouts"]
         self._metrics["train"].update(saved["metrics"])
+
+    @override
+    def _generate_single_turn(self, *prompts: Any, **settings: Any) -> Any:
+        """As before it, with an eye on the logits: sampling from a NaN crashes, or stops the device."""
+        with watch_logits(self._inner_model()) as watch:
+            sampled = super()._generate_single_turn(*prompts, **settings)
+        if not watch.is_finite:
+            self._sampled = "a logit of the rollouts"
+        return sampled
 
     @override
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class StopAtStepEnd(TrainerCallback):
 
     @override
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if _any_process(self._request.name is not None, args):
+        if any_process(self._request.name is not None, args):
             self._stopping = control.should_training_stop = True
 
     @override
@@ -96,7 +96,8 @@ def leave(code: int, *, processes: int) -> None:
         raise SystemExit(code)
 
 
-def _any_process(flag: bool, args: TrainingArguments) -> bool:
+def any_process(flag: bool, args: TrainingArguments) -> bool:
+    """Whether any process of the run has its `flag` up; all processes call it together."""
     if args.world_size == 1:
         return flag
     shared = torch.tensor(int(flag), device=args.device)

@@ -45,9 +45,10 @@ def _train(parsed: Parsed, stop: StopRequest) -> None:
     inputs = run.open_inputs(study)
     budget.settle(training, study, target.budget_config, rows=len(inputs.data.rows))
     settings = run.resolved(parsed)
-    folder = run.claim(KIND, inputs, settings, training)
+    identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
     processor, model = run.load(inputs, study, training, completion_tokens=ANSWER_TOKENS)
+    folder = run.claim(identity, settings, training)
     trainer = StudySFTTrainer(
         run=folder,
         model=model,

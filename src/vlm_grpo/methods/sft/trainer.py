@@ -9,6 +9,7 @@ from torch.utils.data import Sampler
 from trl import SFTTrainer
 from typing_extensions import override
 
+from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.metrics import cut_after
 from vlm_grpo.methods.resume.epoch_order import EpochOrder
 from vlm_grpo.methods.resume.exact import ExactResume
@@ -20,7 +21,7 @@ STATE = "sft_state.json"
 _IDS = "row_ids"
 
 
-class StudySFTTrainer(ExactResume, SFTTrainer):
+class StudySFTTrainer(StopsWhenDiverged, ExactResume, SFTTrainer):
     """`SFTTrainer` with `seen.jsonl`: one line a micro-batch, `{"step": ..., "row_ids": [...]}`."""
 
     def __init__(self, *, run: Path, **trl: Any) -> None:
