@@ -17,12 +17,12 @@ def fingerprint(tensor: torch.Tensor) -> tuple[int | str, ...]:
     """The key of `tensor`'s number format, shape and content; one synchronisation with the device."""
     flat = tensor.detach().reshape(-1)
     words = (flat.float().contiguous().view(torch.int32) if flat.is_floating_point() else flat).to(torch.int64)
-    sums = (words * _numbers(words.numel(), str(words.device))).sum(-1)
+    sums = (words * numbers(words.numel(), str(words.device))).sum(-1)
     return (str(tensor.dtype), *tensor.shape, *sums.tolist())
 
 
 @lru_cache(maxsize=4)
-def _numbers(count: int, device: str) -> torch.Tensor:
+def numbers(count: int, device: str) -> torch.Tensor:
     """(LANES, `count`) fixed random odd 64-bit integers."""
     generator = torch.Generator().manual_seed(SEED)
     limits = torch.iinfo(torch.int64)

@@ -1,7 +1,8 @@
 """Process each distinct prompt once: its picture resized and normalised, its text tokenised, the result repeated.
 
 TRL hands every row of a generation batch to the processor twice, G equal rows a prompt. `DistinctProcessing` stands
-before the processor for that time. Rows are equal when their text and their pictures' pixels are.
+before the processor for that time. Rows are equal when their text and their pictures' pixels are. `PictureLists` alone
+repeats nothing: it takes the rows without a picture, which TRL writes as None, among others with pictures.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,14 +16,23 @@ from transformers import BatchFeature
 from vlm_grpo.methods.fast.pictures import by_row
 
 
-class DistinctProcessing:
-    """`processor`, but what it is given in batches is processed once for each distinct row."""
+class PictureLists:
+    """`processor`, which wants a list of pictures from every row, given None by rows that show nothing."""
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._processor, name)
+
+    def __call__(self, images: Any = None, text: Any = None, **settings: Any) -> BatchFeature:
+        """As the processor: `images` a list for each of the texts, None where a row shows nothing."""
+        lists = None if images is None else [of_row or [] for of_row in images]
+        return self._processor(images=lists, text=text, **settings)
+
+
+class DistinctProcessing(PictureLists):
+    """`processor`, but what it is given in batches is processed once for each distinct row."""
 
     def __call__(self, images: Any = None, text: Any = None, **settings: Any) -> BatchFeature:
         """As the processor: `images` a list for each of the texts, None or empty where a row shows nothing."""

@@ -4,7 +4,8 @@ Four seams, each with TRL's own code behind it: the processor (`processing`), th
 (`vision_features`), the one method through which policy, old and reference log-probabilities pass
 (`_get_per_token_logps_and_entropies`, see `scoring` and `prefix`), and generation's prefill (`rollout`).
 Beyond them only the shuffle differs: rows move in whole groups, so that a group's rows meet in one micro-batch.
-`fast: off` is TRL as it is, and what the tests compare with.
+`fast: off` is TRL's own computation, and what the tests compare with; which pictures a row is shown is decided here
+either way (`pictures`), and checked in every micro-batch (`shown`).
 """
 
 import logging
@@ -16,16 +17,17 @@ from torch.nn import Dropout
 from torch.nn.functional import pad
 from transformers import PreTrainedModel
 from trl import GRPOTrainer
-from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
+from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.groups import distinct_prompts, shuffle_whole_groups
-from vlm_grpo.methods.fast.pictures import by_row
+from vlm_grpo.methods.fast.pictures import LAID_OUT, by_row, rows_apart, rows_together
 from vlm_grpo.methods.fast.plan import WORTH, make_plan
 from vlm_grpo.methods.fast.prefix import share_prefix
-from vlm_grpo.methods.fast.processing import DistinctProcessing
+from vlm_grpo.methods.fast.processing import DistinctProcessing, PictureLists
 from vlm_grpo.methods.fast.rollout import shared_prefill
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
+from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
 from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
 
 logger = logging.getLogger(__name__)
@@ -68,29 +70,34 @@ class FastGRPOTrainer(GRPOTrainer):
         return model.get_base_model() if is_peft_model(model) else model
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """As in TRL, but each distinct prompt is processed once."""
-        if self.plan.processing is not None:
-            return super()._generate_and_score_completions(inputs)
+        """As in TRL, but each distinct prompt is processed once, and each row's pictures are marked."""
         processor: Any = self.processing_class
-        self.processing_class = DistinctProcessing(processor)
+        self.processing_class = (PictureLists if self.plan.processing is not None else DistinctProcessing)(processor)
         try:
-            return super()._generate_and_score_completions(inputs)
+            batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
             self.processing_class = processor
+        return batch | {MARKS: marks(by_row(batch, batch.get("num_images")), rows=len(inputs))}
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        """As in TRL, but whole groups are shuffled."""
-        if self.plan.scoring is not None or not self.model.training:
+        """As in TRL, but rows keep their pictures, and where they share prompts whole groups are shuffled."""
+        if not self.model.training:
             return super()._prepare_inputs(generation_batch)
         steps = self.args.steps_per_generation
         if self._step % (steps * self.num_iterations) == 0 or self._buffered_inputs is None:
-            batch = self._generate_and_score_completions(generation_batch)
-            rows = len(generation_batch)
-            offset = rows * self.accelerator.process_index
-            groups = [(offset + row) // self.num_generations for row in range(rows)]
-            batch = shuffle_whole_groups(split_pixel_values_by_grid(batch), groups)
-            self._buffered_inputs = [unsplit_pixel_values_by_grid(part) for part in split_tensor_dict(batch, steps)]
-        return self._buffered_inputs[self._step % steps]
+            batch = self._shuffled(rows_apart(self._generate_and_score_completions(generation_batch)))
+            self._buffered_inputs = [rows_together(part) for part in split_tensor_dict(batch, steps)]
+        batch = self._buffered_inputs[self._step % steps]
+        check_shown(batch, self._inner_model().config)
+        return batch
+
+    def _shuffled(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if self.plan.scoring is not None:
+            shuffled: dict[str, Any] = shuffle_sequence_dict(batch)
+            return shuffled
+        rows = len(batch["prompt_ids"])
+        offset = rows * self.accelerator.process_index
+        return shuffle_whole_groups(batch, [(offset + row) // self.num_generations for row in range(rows)])
 
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any
@@ -118,15 +125,15 @@ class FastGRPOTrainer(GRPOTrainer):
         if self.plan.scoring is None and model is not self.ref_model and not compute_aux_loss:
             passes = self._shared_passes(input_ids, attention_mask, logits_to_keep, batch_size, inputs)
         if passes is None:
-            return super()._get_per_token_logps_and_entropies(
+            return self._scored_by_trl(
                 model,
                 input_ids,
                 attention_mask,
                 logits_to_keep,
                 batch_size=batch_size,
+                inputs=inputs,
                 compute_entropy=compute_entropy,
                 compute_aux_loss=compute_aux_loss,
-                **inputs,
             )
         backbone = self._inner_model().base_model
         with self.accelerator.autocast():
@@ -136,6 +143,38 @@ class FastGRPOTrainer(GRPOTrainer):
             for parts in zip(*scored, strict=True)
         )
         return logps, entropies if compute_entropy else None, None
+
+    def _scored_by_trl(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        *,
+        batch_size: int | None,
+        inputs: dict[str, Any],
+        **asked: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """TRL's scoring of `batch_size` rows at a time, given these rows' own pictures: it never cuts them itself."""
+        score = super()._get_per_token_logps_and_entropies
+        present = {name: value for name, value in inputs.items() if value is not None}
+        rows = len(input_ids)
+        if not present.keys() <= LAID_OUT:
+            return score(model, input_ids, attention_mask, logits_to_keep, batch_size=batch_size, **asked, **inputs)
+        pictures = by_row(present, present.get("num_images"))
+        others = {name: value for name, value in present.items() if name not in pictures.fields}
+        parts = []
+        for start in range(0, rows, batch_size or rows):
+            some = range(rows)[start : start + (batch_size or rows)]
+            own = {name: value[some.start : some.stop] for name, value in others.items()} | pictures.narrow(some)
+            chunk = slice(some.start, some.stop)
+            parts.append(score(model, input_ids[chunk], attention_mask[chunk], logits_to_keep, **asked, **own))
+        logps, entropies, losses = zip(*parts, strict=True)
+        return (
+            torch.cat(logps),
+            torch.cat(entropies) if asked["compute_entropy"] else None,
+            torch.stack(losses).mean() if asked["compute_aux_loss"] else None,
+        )
 
     def _shared_passes(
         self,
