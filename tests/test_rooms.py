@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "vlm_grpo"
 ROOMS = (
     "errors",
+    "text_files",
     "paths",
     "option_types",
     "escapes",

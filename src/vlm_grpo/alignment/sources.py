@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vlm_grpo import text_files
 from vlm_grpo.alignment.answer_rules import AnswerRule, is_answer_correct, is_correct
 from vlm_grpo.alignment.fields import check_fields
 from vlm_grpo.alignment.items import JudgedItem
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge import kinds
-from vlm_grpo.store import jsonl, text_files
+from vlm_grpo.store import jsonl
 from vlm_grpo.tasks.answers.truth import TRUTH
 
 STORED_COLUMNS = ["index", "model", "true_label", "final_ans", "aligns", "type"]

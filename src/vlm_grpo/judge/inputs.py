@@ -70,7 +70,7 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
     folder = path.parent
     if (folder / manifest.IDENTITY).exists() and not manifest.exists(folder):
         raise UserError(f"{folder} is not finished (no manifest.json); run the same evaluation again first")
-    lines = list(jsonl.read_input(path, mend_halves=True))
+    lines = list(jsonl.read_input(path))
     rows = [row for _, row in lines]
     if not rows:
         raise UserError(f"{path} holds no generation")

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vlm_grpo import text_files
 from vlm_grpo.errors import UserError
-from vlm_grpo.store import atomic, strict_json, text_files
+from vlm_grpo.store import atomic, strict_json
 
 _BLOCK = 1 << 16
 
@@ -30,15 +31,15 @@ def read(path: Path, *, is_finished: bool = False) -> list[dict[str, Any]]:
     return [_record(path, number, line) for number, line in enumerate(complete, start=1)]
 
 
-def read_input(path: Path, *, mend_halves: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_input(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, record) of a file that somebody else wrote: every line counts, also the last one.
 
     Blank lines are passed over. A missing file, another encoding than UTF-8, or a line that is not a JSON object (as
-    `strict_json` reads it, which `mend_halves` is for) is a `UserError`.
+    `strict_json` reads it) is a `UserError`.
     """
     for number, line in enumerate(text_files.read_bytes(path).split(b"\n"), start=1):
         if line.strip():
-            yield number, _record(path, number, line, mend_halves=mend_halves)
+            yield number, _record(path, number, line)
 
 
 def read_list(path: Path) -> list[dict[str, Any]]:
@@ -62,10 +63,10 @@ def write(path: Path, records: Iterable[dict[str, Any]]) -> None:
     atomic.write_text(path, _lines(records))
 
 
-def _record(path: Path, number: int, line: bytes, *, mend_halves: bool = False) -> dict[str, Any]:
+def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     text = text_files.decode(line, where=f"{path} line {number}")
     try:
-        record = strict_json.parse(text, mend_halves=mend_halves)
+        record = strict_json.parse(text)
     except ValueError as error:
         raise UserError(f"{path} line {number}: not JSON ({error}); remove or mend that line") from None
     if not isinstance(record, dict):

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vlm_grpo import text_files
 from vlm_grpo.errors import UserError
-from vlm_grpo.store import atomic, provenance, strict_json, text_files
+from vlm_grpo.store import atomic, provenance, strict_json
 
 MANIFEST = "manifest.json"
 IDENTITY = "run.json"

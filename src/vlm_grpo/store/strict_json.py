@@ -1,7 +1,8 @@
-"""JSON as the standard has it: no NaN, no infinity, no key twice in one object, no text that UTF-8 cannot hold.
+"""JSON as the standard has it: no NaN, no infinity, no key twice in one object.
 
 Python's reader takes all of these without a word: of two values the last one counts, and NaN compares false with
-everything. Here they are a `ValueError` that says what is wrong, without the place, which the caller knows.
+everything. Here they are a `ValueError` that says what is wrong, without the place, which the caller knows. Escaped
+halves of surrogate pairs, which are no characters and could not be written again, are read as U+FFFD.
 """
 
 import json
@@ -9,14 +10,11 @@ import math
 from collections import Counter
 from typing import Any
 
-_HALF_PAIR = "\\ud"  # begins the escape of every surrogate
+_SURROGATE = "\\ud"  # begins the escape of each half of a pair
 
 
-def parse(text: str, *, mend_halves: bool = False) -> Any:
+def parse(text: str) -> Any:
     """The value of the JSON `text`.
-
-    An escaped half of a surrogate pair is no character and could not be written again: it is refused, or read as
-    U+FFFD with `mend_halves`.
 
     >>> parse('{"a": 1, "a": 2}')
     Traceback (most recent call last):
@@ -27,11 +25,7 @@ def parse(text: str, *, mend_halves: bool = False) -> Any:
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if _HALF_PAIR not in text.lower() or _is_writable(value):
-        return value
-    if not mend_halves:
-        raise ValueError("a text holds half of a surrogate pair, which is no character")
-    return _mended(value)
+    return _mended(value) if _SURROGATE in text.lower() else value
 
 
 def repeated_key(text: str) -> str | None:
@@ -69,14 +63,6 @@ def _no_number(word: str) -> Any:
 def _finite(digits: str) -> float:
     number = float(digits)
     return number if math.isfinite(number) else _no_number(digits)
-
-
-def _is_writable(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _mended(value: Any) -> Any:

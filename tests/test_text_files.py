@@ -1,7 +1,8 @@
 import pytest
 
+from vlm_grpo import text_files
 from vlm_grpo.errors import UserError
-from vlm_grpo.store import jsonl, manifest, text_files
+from vlm_grpo.store import jsonl, manifest
 
 TEXT = '{"name": "café"}\n{"name": "b"}\n'
 WHOLE = {
@@ -70,7 +71,7 @@ def test_a_list_that_is_none_is_told(tmp_path, content, told):
         jsonl.read_list(path)
 
 
-@pytest.mark.parametrize("bad", ['{"a": NaN}', '{"a": 1, "a": 2}', "[1]", '{"a": "\\ud83d"}'])
+@pytest.mark.parametrize("bad", ['{"a": NaN}', '{"a": 1, "a": 2}', "[1]"])
 def test_a_line_that_is_no_json_object_is_named(tmp_path, bad):
     path = tmp_path / "input.jsonl"
     path.write_text(f'{{"a": 1}}\n{bad}\n')
