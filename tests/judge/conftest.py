@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from vlm_grpo.judge import command
+
+PACE = ["--retry-wait", "0.01", "--timeout", "2", "--concurrency", "8"]
 RELATIONS = ("left of", "right of", "on", "under", "facing")
 
 
@@ -53,6 +56,25 @@ def server(server_process: Faults, monkeypatch: pytest.MonkeyPatch) -> Faults:
     return server_process
 
 
+@pytest.fixture
+def judge(server, write_generations, tmp_path, capsys):
+    """Run the command on six rows of one arm; returns exit code, stdout and stderr."""
+    write_generations(tmp_path, "base", 6)
+
+    def run(*arguments: object, model: str = "o4-mini", base_url: bool = True) -> tuple[int, str, str]:
+        given = ["--generations", f"base={tmp_path / 'base.jsonl'}", "--out", str(tmp_path / "out"), *PACE]
+        given += ["--base-url", server.url, "--model", model] if base_url else []
+        capsys.readouterr()
+        code = 0
+        try:
+            command.main([*given, *map(str, arguments)])
+        except SystemExit as left:
+            code = int(left.code or 0)
+        return code, *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def write_generations() -> Callable[..., Path]:
     return _write_generations
@@ -71,7 +93,7 @@ def _write_generations(folder: Path, arm: str, rows: int, **changes: Any) -> Pat
             "model": f"checkpoint-{arm}",
             "text": f"<think> {arm} sees cat {i} near box {i}. </think> <answer> {i % 3 > 0} </answer>",
             "finish_reason": "stop",
-            **changes,
+            **{name: change(i) if callable(change) else change for name, change in changes.items()},
         }
         for i in range(rows)
     ]

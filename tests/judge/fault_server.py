@@ -2,10 +2,11 @@
 
     python tests/judge/fault_server.py [--port 0]
 
-Prints its port. `POST /_control` takes `{faults, rate, seed, plan, latency, models, echo}` and resets all counts: the
-requests of `plan` (names from `FAULTS`, or "ok") go first, then each request meets a fault drawn from `faults` with
-probability `rate`. `GET /_stats` tells how often each item was answered in full (paid for), how many requests are under
-way and the most there were, what bodies and headers came.
+Prints its port. `POST /_control` takes `{faults, rate, seed, plan, items, latency, models, echo, batch}` and resets all
+counts (not with `keep_counts`): requests whose text holds a key of `items` always meet its fault; else the requests of
+`plan` (names from `FAULTS`, or "ok") go first, then each request meets a fault drawn from `faults` with probability
+`rate`; `batch` is for `fault_batches`. `GET /_stats` tells how often an answer to each item was made (`paid`) and sent
+in a form that can be read (`answered`), how many requests are under way and the most there were, what bodies came.
 
 Verdicts follow from the item's text alone, so two runs over the same items get the same answers. Their types are those
 that the request's schema allows. One item in fifty gets
@@ -26,18 +27,31 @@ import time
 from collections import Counter
 from typing import Any
 
+from fault_batches import BatchServer
+from fault_bodies import CUT, LOST, READABLE, Drop, cut
+
 MODELS = [{"id": "o4-mini", "object": "model", "created": 1, "owned_by": "x"}, {"id": "local", "object": "model"}]
 HANG = 60.0
+_SAID = '{"aligns": true, "type": null, "why": "a?b"}'
+ODD = {
+    "surrogate": _SAID.replace("?", "\ud83d"),
+    "surrogate inside": _SAID.replace("?", "\\ud83d"),
+    "NUL": _SAID.replace("?", "\\u0000"),
+    "line separator": _SAID.replace("?", "\u2028"),
+    "escaped key": _SAID.replace("?", "sk-ab\\/cd+ef=="),
+}
+"""Answers with characters that are trouble."""
 
 
-class Drop(Exception):
-    """Close the connection without another byte."""
+def text_of(body: dict[str, Any]) -> str:
+    """What a request asks about."""
+    text: str = body["input"] if "input" in body else body["messages"][-1]["content"]
+    return text
 
 
 def item_of(body: dict[str, Any]) -> str:
     """What identifies the item that a request asks about."""
-    text = body["input"] if "input" in body else body["messages"][-1]["content"]
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text_of(body).encode()).hexdigest()[:16]
 
 
 def kinds_of(body: dict[str, Any]) -> list[str]:
@@ -63,6 +77,8 @@ def content(item: str, kinds: list[str], *, answers: str) -> tuple[str | None, s
         return json.dumps({"aligns": False, "type": None, "why": "no type"}), None, "stop"
     if case == "simple":
         return json.dumps({"aligns": False, "why": "no type"}), None, "stop"
+    if case in ODD:
+        return ODD[case], None, "stop"
     if case == "refusal":
         return None, "I cannot help with that.", "stop"
     if case == "cut off":
@@ -101,8 +117,7 @@ class Server:
     """State and behaviour; every request is handled by `reply`."""
 
     def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.batches: dict[str, dict[str, Any]] = {}
+        self.batches = BatchServer(self.answer_in_batch)
         self.control({})
 
     def control(self, told: dict[str, Any]) -> None:
@@ -112,29 +127,44 @@ class Server:
         self.plan: list[str] = told.get("plan", [])
         self.latency: float = told.get("latency", 0.0)
         self.models: list[dict[str, Any]] = told.get("models", MODELS)
+        self.models_reply: list[Any] | None = told.get("models_reply")
         self.answers: str = told.get("answers", "good")
         self.echo: bool = told.get("echo", False)
         self.capacity: int = told.get("capacity", 10**6)
         self.random = random.Random(told.get("seed", 0))
-        self.answered: Counter[str] = Counter()
-        self.faults: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
         self.times: list[float] = []
-        self.active = self.most_active = 0
-        self.batch_failures: int = told.get("batch_failures", 0)
+        self.items: dict[str, str] = told.get("items", {})
+        if not told.get("keep_counts"):
+            self.batches.files.clear()
+            self.batches.batches.clear()
+            self.answered: Counter[str] = Counter()
+            self.paid: Counter[str] = Counter()
+            self.faults: Counter[str] = Counter()
+            self.requests = self.active = self.most_active = 0
+        self.batches.control(told.get("batch", {}))
 
     def stats(self) -> dict[str, Any]:
         return {
             "answered": self.answered,
+            "paid": self.paid,
+            "requests": self.requests,
             "faults": self.faults,
             "active": self.active,
             "most_active": self.most_active,
             "bodies": self.bodies[:50],
             "times": self.times[:200],
-            "batches": len(self.batches),
+            "batches": len(self.batches.batches),
         }
 
-    def draw(self) -> str:
+    def fault_of_item(self, asked: dict[str, Any]) -> str | None:
+        text = text_of(asked)
+        return next((fault for words, fault in self.items.items() if words in text), None)
+
+    def draw(self, asked: dict[str, Any]) -> str:
+        always = self.fault_of_item(asked)
+        if always:
+            return always
         if self.plan:
             return self.plan.pop(0)
         if self.active > self.capacity:
@@ -163,98 +193,68 @@ class Server:
             return await send(writer, 200, {})
         if path == "/_stats":
             return await send(writer, 200, self.stats())
+        if path == "/v1/models" and self.models_reply:
+            status, text, kind = self.models_reply
+            return await send_raw(writer, status, text.encode(), f"Content-Type: {kind}")
         if path == "/v1/models":
             return await send(writer, 200, {"object": "list", "data": self.models})
         if path.startswith(("/v1/files", "/v1/batches")):
-            return await send(writer, *self.batch_api(method, path, body))
+            return await send(writer, *await self.batches.reply(method, path, body))
         asked = json.loads(body)
+        self.requests += 1
         self.active += 1
         self.most_active = max(self.most_active, self.active)
         self.times.append(time.monotonic())
         if len(self.bodies) < 50:
             self.bodies.append(asked)
-        fault = self.draw()
-        if fault == "time-out":
-            self.active -= 1  # this one never ends by itself
+        fault = self.draw(asked)
+        if fault in ("time-out", "trickle"):
+            self.active -= 1  # these never end by themselves
         try:
             await asyncio.sleep(self.latency)
             if fault != "ok":
                 self.faults[fault] += 1
-            if fault in FAULTS and not await FAULTS[fault](writer, headers):
-                return
+            if fault in ERRORS:
+                return await send_error(writer, fault, headers)
+            if fault in FAULTS:
+                await FAULTS[fault](writer)
             item = item_of(asked)
             made = self.envelope(path, item, asked)
+            self.paid[item] += 1
             if self.echo:
                 made["echo"] = headers["authorization"]
-            if fault == "slow body":
+            if fault in CUT:
+                await cut(writer, made, trickle=fault == "trickle", seconds=0.2)
+            elif fault == "slow body":
                 await send_slowly(writer, made)
-            elif fault == "damaged JSON":
-                return await send_raw(writer, 200, json.dumps(made).encode()[:-40])
             else:
-                await send(writer, 200, made)
-            self.answered[item] += 1
+                body, extra = {**READABLE, **LOST}.get(fault, lambda made: (json.dumps(made).encode(), ()))(made)
+                await send_raw(writer, 200, body, *extra)
+            self.answered[item] += fault not in LOST
         finally:
-            if fault != "time-out":
+            if fault not in ("time-out", "trickle"):
                 self.active -= 1
+
+    def answer_in_batch(self, call: dict[str, Any]) -> dict[str, Any]:
+        """The response of a batch's row; `items` may name an error for it."""
+        fault = self.fault_of_item(call["body"])
+        if fault in ERRORS:
+            status, body, _ = ERRORS[fault]
+            return {"status_code": status, "body": body}
+        item = item_of(call["body"])
+        self.paid[item] += 1
+        self.answered[item] += 1
+        return {"status_code": 200, "body": self.envelope(call["url"], item, call["body"])}
 
     def envelope(self, path: str, item: str, asked: dict[str, Any]) -> dict[str, Any]:
         make = response if path.endswith("/responses") else chat
         return make(item, kinds_of(asked), asked["model"], self.answers)
 
-    def batch_api(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        parts = path.split("/")[2:]
-        if method == "POST" and parts == ["files"]:
-            name = f"file-{len(self.files)}"
-            self.files[name] = body[body.index(b"\r\n\r\n{") + 4 : body.rindex(b"\r\n--")]
-            return 200, {"id": name, "object": "file", "purpose": "batch"}
-        if method == "GET" and parts[0] == "files":
-            return 200, self.files[parts[1]]
-        if method == "POST":
-            told = json.loads(body)
-            name = f"batch-{len(self.batches)}"
-            self.batches[name] = {
-                "id": name,
-                "object": "batch",
-                "endpoint": told["endpoint"],
-                "completion_window": "24h",
-                "created_at": 1,
-                "input_file_id": told["input_file_id"],
-                "metadata": told.get("metadata"),
-                "status": "in_progress",
-                "looks": 0,
-            }
-            return 200, self.batches[name]
-        if parts == ["batches"]:
-            return 200, {"object": "list", "data": list(self.batches.values()), "has_more": False}
-        batch = self.batches[parts[1]]
-        batch["looks"] += 1
-        if batch["looks"] == 2:
-            self.complete(batch)
-        return 200, batch
 
-    def complete(self, batch: dict[str, Any]) -> None:
-        done, failed = [], []
-        for line in self.files[batch["input_file_id"]].decode().splitlines():
-            asked = json.loads(line)
-            if self.batch_failures > 0:
-                self.batch_failures -= 1
-                failed.append({"custom_id": asked["custom_id"], "response": None, "error": {"code": "batch_expired"}})
-                continue
-            item = item_of(asked["body"])
-            self.answered[item] += 1
-            made = self.envelope(asked["url"], item, asked["body"])
-            answer = {"status_code": 200, "body": made}
-            done.append({"custom_id": asked["custom_id"], "response": answer, "error": None})
-        batch["status"] = "completed"
-        for key, lines in (("output_file_id", done), ("error_file_id", failed)):
-            if lines:
-                batch[key] = f"{batch['id']}-{key}"
-                self.files[batch[key]] = "".join(json.dumps(line) + "\n" for line in lines).encode()
-
-
-async def send_raw(writer: asyncio.StreamWriter, status: int, body: bytes, *extra: str, cut: int = 0) -> None:
-    lines = (f"HTTP/1.1 {status} X", "Content-Type: application/json", f"Content-Length: {len(body)}", *extra, "", "")
-    writer.write("\r\n".join(lines).encode() + body[: len(body) - cut])
+async def send_raw(writer: asyncio.StreamWriter, status: int, body: bytes, *extra: str) -> None:
+    typed = () if any(line.startswith("Content-Type") for line in extra) else ("Content-Type: application/json",)
+    lines = (f"HTTP/1.1 {status} X", *typed, f"Content-Length: {len(body)}", *extra, "", "")
+    writer.write("\r\n".join(lines).encode() + body)
     await writer.drain()
 
 
@@ -271,35 +271,11 @@ async def send_slowly(writer: asyncio.StreamWriter, value: Any) -> None:
         await asyncio.sleep(0.02)
 
 
-def error(status: int, code: str | None = None, *extra: str, message: str = "told so") -> Any:
-    async def fault(writer: asyncio.StreamWriter, headers: dict[str, str]) -> bool:
-        shown = message.replace("{authorization}", headers.get("authorization", ""))
-        await send(writer, status, {"error": {"message": shown, "type": "x", "code": code}}, *extra)
-        return False
-
-    return fault
+def error(status: int, code: Any = None, *headers: str, message: str = "told so") -> tuple[int, Any, tuple[str, ...]]:
+    return status, {"error": {"message": message, "type": "x", "code": code}}, headers
 
 
-async def reset(writer: asyncio.StreamWriter, headers: dict[str, str]) -> bool:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raise Drop
-
-
-async def hang(writer: asyncio.StreamWriter, headers: dict[str, str]) -> bool:
-    await asyncio.sleep(HANG)
-    raise Drop
-
-
-async def cut_body(writer: asyncio.StreamWriter, headers: dict[str, str]) -> bool:
-    await send_raw(writer, 200, b'{"id": "c", "choices": [{"message": {"content": "{}"}}]}', cut=30)
-    raise Drop
-
-
-async def go_on(writer: asyncio.StreamWriter, headers: dict[str, str]) -> bool:
-    return True
-
-
-FAULTS = {
+ERRORS: dict[str, tuple[int, Any, tuple[str, ...]]] = {
     "429": error(429, "rate_limit_exceeded"),
     "429 retry-after": error(429, "rate_limit_exceeded", "Retry-After: 0.05"),
     "429 retry-after-ms": error(429, "rate_limit_exceeded", "retry-after-ms: 50"),
@@ -309,12 +285,50 @@ FAULTS = {
     "503": error(503, None, "Retry-After: 0.05"),
     "400": error(400, "bad_request", message="this item is too long"),
     "401": error(401, "invalid_api_key", message="Incorrect API key provided: {authorization}"),
+    "402": error(402, 402, message="Insufficient credits"),
+    "403": error(403, 403, message="Your input was flagged"),
+    "403 bare": error(403, message="no"),
     "404": error(404, "model_not_found", message="The model `x` does not exist"),
+    "200 rate limit": error(200, 429, message="upstream rate limit"),
+    "200 overloaded": (200, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, ()),
+    "200 flagged": error(200, 403, message="Your input was flagged"),
+    "200 no credit": error(200, "insufficient_quota"),
+    "200 in words": (200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}, ()),
+    "200 detail": (200, {"detail": "upstream hiccup"}, ()),
+    "failed response": (
+        200,
+        {"status": "failed", "error": {"code": "server_error", "message": "internal"}, "output": []},
+        (),
+    ),
+    "error in a stream": (200, b'data: {"error": {"code": 503, "message": "no provider"}}\n\n', ()),
+    "502 page": (502, b"<html><title>502 Bad Gateway</title></html>", ("Content-Type: text/html",)),
+}
+
+
+async def send_error(writer: asyncio.StreamWriter, fault: str, headers: dict[str, str]) -> None:
+    status, body, extra = ERRORS[fault]
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    await send_raw(writer, status, body.replace(b"{authorization}", headers.get("authorization", "").encode()), *extra)
+
+
+async def reset(writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise Drop
+
+
+async def hang(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(HANG)
+    raise Drop
+
+
+async def go_on(writer: asyncio.StreamWriter) -> None:
+    pass
+
+
+FAULTS: dict[str, Any] = {
+    **dict.fromkeys((*READABLE, *LOST, *CUT, *ERRORS, "slow body"), go_on),
     "reset": reset,
     "time-out": hang,
-    "cut body": cut_body,
-    "damaged JSON": go_on,
-    "slow body": go_on,
 }
 
 

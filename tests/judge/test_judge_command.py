@@ -6,31 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.judge import command, limit
+from vlm_grpo.judge import limit
 from vlm_grpo.paper import tables_command as alignment
 from vlm_grpo.store import jsonl
 
 KEY = "sk-proj-0123456789-secret"
-PACE = ["--retry-wait", "0.01", "--timeout", "2", "--concurrency", "8"]
-
-
-@pytest.fixture
-def judge(server, write_generations, tmp_path, capsys):
-    """Run the command; returns exit code, stdout and stderr."""
-    write_generations(tmp_path, "base", 6)
-
-    def run(*arguments: object, model: str = "o4-mini", base_url: bool = True) -> tuple[int, str, str]:
-        given = ["--generations", f"base={tmp_path / 'base.jsonl'}", "--out", str(tmp_path / "out"), *PACE]
-        given += ["--base-url", server.url, "--model", model] if base_url else []
-        capsys.readouterr()
-        code = 0
-        try:
-            command.main([*given, *map(str, arguments)])
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def verdicts(tmp_path: Path) -> list[dict]:
@@ -308,7 +288,7 @@ def test_arms_of_other_rows_are_refused(judge, write_generations, tmp_path):
 
 
 def test_batches_are_submitted_fetched_and_found_again(judge, server, tmp_path):
-    server.control(batch_failures=2)
+    server.control(batch={"failures": 2})
     code, _, err = judge("--batch", "--batch-poll", "0.01")
     assert code == 0, err
     assert server.stats()["batches"] == 2

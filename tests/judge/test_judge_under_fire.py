@@ -1,4 +1,7 @@
-"""2,080 calls, three in ten of them failing, and ten kills: nothing lost, nothing paid for twice, the same tables."""
+"""2,080 calls, three in ten of them failing, and ten kills: nothing lost, nothing paid for twice, the same tables.
+
+`test_fault_campaign` goes through more kinds of faults, the budget and batches.
+"""
 
 import json
 import multiprocessing
@@ -8,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from fault_bodies import LOST, READABLE
 
 from vlm_grpo.judge import command
 from vlm_grpo.paper import tables_command as alignment
@@ -25,10 +29,11 @@ FAULTS = {
     "503": 5,
     "reset": 5,
     "cut body": 5,
-    "damaged JSON": 5,
     "slow body": 5,
+    **dict.fromkeys(("200 rate limit", "200 overloaded", "error in a stream", "502 page", *READABLE, *LOST), 1),
     "time-out": 0.1,
 }
+PRICE = 400 * 1.1e-6 + 100 * 4.4e-6
 PRELOADED = ["vlm_grpo.judge.command", "vlm_grpo.judge.openai_api", "vlm_grpo.judge.preflight"]
 
 
@@ -87,6 +92,10 @@ def test_kills_and_faults_change_nothing(server, write_generations, tmp_path, ca
     assert len(answers) == 2 * ROWS
     assert sum(answers.values()) - 2 * ROWS == in_flight_at_a_kill <= KILLS * CONCURRENCY
     assert sum(server.stats()["faults"].values()) > 0.3 * 2 * ROWS
+    paid_for = sum(server.stats()["paid"].values())
+    manifest = json.loads((rough / "manifest.json").read_text())
+    assert 0 < paid_for - 2 * ROWS <= manifest["calls"]["lost"]
+    assert paid_for * PRICE <= manifest["cost"]
     assert table(rough, capsys) == table(calm, capsys)
     assert any(row["coverage"] < 1 for row in table(rough, capsys))
 

@@ -80,3 +80,18 @@ def test_write_replaces_the_file(tmp_path: Path) -> None:
     jsonl.write(tmp_path / "a.jsonl", [{"id": 3}])
     assert jsonl.read(tmp_path / "a.jsonl") == [{"id": 3}]
     assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_what_no_encoding_carries_is_replaced(tmp_path: Path) -> None:
+    records = [{"a\udc00": "\ud83d b"}, {"pair": "\U0001f600", "nul": "\0", "separator": "\u2028"}]
+    jsonl.write(tmp_path / "a.jsonl", records)
+    with jsonl.Appender(tmp_path / "a.jsonl") as file:
+        file.append(records, durable=False)
+    assert jsonl.read(tmp_path / "a.jsonl") == [{"a\ufffd": "\ufffd b"}, records[1]] * 2
+
+
+def test_whole_records_are_read_around_odd_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n\n\0\0\0\n[]\n{"a": \xff}\n' + b"[" * 100_000 + b'\n{"a": 2}\n{"a": 3')
+    assert jsonl.read_whole(path) == ([{"a": 1}, {"a": 2}], [2, 3, 4, 5, 6])
+    assert jsonl.read_whole(tmp_path / "absent.jsonl") == ([], [])

@@ -83,3 +83,18 @@ def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         atomic.write_json(tmp_path / "a.json", {"a": float("inf")})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+
+
+def test_what_is_only_noted_does_not_make_another_run(tmp_path: Path) -> None:
+    manifest.claim(tmp_path / "out", {"a": 1, "place": "here"}, not_compared=["place"])
+    manifest.claim(tmp_path / "out", {"a": 1, "place": "there"}, not_compared=["place"])
+    with pytest.raises(UserError, match="a: 1 there, 2 asked"):
+        manifest.claim(tmp_path / "out", {"a": 2, "place": "here"}, not_compared=["place"])
+
+
+def test_a_manifest_is_withdrawn_when_something_is_pending_again(tmp_path: Path) -> None:
+    manifest.withdraw(tmp_path)
+    manifest.write(tmp_path, kind="k", config={"text": "\ud800"}, inputs={}, counts={}, seconds=1.0)
+    assert manifest.read(tmp_path)["config"] == {"text": "\ufffd"}
+    manifest.withdraw(tmp_path)
+    assert not manifest.exists(tmp_path)

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -14,12 +13,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.judge import inputs, keys, models, options, pricing, prompt, rules
-from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, key_of
+from vlm_grpo.judge import inputs, keys, models, options, pricing, prompt, report, rules
+from vlm_grpo.judge.batch_notes import BatchNotes
+from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, is_placed, key_of
 from vlm_grpo.judge.providers import Call, Provider
 from vlm_grpo.judge.runner import Outcome, Pace, Runner
+from vlm_grpo.judge.spending import ASKED, Spending, StoredReply
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.store.encoding import well_formed
 
 KIND = "verdicts"
 LOCK = ".lock"
@@ -39,8 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError(f"{given.out}: another judge is writing there; wait for it or choose another folder") from None
-    with lock:
+    try:
         run.execute()
+    finally:
+        lock.release()
 
 
 class Run:
@@ -56,7 +60,7 @@ class Run:
         inputs.check_arms(self.arms)
         self.split = self._split()
         self.calls = [
-            Call(item, repeat, self.prompt.system, self._render(item), tuple(self.prompt.kinds))
+            Call(item, repeat, well_formed(self.prompt.system), self._render(item), tuple(self.prompt.kinds))
             for repeat in range(given.repeats)
             for arm in self.arms
             for item in arm.items
@@ -65,7 +69,7 @@ class Run:
             raise UserError(f"no price of {given.model} in {given.models}, so --max-cost cannot hold; add it there")
 
     def _render(self, item: inputs.Item) -> str:
-        return self.prompt.render(question=item.question, reasoning=item.reasoning, answer=item.answer)
+        return well_formed(self.prompt.render(question=item.question, reasoning=item.reasoning, answer=item.answer))
 
     def _split(self) -> str:
         found = self.arms[0].split
@@ -82,7 +86,7 @@ class Run:
         return {"openai": "responses", "compatible": "chat", "rules": "rules"}[self.given.judge]
 
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same; more repeats only add to a run."""
+        """What makes two runs the same; more repeats only add to a run, and a server may move."""
         return {
             "kind": KIND,
             "judge": self.given.model,
@@ -112,25 +116,15 @@ class Run:
         """Mark the output folder as this run's."""
         if self.given.base_url:
             keys.check_base_url(self.given.base_url)
-        manifest.claim(self.given.out, self.identity())
+        manifest.claim(self.given.out, self.identity(), not_compared=("base_url",))
 
     def print_estimate(self) -> None:
         """Print calls, tokens and cost of all that a run would ask now."""
-        done = {key_of(record) for record in jsonl.read(self.given.out / VERDICTS)}
-        unjudgeable = sum(call.item.unjudgeable is not None for call in self.calls)
-        asked = [call for call in self.calls if not call.item.unjudgeable and call.key not in done]
-        each = [pricing.estimated_usage(call.texts, self.given.output_tokens) for call in asked]
-        usage = pricing.Usage(sum(u.input for u in each), sum(u.output for u in each))
-        dollars = pricing.cost(usage, self.facts, batch=self.given.batch)
         print(f"judge: {self.given.model} ({self.api}), prompt {self.prompt.name}")
-        print(f"calls: {len(asked)}, {len(done)} verdicts are there already, {unjudgeable} have nothing to ask about")
-        print(f"tokens: about {usage.input:,} in, {usage.output:,} out ({self.given.output_tokens} expected an answer)")
-        if self.given.judge == "rules":
-            print("cost: none")
-        elif dollars is None:
-            print(f"cost: unknown, no price of {self.given.model} in {self.given.models.name}")
-        else:
-            print(f"cost: about ${dollars:.2f}{' with --batch' if self.given.batch else ''}")
+        stored, _ = jsonl.read_whole(self.given.out / VERDICTS)
+        done = {key_of(record) for record in stored if is_placed(record)}
+        for line in report.estimate(self.calls, done, self.given, self.facts):
+            print(line)
 
     def execute(self) -> None:
         """Ask what is missing, then say what is there, and write the manifest when nothing is left."""
@@ -144,21 +138,49 @@ class Run:
             checkpoints={arm.name: arm.checkpoint for arm in self.arms},
         )
         ledger = Ledger(self.given.out, self.calls, context)
+        if self.given.reparse or self.given.ask_again:
+            manifest.withdraw(self.given.out)
         ledger.open(reparse=self.given.reparse, ask_again=self.given.ask_again)
+        spending = self._spending(ledger)
         pending = ledger.pending()
+        if pending:
+            manifest.withdraw(self.given.out)
         if len(pending) < len(self.calls):
             print(f"{len(self.calls) - len(pending)} of {len(self.calls)} verdicts are there already", file=sys.stderr)
         try:
-            outcome = asyncio.run(self._ask(ledger, pending)) if pending else Outcome()
+            outcome = asyncio.run(self._ask(ledger, spending, pending)) if pending else Outcome()
         finally:
             ledger.close()
+            spending.close()
         left = ledger.pending()
         if left:
-            raise UserError(_left_over(left, outcome, ledger.spent, self.given))
-        self._finish(ledger, outcome, time.monotonic() - started)
+            raise UserError(report.left_over(len(left), outcome, spending, self.given))
+        self._finish(spending, outcome, time.monotonic() - started)
 
-    async def _ask(self, ledger: Ledger, pending: Sequence[Call]) -> Outcome:
-        budget = pricing.Budget(self.given.max_cost, ledger.spent)
+    def _spending(self, ledger: Ledger) -> Spending:
+        """What earlier sessions spent; a line on stderr where answers were lost that may have been paid."""
+        spending = Spending(None if self.given.judge == "rules" else self.given.out / ASKED, self.given.max_cost)
+        spending.open(
+            StoredReply(
+                record.get("asked"), dollars, self._bound(ledger.call_at(key_of(record)), batch=record["batch"])
+            )
+            for record, dollars in ledger.replies
+        )
+        if spending.unanswered:
+            print(f"note: {report.lost(spending, self.facts)}", file=sys.stderr)
+        return spending
+
+    def _bound(self, call: Call, *, batch: bool) -> float:
+        return pricing.largest_cost(call.texts, self.given.max_output_tokens, self.facts, batch=batch)
+
+    async def _ask(self, ledger: Ledger, spending: Spending, pending: Sequence[Call]) -> Outcome:
+        if self.given.reparse:
+            raise UserError(f"--reparse asks nobody, and {len(pending)} verdicts have no reply; run without it to ask")
+        notes = BatchNotes(self.given.out)
+        if notes.under_way() and not self.given.batch:
+            raise UserError(
+                f"a batch is under way ({notes.told()}); add --batch to wait for its answers: they are paid"
+            )
         if self.given.judge == "rules":
             print(f"note: {rules.SCOPE}", file=sys.stderr)
             provider: Provider = rules.RulesProvider()
@@ -166,15 +188,20 @@ class Run:
             from vlm_grpo.judge import openai_api, preflight  # the SDK takes a second to import
 
             settings = self._settings()
-            await preflight.check_model(settings, self.facts)
+            await preflight.check_model(settings, self.facts, first_wait=self.given.retry_wait)
             if self.given.batch:
                 from vlm_grpo.judge.batch import BatchRunner
 
-                return await BatchRunner(settings, ledger, self.given, budget=budget, facts=self.facts).run(pending)
+                return await BatchRunner(settings, ledger, spending, self.given, self.facts).run()
             provider = openai_api.OpenAIProvider(settings, concurrency=self.given.concurrency)
         pace = Pace(concurrency=self.given.concurrency, attempts=self.given.attempts, first_wait=self.given.retry_wait)
         runner = Runner(
-            provider, ledger, pace=pace, budget=budget, facts=self.facts, max_output_tokens=self.given.max_output_tokens
+            provider,
+            ledger,
+            pace=pace,
+            spending=spending,
+            facts=self.facts,
+            max_output_tokens=self.given.max_output_tokens,
         )
         try:
             return await runner.run(pending)
@@ -202,9 +229,9 @@ class Run:
             timeout=self.given.timeout,
         )
 
-    def _finish(self, ledger: Ledger, outcome: Outcome, seconds: float) -> None:
+    def _finish(self, spending: Spending, outcome: Outcome, seconds: float) -> None:
         verdicts = jsonl.read(self.given.out / VERDICTS)
-        missing = Counter(_short(record["missing"]) for record in verdicts if record["missing"])
+        missing = report.reasons(verdicts)
         rows = len(self.arms[0].items)
         manifest.write(
             self.given.out,
@@ -215,42 +242,27 @@ class Run:
                 "rows": rows,
                 "split": self.arms[0].size or rows,
                 "verdicts": len(verdicts),
-                "missing": sum(missing.values()),
+                "missing": missing.total(),
             },
             seconds=seconds,
             missing_by_reason=dict(missing),
             retries=dict(outcome.retries),
-            cost=ledger.spent if self.facts else None,
+            **report.money(spending, self.facts),
         )
-        covered = 1 - sum(missing.values()) / len(verdicts)
+        covered = 1 - missing.total() / len(verdicts)
         print(f"{len(verdicts)} verdicts by {self.given.model}, coverage {covered:.1%}: {self.given.out / VERDICTS}")
         for reason, count in missing.most_common():
             print(f"  missing {count}: {reason}")
         if self.facts:
-            print(f"cost: ${ledger.spent:.4f}")
+            print(f"cost: ${spending.spent:.4f}{report.uncertain(spending)}")
 
 
 def _named(text: str) -> tuple[str, Path]:
     name, _, path = text.partition("=")
     if not name or not path:
         raise UserError(f"--generations {text!r}: give NAME=FILE, for example base=runs/base/generations.jsonl")
-    return name, user_path(path)
-
-
-def _short(reason: str) -> str:
-    """A reason without its details, for counting."""
-    return reason.partition("(")[0].strip()[:80]
+    return well_formed(name), user_path(path)
 
 
 def _is_past(shutdown: date | None) -> bool:
     return shutdown is not None and shutdown < datetime.now(UTC).date()
-
-
-def _left_over(left: Sequence[Call], outcome: Outcome, spent: float, given: argparse.Namespace) -> str:
-    if outcome.out_of_budget:
-        return (
-            f"stopped before --max-cost {given.max_cost:g}: ${spent:.4f} spent, {len(left)} verdicts left; "
-            f"{given.out} is whole, go on with a higher --max-cost"
-        )
-    reasons = ", ".join(f"{reason} {count}" for reason, count in outcome.unanswered.most_common())
-    return f"{len(left)} verdicts are left ({reasons}); run the same command again to ask for those"

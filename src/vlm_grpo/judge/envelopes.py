@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vlm_grpo.judge import event_stream
 from vlm_grpo.judge.judgements import missing, parse
-from vlm_grpo.judge.pricing import Usage
+from vlm_grpo.judge.pricing import MOST_TOKENS, Usage
+from vlm_grpo.store.encoding import well_formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,30 @@ def read(raw: str, api: str, kinds: tuple[str, ...]) -> Reply:
 
     Whatever is wrong with it makes the judgement missing.
     """
-    try:
-        envelope = json.loads(raw)
-    except ValueError as error:
-        return Reply(*missing(f"reply is not JSON ({error})"), None, None)
-    if not isinstance(envelope, dict):
+    envelope = read_envelope(raw)
+    if envelope is None:
         return Reply(*missing("reply is not a JSON object"), None, None)
     text, reason = _READERS[api](envelope)
-    judgement = missing(reason or "empty reply") if text is None else parse(text, kinds)
+    judgement = parse(well_formed(text), kinds) if text else missing(well_formed(reason or "empty reply"))
     version = envelope.get("model")
-    return Reply(*judgement, _usage(envelope.get("usage")), version if isinstance(version, str) else None)
+    usage = _usage(envelope.get("usage"), answered=text is not None)
+    return Reply(*judgement, usage, version if isinstance(version, str) else None)
+
+
+def decode(body: bytes) -> str:
+    """`body` as text: UTF-8, or UTF-16 and UTF-32 where JSON shows them; no byte order mark, odd bytes as U+FFFD."""
+    return body.decode(json.detect_encoding(body), errors="replace").removeprefix("\ufeff")
+
+
+def read_envelope(text: str) -> dict[str, Any] | None:
+    """The JSON object that `text` holds, as one, as an event stream or alone in a list; None when it holds none."""
+    try:
+        value = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        value = event_stream.read(text) if event_stream.is_event_stream(text) else None
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else None
 
 
 def _responses(envelope: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -46,13 +62,8 @@ def _responses(envelope: Mapping[str, Any]) -> tuple[str | None, str | None]:
     if envelope.get("error"):
         return None, f"error: {_at(envelope, 'error', 'message')}"
     output = envelope.get("output")
-    parts = [
-        part
-        for block in (output if isinstance(output, list) else [])
-        if isinstance(block, dict) and block.get("type") == "message"
-        for part in block.get("content") or []
-        if isinstance(part, dict)
-    ]
+    blocks = [block for block in _list(output) if isinstance(block, dict) and block.get("type") == "message"]
+    parts = [part for block in blocks for part in _list(block.get("content")) if isinstance(part, dict)]
     for part in parts:
         if part.get("type") == "refusal":
             return None, f"refusal: {part.get('refusal')}"
@@ -70,6 +81,8 @@ def _chat(envelope: Mapping[str, Any]) -> tuple[str | None, str | None]:
     if choice.get("finish_reason") in ("length", "content_filter"):
         return None, f"incomplete: {choice['finish_reason']}"
     content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(text for part in content if isinstance(text := _at(part, "text"), str))
     return (content, None) if isinstance(content, str) and content else (None, None)
 
 
@@ -86,14 +99,20 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], tuple[str | None, str | None]]
 }
 
 
-def _usage(found: Any) -> Usage | None:
-    if not isinstance(found, dict):
-        return None
-    counts = [
-        next((found[name] for name in names if isinstance(found.get(name), int)), None)
-        for names in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"))
-    ]
-    return None if counts[0] is None or counts[1] is None else Usage(counts[0], counts[1])
+def _usage(told: Any, *, answered: bool) -> Usage | None:
+    """The tokens that a reply says it used; None when that cannot be true of a prompt and, where `answered`, of a text.
+
+    Some servers leave reasoning out of the output, and count it in the total only.
+    """
+    names = (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"), ("total_tokens",))
+    counts = [next((n for name in either if type(n := _at(told, name)) is int), 0) for either in names]
+    usage = Usage(counts[0], max(counts[1], counts[2] - counts[0]))
+    likely = min(counts) >= 0 and usage.input > 0 and (usage.output > 0 or not answered)
+    return usage if likely and usage.input + usage.output <= MOST_TOKENS else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _at(value: Any, *path: str | int) -> Any:

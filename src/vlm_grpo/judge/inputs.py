@@ -5,7 +5,7 @@ of rows (`id`, `problem`, `solution`). Reasoning is the `<think>` block (or what
 the one `<answer>` block; polished responses that end in `Answer: X` are read too. The judge never sees the picture.
 """
 
-import re
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,10 @@ from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.store.encoding import well_formed
 from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.tasks.answers.truth import TRUTH
-from vlm_grpo.tasks.blocks import answer_block
-
-_THINK = re.compile(r"<think>(.*?)</think>", re.DOTALL)
+from vlm_grpo.tasks.blocks import answer_block, thoughts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def split_response(text: str) -> tuple[str, str, str | None]:
     before = text.partition("<answer>")[0]
     if answer is None and "Answer:" in text and "<answer>" not in text:
         before, _, answer = text.rpartition("Answer:")
-    blocks = _THINK.findall(text)
+    blocks = thoughts(text)
     reasoning = (blocks[0] if len(blocks) == 1 else before.replace("<think>", " ").replace("</think>", " ")).strip()
     if not answer or not answer.strip():
         return reasoning, "", "the response has no single answer"
@@ -70,12 +69,11 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
     folder = path.parent
     if (folder / manifest.IDENTITY).exists() and not manifest.exists(folder):
         raise UserError(f"{folder} is not finished (no manifest.json); run the same evaluation again first")
-    lines = list(jsonl.read_input(path))
-    rows = [row for _, row in lines]
-    if not rows:
+    numbered = list(jsonl.read_input(path))
+    if not numbered:
         raise UserError(f"{path} holds no generation")
     items: dict[str, Item] = {}
-    for number, row in lines:
+    for number, row in numbered:
         item = _item(name, row, questions, f"{path} line {number}")
         if item.row_id in items:
             raise UserError(f"{path} line {number}: row {item.row_id!r} occurs twice")
@@ -83,8 +81,8 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
     counts = manifest.read(folder)["counts"] if manifest.exists(folder) else {}
     return Arm(
         name=name,
-        checkpoint=_one_value(path, rows, "model") or name,
-        split=_one_value(path, rows, "split"),
+        checkpoint=_one_value(path, numbered, "model") or name,
+        split=_one_value(path, numbered, "split"),
         size=counts.get("split_rows"),
         fingerprint=file_hash(path),
         items=tuple(items.values()),
@@ -92,39 +90,64 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
 
 
 def _item(arm: str, row: Mapping[str, Any], questions: Mapping[str, Mapping[str, Any]], where: str) -> Item:
-    row_id = str(row.get("id", row.get("row_id", "")))
+    row_id = _row_id(row, where)
     source = row if "problem" in row else questions.get(row_id)
-    if not row_id or "text" not in row:
+    if "text" not in row:
         raise UserError(f"{where}: a generation needs id and text")
     if source is None or "problem" not in source or "solution" not in source:
         raise UserError(
             f"{where}: row {row_id!r} has no problem and solution; give the rows with --questions FILE.jsonl"
         )
-    reasoning, answer, unjudgeable = split_response(row["text"])
+    images = row.get("images", [])
+    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
+        raise UserError(f"{where}: images is {_shown(images)}, not a list of paths; mend the row")
+    reasoning, answer, unjudgeable = split_response(_text(row, "text", where))
     if unjudgeable and row.get("finish_reason") == "length":
         unjudgeable += " (cut off at the token limit)"
     return Item(
         row_id=row_id,
         model=arm,
-        question=source["problem"],
-        label=TRUTH.solution(source["solution"], where=where),
-        images=tuple(row.get("images", ())),
+        question=_text(source, "problem", where),
+        label=TRUTH.solution(_text(source, "solution", where), where=where),
+        images=tuple(map(well_formed, images)),
         reasoning=reasoning,
         answer=answer,
         unjudgeable=unjudgeable,
     )
 
 
-def _one_value(path: Path, rows: Sequence[Mapping[str, Any]], name: str) -> str | None:
-    values = {row.get(name) for row in rows}
+def _row_id(row: Mapping[str, Any], where: str) -> str:
+    row_id = row.get("id", row.get("row_id", ""))
+    if type(row_id) not in (str, int) or not str(row_id).strip():
+        raise UserError(f"{where}: a row needs an id, text or a whole number, not {_shown(row_id)}")
+    return well_formed(str(row_id))
+
+
+def _text(row: Mapping[str, Any], name: str, where: str) -> str:
+    """The text called `name`, with U+FFFD for what no encoding carries."""
+    if not isinstance(row[name], str):
+        raise UserError(f"{where}: {name} is {_shown(row[name])}, not text; mend the row")
+    return well_formed(row[name])
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _one_value(path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]], name: str) -> str | None:
+    values: dict[str | None, None] = {}
+    for number, row in rows:
+        value = row.get(name)
+        values[None if value is None else _text(row, name, f"{path} line {number}")] = None
     if len(values) > 1:
         raise UserError(f"{path} holds generations of several values of {name!r}: {', '.join(map(str, values))}")
-    return values.pop()
+    return next(iter(values))
 
 
 def read_questions(path: Path) -> dict[str, dict[str, Any]]:
     """Read the rows of a data set from JSONL, by id."""
-    return {str(row.get("id", row.get("row_id"))): row for _, row in jsonl.read_input(path)}
+    return {_row_id(row, f"{path} line {number}"): row for number, row in jsonl.read_input(path)}
 
 
 def check_arms(arms: Sequence[Arm]) -> None:

@@ -82,6 +82,6 @@ def missing(reason: str) -> tuple[dict[str, Any], str]:
 
 def _unfenced(text: str) -> str:
     """The content of a Markdown code fence, where a server without structured output wraps its JSON in one."""
-    lines = text.strip().splitlines()
+    lines = text.strip().split("\n")
     fenced = len(lines) > 2 and lines[0].startswith("```") and lines[-1] == "```"
     return "\n".join(lines[1:-1]) if fenced else text

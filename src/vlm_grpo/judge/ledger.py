@@ -2,13 +2,15 @@
 
 A reply is appended and fsynced before it is parsed, so a crash never loses what was paid for. Replies that arrive
 together share one fsync. Verdicts follow from replies: those that a crash left out are made on opening, and all of them
-can be made again (`reparse`) without asking anybody.
+can be made again (`reparse`) without asking anybody. A line that cannot be read is told and left out: what it held
+is made again from the other file, or asked again.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,11 @@ from vlm_grpo.judge import envelopes
 from vlm_grpo.judge.models import ModelFacts
 from vlm_grpo.judge.pricing import cost
 from vlm_grpo.judge.prompt import Prompt
-from vlm_grpo.judge.providers import Call
+from vlm_grpo.judge.providers import Call, Key
 from vlm_grpo.store import jsonl
 
 RESPONSES = "responses.jsonl"
 VERDICTS = "verdicts.jsonl"
-Key = tuple[str, str, int]
 NO_JUDGEMENT = {"aligns": None, "type": None, "why": None}
 
 
@@ -40,7 +41,12 @@ class Context:
 
 def key_of(record: dict[str, Any]) -> Key:
     """Row, arm and repeat of a stored line."""
-    return str(record["row_id"]), str(record["model"]), int(record["repeat"])
+    return str(record["row_id"]), str(record["model"]), record["repeat"]
+
+
+def is_placed(record: dict[str, Any]) -> bool:
+    """Whether a stored line says which row, arm and repeat it is of."""
+    return record.keys() >= {"row_id", "model", "repeat"} and isinstance(record["repeat"], int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,16 @@ class Entry:
     reason: str = ""
 
 
-def response_record(call: Call, raw: str, api: str, *, seconds: float, batch: bool = False) -> dict[str, Any]:
-    """The line of one raw reply; `seconds` is how long the judge took."""
+def response_record(
+    call: Call, raw: str, api: str, *, seconds: float, asked: int | None = None, batch: bool = False
+) -> dict[str, Any]:
+    """The line of one raw reply; `seconds` is how long the judge took, `asked` the call's number in `asked.jsonl`."""
     row_id, model, repeat = call.key
     return {
         "row_id": row_id,
         "model": model,
         "repeat": repeat,
+        "asked": asked,
         "api": api,
         "batch": batch,
         "seconds": round(seconds, 3),
@@ -74,30 +83,32 @@ class Ledger:
         self._folder = folder
         self._context = context
         self._calls = {call.key: call for call in calls}
-        self._queue: asyncio.Queue[tuple[Entry, asyncio.Future[None]]] = asyncio.Queue()
-        self.spent = 0.0
-        """Dollars of all replies in the store, as far as they are known."""
-        self.replies = 0
-        """Replies in the store."""
+        self._queue: asyncio.Queue[tuple[Entry, asyncio.Future[dict[str, Any]]]] = asyncio.Queue()
+        self.replies: list[tuple[dict[str, Any], float | None]] = []
+        """Replies in the store on opening, and their price in dollars where it is known."""
+        self.trusted = False
+        """Whether there is any reply in the store: then the server can answer calls of this run."""
 
     def open(self, *, reparse: bool = False, ask_again: bool = False) -> None:
         """Read what is there, mend what a crash left, and make ready to append.
 
-        `reparse` makes all verdicts anew from the raw replies; `ask_again` forgets missing verdicts, so that they are
-        asked once more.
+        `reparse` makes all verdicts anew from the raw replies, and keeps those that have none; `ask_again` forgets
+        missing verdicts, so that they are asked once more.
         """
-        responses = jsonl.read(self._folder / RESPONSES)
+        responses, _ = self._read(RESPONSES, {"api", "batch", "seconds", "time", "raw"})
+        stored, mend = self._read(VERDICTS, {"aligns", "missing"})
         latest = {key_of(record): record for record in responses}
-        kept = {} if reparse else {key_of(record): record for record in jsonl.read(self._folder / VERDICTS)}
+        kept = {key_of(record): record for record in stored}
         self._check_known([*latest, *kept])
         missing = {key for key, record in kept.items() if record["missing"]} if ask_again else set()
-        for key in missing:
-            del kept[key]
+        dropped = missing | (kept.keys() & latest.keys() if reparse else set())
+        mend = mend or bool(dropped) or len(kept) < len(stored)
+        kept = {key: record for key, record in kept.items() if key not in dropped}
         made = [self.verdict(record) for key, record in latest.items() if key not in kept and key not in missing]
         self.done = kept.keys() | {key_of(record) for record in made}
-        self.spent = sum(self.verdict(record)["cost"] or 0.0 for record in responses)
-        self.replies = len(responses)
-        if reparse or missing:
+        self.replies = [(record, self.verdict(record)["cost"]) for record in responses]
+        self.trusted = bool(responses)
+        if mend:
             jsonl.write(self._folder / VERDICTS, [*kept.values(), *made])
             made = []
         self._responses = jsonl.Appender(self._folder / RESPONSES)
@@ -105,6 +116,16 @@ class Ledger:
         if made:
             self._verdicts.append(made)
         self.append_unjudgeable()
+
+    def _read(self, name: str, fields: set[str]) -> tuple[list[dict[str, Any]], bool]:
+        """The records of a file that are whole, with all `fields`, and whether there are other lines."""
+        path = self._folder / name
+        records, damaged = jsonl.read_whole(path)
+        whole = [record for record in records if is_placed(record) and record.keys() >= fields]
+        odd = len(damaged) + len(records) - len(whole)
+        if odd:
+            print(f"note: {path} has {odd} lines that cannot be read; they are left out", file=sys.stderr)
+        return whole, bool(odd)
 
     def _check_known(self, keys: Iterable[Key]) -> None:
         for row_id, model, repeat in keys:
@@ -128,11 +149,11 @@ class Ledger:
         """The calls without a verdict, in order."""
         return [call for key, call in self._calls.items() if key not in self.done]
 
-    async def record(self, entry: Entry) -> None:
-        """Store one entry; returns when it is on disk."""
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def record(self, entry: Entry) -> dict[str, Any]:
+        """Store one entry; returns its verdict when both are on disk."""
+        stored: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait((entry, stored))
-        await stored
+        return await stored
 
     async def write_forever(self) -> None:
         """Store what `record` was given, all that waits at a time. Runs as a task until cancelled."""
@@ -140,29 +161,32 @@ class Ledger:
             batch = [await self._queue.get()]
             while not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            await self.store([entry for entry, _ in batch])
-            for _, stored in batch:
-                stored.set_result(None)
+            verdicts = await self.store([entry for entry, _ in batch])
+            for (_, stored), verdict in zip(batch, verdicts, strict=True):
+                stored.set_result(verdict)
 
-    async def store(self, entries: Sequence[Entry]) -> None:
-        """Append and fsync raw replies first, then all verdicts; only the disk is waited for in a thread."""
+    async def store(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+        """Append and fsync raw replies first, then the verdicts of all; only the disk is waited for in a thread."""
         responses = [entry.response for entry in entries if entry.response is not None]
         await asyncio.to_thread(self._responses.append, responses)
-        verdicts = [self.verdict(response) for response in responses]
-        verdicts += [
-            self._record(entry.rejected, NO_JUDGEMENT, missing=entry.reason) for entry in entries if entry.rejected
-        ]
+        verdicts = [self._verdict_of(entry) for entry in entries]
         await asyncio.to_thread(self._verdicts.append, verdicts)
         self.done |= {key_of(record) for record in verdicts}
-        self.replies += len(responses)
-        self.spent += sum(record["cost"] or 0.0 for record in verdicts)
+        self.trusted |= bool(responses)
+        return verdicts
+
+    def _verdict_of(self, entry: Entry) -> dict[str, Any]:
+        if entry.response is not None:
+            return self.verdict(entry.response)
+        assert entry.rejected is not None, "an entry is a reply or a rejected call"
+        return self._record(entry.rejected, NO_JUDGEMENT, missing=entry.reason)
 
     def verdict(self, response: dict[str, Any]) -> dict[str, Any]:
         """The verdict that follows from one stored reply."""
         reply = envelopes.read(response["raw"], response["api"], tuple(self._context.prompt.kinds))
         usage = None if reply.usage is None else {"input": reply.usage.input, "output": reply.usage.output}
         return self._record(
-            self._call_of(response),
+            self.call_at(key_of(response)),
             reply.judgement,
             missing=reply.missing,
             judge_version=reply.version,
@@ -173,10 +197,10 @@ class Ledger:
             raw=response["raw"],
         )
 
-    def _call_of(self, response: dict[str, Any]) -> Call:
-        row_id, model, repeat = key_of(response)
-        known = self._calls.get((row_id, model, repeat))
-        return known or Call(self._calls[row_id, model, 0].item, repeat, "", "")
+    def call_at(self, key: Key) -> Call:
+        """The call of this row, arm and repeat; earlier runs may have asked more repeats than this one does."""
+        row_id, model, repeat = key
+        return self._calls.get(key) or replace(self._calls[row_id, model, 0], repeat=repeat)
 
     def _record(self, call: Call, judgement: dict[str, Any], *, missing: str | None, **told: Any) -> dict[str, Any]:
         item, context = call.item, self._context

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlm_grpo.errors import UserError
 
@@ -16,11 +16,11 @@ _REASONING = re.compile(r"^(o\d|gpt-[5-9])")
 class ModelFacts(BaseModel):
     """US dollars per million tokens and last day of service of one model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    input: float
-    output: float
-    batch_factor: float = 1.0
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    batch_factor: float = Field(1.0, gt=0)
     shutdown: date | None = None
 
 

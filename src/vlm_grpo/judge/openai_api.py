@@ -1,29 +1,42 @@
 """OpenAI's Responses API, and chat completions of any compatible server (vLLM, llama.cpp, Ollama), through the SDK.
 
-The SDK's own retries are off: the runner retries, because it must also slow down. Temperature is never sent to a
-reasoning model, which would refuse it. The raw body is returned unread; what a server may have echoed of the key is cut
-out of it and of every error message.
+The SDK's own retries are off: the runner retries, because it must also slow down, and count what a lost answer may have
+cost. A call has a deadline, its whole body included. Temperature is never sent to a reasoning model, which would refuse
+it.
 """
 
-import json
+import asyncio
 import re
 import ssl
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
 import openai
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.judge import proxies
+from vlm_grpo.judge.classify import Replies
 from vlm_grpo.judge.judgements import schema
-from vlm_grpo.judge.keys import redact
 from vlm_grpo.judge.models import is_reasoning
-from vlm_grpo.judge.providers import Call, RefusedError, RejectedError, TransientError
+from vlm_grpo.judge.providers import Call, RefusedError, TransientError
 
 OPENAI_URL = "https://api.openai.com/v1"
 PATHS = {"responses": "/responses", "chat": "/chat/completions"}
 """Per API: where it is, below the base URL."""
 LONGEST_RETRY_AFTER = 120.0
 """Seconds; a server that asks for more is asked again after this."""
+_NEVER_SENT = (
+    "ConnectError",
+    "ConnectTimeout",
+    "PoolTimeout",
+    "ProxyError",
+    "UnsupportedProtocol",
+    "LocalProtocolError",
+)
+"""Names of the HTTP client's exceptions after which the server knows of no call."""
+_DAMAGED = ("DecodingError",)
 _POOL_SIZE = 4
 
 
@@ -31,7 +44,7 @@ _POOL_SIZE = 4
 class Settings:
     """How to ask: an answer's type is one of `kinds` (none: it has no type).
 
-    `effort` and `temperature` None are not sent; times in seconds.
+    `effort` and `temperature` None are not sent; `timeout` is the deadline of one call in seconds.
     """
 
     model: str
@@ -47,6 +60,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.temperature is not None and is_reasoning(self.model):
             raise UserError(f"{self.model} is a reasoning model and takes no --temperature; leave it out")
+
+    @property
+    def replies(self) -> Replies:
+        """Reads what the server answers."""
+        in_the_open = self.key is not None and self.key in self.model
+        return Replies(api=self.api, model=self.model, key=None if in_the_open else self.key)
 
 
 def request(settings: Settings, system: str, user: str) -> dict[str, Any]:
@@ -73,33 +92,23 @@ def request(settings: Settings, system: str, user: str) -> dict[str, Any]:
 class OpenAIProvider:
     """Asks a server over HTTP.
 
-    Calls are spread over many small clients: the time that a connection pool takes for a call grows with its size. They
-    share one TLS context, since reading the trusted certificates takes longer than a call.
+    Calls are spread over many small clients: the time that a connection pool takes for a call grows with its size.
     """
 
     def __init__(self, settings: Settings, *, concurrency: int = 64) -> None:
         self.settings = settings
         self.api = settings.api
         count = max(1, -(-concurrency // _POOL_SIZE))
-        tls = ssl.create_default_context()
-        self._clients = [client(settings, tls) for _ in range(count)]
+        self._clients = [client(settings) for _ in range(count)]
         self._turn = 0
 
     async def ask(self, call: Call) -> str:
-        """Return the raw body of the server's answer to `call`."""
+        """Return the envelope of the server's answer to `call`, as JSON text without the key."""
         self._turn = (self._turn + 1) % len(self._clients)
         body = request(self.settings, call.system, call.user)
-        try:
-            # the body is ready and wanted back raw: `post` spares the SDK's typed endpoints half the work of a call
-            response = await self._clients[self._turn].post(
-                PATHS[self.api], body=body, cast_to=openai.HttpxBinaryResponseContent
-            )
-        except openai.OpenAIError as error:
-            raise sorted_error(error, self.settings) from None
-        raw = redact(response.text, self.settings.key)
-        if not _is_json(raw):
-            raise TransientError("damaged body")
-        return raw
+        # the body is ready and wanted back raw: `post` spares the SDK's typed endpoints half the work of a call
+        reply = self._clients[self._turn].post(PATHS[self.api], body=body, cast_to=openai.HttpxBinaryResponseContent)
+        return self.settings.replies.answer(await exchange(self.settings, reply))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -107,54 +116,58 @@ class OpenAIProvider:
             await one.close()
 
 
-def client(settings: Settings, tls: ssl.SSLContext | None = None) -> openai.AsyncOpenAI:
+class Received(Protocol):
+    """What the SDK hands over of a reply."""
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+
+
+async def exchange(settings: Settings, reply: Awaitable[Received], *, seconds: float | None = None) -> bytes:
+    """The body of a `reply` that comes in full, with HTTP 2xx, before the deadline (`seconds`, else the settings').
+
+    Raises `TransientError`, `RejectedError` or `RefusedError`.
+    """
+    try:
+        async with asyncio.timeout(seconds or settings.timeout):
+            return (await reply).content
+    except (TimeoutError, openai.APITimeoutError):
+        raise TransientError("time-out", paid=True, doubtful=True) from None
+    except openai.APIStatusError as error:
+        told, headers = error.response.content, error.response.headers
+        raise settings.replies.error(told, status=error.status_code, retry_after=_retry_after(headers)) from None
+    except openai.APIConnectionError as error:
+        raise _broken_off(error) from None
+
+
+def _broken_off(error: openai.APIConnectionError) -> Exception:
+    cause = type(error.__cause__).__name__
+    if cause == "TooManyRedirects":
+        return RefusedError("the judge's server redirects for ever; check --base-url")
+    if cause in _DAMAGED:
+        return TransientError("damaged body", said="its reply cannot be unpacked", paid=True, doubtful=True)
+    sent = cause not in _NEVER_SENT
+    return TransientError("connection error", paid=sent, doubtful=sent)
+
+
+def client(settings: Settings) -> openai.AsyncOpenAI:
     """An SDK client without retries of its own. Servers that want no key get a placeholder."""
+    base_url = settings.base_url or OPENAI_URL  # said outright: the SDK would take another from the environment
+    http = openai.DefaultAsyncHttpxClient(verify=_tls(), trust_env=proxies.stand_before(base_url))
     return openai.AsyncOpenAI(
-        api_key=settings.key or "none",
-        base_url=settings.base_url or OPENAI_URL,  # said outright: the SDK would take another from the environment
-        max_retries=0,
-        timeout=settings.timeout,
-        http_client=openai.DefaultAsyncHttpxClient(verify=tls or ssl.create_default_context()),
+        api_key=settings.key or "none", base_url=base_url, max_retries=0, timeout=settings.timeout, http_client=http
     )
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: reading the trusted certificates takes longer than a call."""
+    return ssl.create_default_context()
 
 
-def sorted_error(error: openai.OpenAIError, settings: Settings) -> Exception:
-    """Say what an SDK error means for the run: try again, give this call up, or stop."""
-    if isinstance(error, openai.APITimeoutError):
-        return TransientError("time-out")
-    if isinstance(error, openai.APIConnectionError):
-        return TransientError("connection error")
-    if not isinstance(error, openai.APIStatusError):
-        return error
-    status = error.status_code
-    told = redact(f"HTTP {status}: {error.message}", settings.key)
-    if status == 429 and error.code != "insufficient_quota":
-        return TransientError("rate limit", throttled=True, retry_after=_retry_after(error))
-    if status in (408, 409) or status >= 500:
-        return TransientError(f"HTTP {status}", retry_after=_retry_after(error))
-    if status in (401, 403, 404, 429):
-        return RefusedError(f"the judge's server refuses {settings.model} ({told}); {_remedy(status)}")
-    return RejectedError(told)
-
-
-def _remedy(status: int) -> str:
-    return {
-        404: "check --model and --base-url",
-        429: "the account has no quota left; add credit, then run the same command again to go on",
-    }.get(status, "check the key in the environment or .env")
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from `retry-after-ms` or `Retry-After` (a number; a date counts as none)."""
-    headers = error.response.headers
     for name, divisor in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name, "")
         if re.fullmatch(r"\d+(\.\d+)?", value):

@@ -1,6 +1,7 @@
 """The options of `alignment_judge/judge.py`."""
 
 import argparse
+import math
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge import models, rules
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
     pace = p.add_argument_group("pace")
     pace.add_argument("--concurrency", type=int, default=32, help="most calls under way (default 32); adapts below it")
-    pace.add_argument("--timeout", type=float, default=120.0, help="seconds without a byte before a call is given up")
+    pace.add_argument("--timeout", type=float, default=120.0, help="seconds that a call may take, its answer included")
     pace.add_argument("--attempts", type=int, default=10, help="attempts per call and run (default 10)")
     pace.add_argument("--retry-wait", type=float, default=1.0, help="first retry wait in seconds, doubling (default 1)")
 
@@ -82,6 +83,13 @@ def complete(options: argparse.Namespace) -> argparse.Namespace:
                 "--judge rules answers at once and as the taxonomy prompt does; leave out --batch and --prompt"
             )
     options.model = options.model or ("rules" if options.judge == "rules" else JUDGE_OF_RECORD)
+    for name in ("timeout", "retry_wait", "batch_poll", "max_cost", "temperature"):
+        if not math.isfinite(getattr(options, name) or 0.0) or (getattr(options, name) or 0.0) < 0:
+            raise UserError(f"--{name.replace('_', '-')} must be a number from 0 on, not {getattr(options, name)}")
+    if options.timeout == 0:
+        raise UserError("--timeout must be more than 0 seconds")
+    if options.reparse and (options.ask_again or options.batch):
+        raise UserError("--reparse asks nobody; leave out --ask-again and --batch")
     for name in ("repeats", "concurrency", "attempts", "max_output_tokens"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1")

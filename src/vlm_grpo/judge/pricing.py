@@ -1,7 +1,7 @@
-"""What judging costs: an estimate before, the sum after, and a bound that stops in time.
+"""What one call costs: an estimate before, the price after, and a bound for a call whose price nobody tells.
 
-The estimate counts four characters as a token (English); the bound counts
-every byte as one and every answer at its longest, so that the limit holds whatever happens.
+The estimate counts four characters as a token (English); the bound counts every byte as one and every answer at its
+longest.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from vlm_grpo.judge.models import ModelFacts
 CHARACTERS_PER_TOKEN = 4
 SCHEMA_TOKENS = 500
 """More than the answer's schema and the envelope of a request add to its texts."""
+MOST_TOKENS = 20_000_000
+"""More than any model takes and gives in one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +41,8 @@ def largest_usage(texts: tuple[str, ...], max_output_tokens: int) -> Usage:
     return Usage(sum(len(text.encode()) for text in texts) + SCHEMA_TOKENS, max_output_tokens)
 
 
-class Budget:
-    """Dollars that may be spent: calls reserve their bound first and settle what they cost.
-
-    `limit` None allows everything.
-    """
-
-    def __init__(self, limit: float | None, spent: float) -> None:
-        self.limit = limit
-        self.spent = spent
-        self.reserved = 0.0
-
-    def reserve(self, dollars: float) -> bool:
-        """Set `dollars` aside; False when that could exceed the limit."""
-        if self.limit is not None and self.spent + self.reserved + dollars > self.limit:
-            return False
-        self.reserved += dollars
-        return True
-
-    def settle(self, reserved: float, *, spent: float) -> None:
-        """Give `reserved` back; all that was spent so far is `spent`."""
-        self.reserved -= reserved
-        self.spent = spent
-
-    @property
-    def idle(self) -> bool:
-        """No reservation is open: what does not fit now will never fit."""
-        return self.reserved < 1e-12
+def largest_cost(
+    texts: tuple[str, ...], max_output_tokens: int, facts: ModelFacts | None, *, batch: bool = False
+) -> float:
+    """A bound in US dollars on a call with these texts; 0 where no price is known."""
+    return cost(largest_usage(texts, max_output_tokens), facts, batch=batch) or 0.0

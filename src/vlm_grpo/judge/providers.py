@@ -6,6 +6,9 @@ from typing import Protocol
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge.inputs import Item
 
+Key = tuple[str, str, int]
+"""What makes a verdict one verdict: row, arm, repeat."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -18,8 +21,8 @@ class Call:
     kinds: tuple[str, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        """What makes a verdict one verdict: row, arm, repeat."""
+    def key(self) -> Key:
+        """Row, arm and repeat."""
         return self.item.row_id, self.item.model, self.repeat
 
     @property
@@ -29,21 +32,52 @@ class Call:
 
 
 class TransientError(Exception):
-    """Worth another try. `throttled`: the server asks for less; `retry_after`: seconds it wants us to wait, or None."""
+    """Worth another try.
 
-    def __init__(self, reason: str, *, throttled: bool = False, retry_after: float | None = None) -> None:
-        super().__init__(reason)
+    `throttled`: the server asks for less; `retry_after`: seconds it wants us to wait, or None; `said`: its own words;
+    `paid`: the server may have made, and may charge, an answer that did not reach us.
+    `doubtful`: nothing tells that another try will fare better, so too many in a row stop a run.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        throttled: bool = False,
+        retry_after: float | None = None,
+        said: str | None = None,
+        paid: bool = False,
+        doubtful: bool = False,
+    ) -> None:
+        super().__init__(reason if said is None else f"{reason} ({said})")
         self.reason = reason
         self.throttled = throttled
         self.retry_after = retry_after
+        self.said = said
+        self.paid = paid
+        self.doubtful = doubtful
 
 
 class RejectedError(Exception):
-    """The server will never answer this one call (HTTP 400 and the like); other calls may do."""
+    """The server will not answer this one call; other calls it may answer.
+
+    `alone` is False where the server could as well refuse all calls (HTTP 403): answers to others tell.
+    """
+
+    def __init__(self, reason: str, *, alone: bool = True, paid: bool = False) -> None:
+        super().__init__(reason)
+        self.alone = alone
+        self.paid = paid
 
 
 class RefusedError(UserError):
-    """No call will be answered until the user mends something: key, model, quota."""
+    """No call will be answered until the user mends something: key, model, quota. `status`: of the server."""
+
+    paid = False
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Provider(Protocol):

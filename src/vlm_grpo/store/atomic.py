@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.store import strict_json
+from vlm_grpo.store.encoding import well_formed
 
 TEMPORARY_SUFFIX = ".tmp"
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_bytes` of `text` in UTF-8."""
-    write_bytes(path, text.encode())
+    """`write_bytes` of `text` in UTF-8, lone surrogates replaced."""
+    write_bytes(path, well_formed(text).encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:

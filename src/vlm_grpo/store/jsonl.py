@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from vlm_grpo import text_files
 from vlm_grpo.errors import UserError
 from vlm_grpo.store import atomic, strict_json
+from vlm_grpo.store.encoding import well_formed
 
 _BLOCK = 1 << 16
 
@@ -29,6 +30,21 @@ def read(path: Path, *, is_finished: bool = False) -> list[dict[str, Any]]:
     if is_finished and tail.rstrip().endswith(b"}"):
         complete.append(tail)
     return [_record(path, number, line) for number, line in enumerate(complete, start=1)]
+
+
+def read_whole(path: Path) -> tuple[list[dict[str, Any]], list[int]]:
+    """The records of the store `path` that can be read, and the numbers of the lines (from 1) that cannot.
+
+    For stores whose other records must not be lost over an odd one: NULs from a power cut, or an edit by hand. A torn
+    last line is left out, as in `read`.
+    """
+    records, damaged = [], []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1] if path.exists() else [], start=1):
+        try:
+            records.append(_record(path, number, line))
+        except UserError:
+            damaged.append(number)
+    return records, damaged
 
 
 def read_input(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -67,7 +83,7 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     text = text_files.decode(line, where=f"{path} line {number}")
     try:
         record = strict_json.parse(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} line {number}: not JSON ({error}); remove or mend that line") from None
     if not isinstance(record, dict):
         raise UserError(f"{path} line {number}: expected a JSON object, found {type(record).__name__}")
@@ -75,7 +91,8 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
 
 
 def _lines(records: Iterable[dict[str, Any]]) -> str:
-    return "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
+    lines = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
+    return well_formed(lines)
 
 
 class Appender:
@@ -89,11 +106,12 @@ class Appender:
         self._file = path.open("ab+")
         self._file.truncate(_end_of_last_line(self._file))
 
-    def append(self, records: Iterable[dict[str, Any]]) -> None:
-        """Write `records`; they are on disk when this returns."""
+    def append(self, records: Iterable[dict[str, Any]], *, durable: bool = True) -> None:
+        """Write `records`; they are on disk when this returns, or soon after without `durable` (a kill loses none)."""
         self._file.write(_lines(records).encode())
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if durable:
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; what was appended stays."""

@@ -6,25 +6,27 @@ so that a rerun may go on in it while another run is refused.
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vlm_grpo import text_files
 from vlm_grpo.errors import UserError
 from vlm_grpo.store import atomic, provenance, strict_json
+from vlm_grpo.store.encoding import well_formed
 
 MANIFEST = "manifest.json"
 IDENTITY = "run.json"
 
 
-def claim(folder: Path, identity: dict[str, Any]) -> None:
+def claim(folder: Path, identity: dict[str, Any], *, not_compared: Sequence[str] = ()) -> None:
     """Mark `folder` as the place of the run `identity`, or check that it already is.
 
-    `identity` is what makes two runs the same run: kind, resolved settings, fingerprints of inputs (JSON values).
-    Raises `UserError` naming the differing keys when the folder belongs to another run, or holds files of unknown
-    origin.
+    `identity` is what makes two runs the same run: kind, resolved settings, fingerprints of inputs (JSON values); the
+    keys `not_compared` are only noted. Raises `UserError` naming the differing keys when the folder belongs to another
+    run, or holds files of unknown origin.
     """
-    if is_claimed(folder, identity):
+    if is_claimed(folder, identity, not_compared=not_compared):
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,17 +35,18 @@ def claim(folder: Path, identity: dict[str, Any]) -> None:
     atomic.write_json(folder / IDENTITY, json.loads(json.dumps(identity)))
 
 
-def is_claimed(folder: Path, identity: dict[str, Any]) -> bool:
+def is_claimed(folder: Path, identity: dict[str, Any], *, not_compared: Sequence[str] = ()) -> bool:
     """Whether `folder` already is the place of the run `identity`; `UserError` where it cannot become it.
 
     A command that has more to vet asks this first and claims the folder once nothing more can be the user's mistake, so
     that the mended command finds the folder free.
     """
     path = folder / IDENTITY
-    wanted = json.loads(json.dumps(identity))
+    wanted = json.loads(well_formed(json.dumps(identity, ensure_ascii=False)))
     if path.exists():
         found = read_json(path)
-        differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+        compared = (wanted.keys() | found.keys()) - set(not_compared)
+        differing = sorted(k for k in compared if wanted.get(k) != found.get(k))
         if differing:
             told = "; ".join(f"{k}: {_short(found.get(k))} there, {_short(wanted.get(k))} asked" for k in differing)
             raise UserError(f"{folder} belongs to another run ({told}); choose another output folder or remove it")
@@ -92,6 +95,13 @@ def write(
             "locks": provenance.lock_hashes(),
         },
     )
+
+
+def withdraw(folder: Path) -> None:
+    """Remove the manifest of `folder`: something there is pending again."""
+    if exists(folder):
+        (folder / MANIFEST).unlink()
+        atomic.fsync_folder(folder)
 
 
 def exists(folder: Path) -> bool:

@@ -31,8 +31,8 @@ def _git(*arguments: str) -> str | None:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that shape a result, as installed; absent ones are left out."""
-    installed = {d.metadata["Name"].lower() for d in importlib.metadata.distributions()}
-    return {name: importlib.metadata.version(name) for name in PACKAGES if name in installed}
+    named = {name: next(iter(importlib.metadata.distributions(name=name)), None) for name in PACKAGES}
+    return {name: distribution.version for name, distribution in named.items() if distribution is not None}
 
 
 def hardware() -> dict[str, Any]:

@@ -10,6 +10,8 @@ import math
 from collections import Counter
 from typing import Any
 
+from vlm_grpo.store.encoding import well_formed
+
 _SURROGATE = "\\ud"  # begins the escape of each half of a pair
 
 
@@ -67,7 +69,7 @@ def _finite(digits: str) -> float:
 
 def _mended(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return well_formed(value)
     if isinstance(value, list):
         return [_mended(part) for part in value]
     if isinstance(value, dict):
