@@ -69,7 +69,7 @@ def test_a_server_of_nothing_but_errors_stops_the_run_soon(judge, server, tmp_pa
 def test_what_one_item_never_gets_leaves_it_missing_and_ends_the_run(judge, server, write_generations, tmp_path):
     items = ["403", "400", "200 flagged", "web page", "damaged gzip", "200 in words"]
     write_generations(tmp_path, "base", 20)
-    server.control(items={f"sees cat {i} ": fault for i, fault in enumerate(items)})
+    server.control(items={f"sees cat {i} ": fault for i, fault in enumerate(items, start=8)})
     code, _, err = judge("--concurrency", 2)
     assert code == 0, err
     assert len(verdicts(tmp_path)) == 20
