@@ -78,6 +78,26 @@ def test_mistakes_are_one_line(tmp_path, files, message):
         read_layers(tmp_path / "top.yaml")
 
 
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        ("a: é".encode("latin-1"), "top.yaml line 1: not UTF-8"),
+        ("a: é".encode("utf-16"), "top.yaml is encoded in UTF-16"),
+        ("a: é".encode("utf-16-le"), "NUL"),
+    ],
+    ids=["Latin-1", "UTF-16", "UTF-16 without a mark"],
+)
+def test_another_encoding_is_one_line(tmp_path, content, told):
+    (tmp_path / "top.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=told):
+        read_layers(tmp_path / "top.yaml")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    (tmp_path / "top.yaml").write_bytes("a: é\n".encode("utf-8-sig"))
+    assert read_layers(tmp_path / "top.yaml").values == {"a": "é"}
+
+
 def test_anchors_and_merge_keys_are_not_keys_given_twice(tmp_path):
     write(tmp_path, top="a: &a {x: 1, y: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b, y: 3}\nd: *a")
     assert read_layers(tmp_path / "top.yaml").values["c"] == {"x": 1, "y": 3}

@@ -7,6 +7,7 @@ What a later file says counts: of a list the last one, and the file itself over 
 by key, everything else is replaced whole. Needs neither torch nor TRL: the workflow and batch scripts read configs too.
 """
 
+import io
 import math
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from vlm_grpo import text_files
 from vlm_grpo.errors import UserError
 from vlm_grpo.paths import expand_home
 
@@ -120,8 +122,9 @@ class _Loader(yaml.SafeLoader):
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        with path.open(encoding="utf-8") as file:
-            values = yaml.load(file, Loader=_Loader)
+        text = io.StringIO(text_files.read_text(path))
+        text.name = str(path)
+        values = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise UserError(f"config {path}: not YAML ({error})") from None
     if not isinstance(values, dict):

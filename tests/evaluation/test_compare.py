@@ -65,14 +65,14 @@ def cut(file, size):
 DAMAGES = {
     "a torn line": (
         lambda arm: cut(arm / FILE, 30),
-        "generations.jsonl: no generation for row 'validation-0",
+        "generations.jsonl lacks row 'validation-0",
     ),
     "half the file": (
         lambda arm: cut(arm / FILE, (arm / FILE).stat().st_size // 2),
-        "generations.jsonl: no generation for",
+        "generations.jsonl lacks row",
     ),
-    "no answers": (lambda arm: (arm / FILE).unlink(), "no generation for row 'validation-000' (12 of 12"),
-    "one line too many": (lambda arm: add_row(arm / FILE, "elsewhere"), "row 'elsewhere' is not among the rows asked"),
+    "no answers": (lambda arm: (arm / FILE).unlink(), "lacks row 'validation-000' (12 of 12"),
+    "one line too many": (lambda arm: add_row(arm / FILE, "elsewhere"), "generations.jsonl has row 'elsewhere'"),
     "another encoding": (lambda arm: (arm / FILE).write_bytes((arm / FILE).read_text().encode("utf-16")), "UTF-16"),
     "no scores": (lambda arm: (arm / "scores.json").unlink(), "scores.json is missing"),
     "torn scores": (lambda arm: cut(arm / "scores.json", 9), "scores.json: damaged JSON"),

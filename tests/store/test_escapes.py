@@ -36,7 +36,7 @@ def table(name: str, other: str = "x") -> Table:
 
 def seen(text: str) -> str:
     """What a reader sees of `text`: one line, runs of blanks as one."""
-    return re.sub(" +", " ", escapes.one_line(text)).strip(" ")
+    return re.sub(r"\s+", " ", escapes.one_line(text)).strip()
 
 
 @settings(deadline=None)

@@ -51,7 +51,8 @@ def rates(summaries: Sequence[Summary]) -> Figure:
     axes.set_ylabel("misaligned (% of verdicts, Wilson 95 %)")
     axes.margins(y=0.15)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
     return figure
 
 
@@ -64,7 +65,7 @@ def types(summaries: Sequence[Summary]) -> Figure:
     for kind, style in type_styles(counted[0]).items():
         shares = zip(counted, summaries, strict=True)
         heights = [100 * types[kind] / s.misaligned.n if s.misaligned.n else 0.0 for types, s in shares]
-        bars = axes.bar(range(len(summaries)), heights, 0.7, bottoms, label=kind, **style)
+        bars = axes.bar(range(len(summaries)), heights, 0.7, bottoms, label=escapes.figure(kind), **style)
         counts = [str(types[kind]) if height > lowest else "" for types, height in zip(counted, heights, strict=True)]
         axes.bar_label(bars, counts, label_type="center", fontsize=8, **_number_style(style))
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]

@@ -96,7 +96,7 @@ def read(folder: Path) -> dict[str, OutcomeRecord]:
     """The outcomes in `folder` by row id; none where there is no such file."""
     path = folder / FILE
     records: dict[str, OutcomeRecord] = {}
-    for number, line in enumerate(jsonl.read(path), start=1):
+    for number, line in enumerate(jsonl.read(path, is_finished=True), start=1):
         try:
             record = OutcomeRecord.model_validate(line)
         except ValidationError as error:

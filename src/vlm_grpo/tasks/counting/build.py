@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import share
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.images import upright_size
@@ -40,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
     parser.add_argument("--images", type=user_path, required=True, metavar="FOLDER", help="where the pictures are")
     parser.add_argument("--jsonl", nargs="+", required=True, metavar="SPLIT=FILE", help="the records of each split")
-    parser.add_argument("--max-dropped", type=float, default=0.0, metavar="SHARE", help="of a split (default 0)")
+    parser.add_argument(
+        "--max-dropped", type=share("--max-dropped"), default=0.0, metavar="SHARE", help="of a split (default 0)"
+    )
     given = parser.parse_args(arguments)
-    if not 0 <= given.max_dropped <= 1:
-        raise UserError(f"--max-dropped {given.max_dropped} is not between 0 and 1")
     build(given.out, files=_files(given.jsonl), images=given.images, max_dropped=given.max_dropped)
     counts = manifest.read(given.out, kind=dataset.KIND)["counts"]
     print(f"{given.out}: " + ", ".join(f"{rows} {split}" for split, rows in counts.items()))

@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import seed
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
@@ -116,7 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the data set")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed("--seed"), default=0)
     parser.add_argument("--source", choices=SOURCES, default="sklearn", help="where glyphs come from (default sklearn)")
     parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="MNIST's four IDX files, packed (.gz) or not")
     for split, default in DEFAULT_PICTURES.items():
