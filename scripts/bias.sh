@@ -106,16 +106,15 @@ options_of_level() {
 # The comment at the top of the script that was called, then what its arguments mean.
 show_help() {
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-    case $kind in
-        text) echo "LEVEL is a strength from 0 to 1 or a level of the study (acc_0.69): what \$DATA_PATH/vsr_text_LEVEL was" ;;
-        vision) echo "LEVEL is published, or CUE_PROBABILITY (patch_0.9): what \$DATA_PATH/vsr_vision_LEVEL was" ;;
-    esac
-    echo "built with, by python -m vlm_grpo.bias.$kind."
+    local text_level="a strength from 0 to 1 or a level of the study (acc_0.69)"
+    local vision_level="published, or CUE_PROBABILITY (patch_0.9)"
+    if [[ $kind == text ]]; then echo "LEVEL is $text_level:"; else echo "LEVEL is $vision_level:"; fi
+    echo "what \$DATA_PATH/vsr_${kind}_LEVEL was built with, by python -m vlm_grpo.bias.$kind."
     if [[ $stage == evaluate ]]; then
-        echo "Without --method (grpo, sft, base) the finished runs of both methods are evaluated; each result lies in its"
-        echo "run's folder, by split. Any other setting of the evaluation and --dry-run go behind the level, too."
+        echo "Without --method (grpo, sft, base) the finished runs of both methods are evaluated; each result lies in"
+        echo "its run's folder, by split. Any other setting of the evaluation and --dry-run go behind the level, too."
     else
-        echo "--budget samples (default): SFT is shown each row as often as GRPO is; steps: it takes as many optimiser steps."
+        echo "--budget samples (default): SFT is shown each row as often as GRPO is; steps: it takes as many steps."
         echo "Any other setting of the training and --dry-run go behind the level, too."
     fi
 }
@@ -136,7 +135,8 @@ fail() {
 }
 
 kind=${1:-} stage=${2:-}
-[[ $kind =~ ^(text|vision)$ && $stage =~ ^(grpo|sft|evaluate)$ ]] || fail "usage: bash $0 text|vision grpo|sft|evaluate LEVEL"
+[[ $kind =~ ^(text|vision)$ && $stage =~ ^(grpo|sft|evaluate)$ ]] ||
+    fail "usage: bash $0 text|vision grpo|sft|evaluate LEVEL [ARGUMENT ...]"
 shift 2
 if [[ ${1:-} == --where ]]; then
     set -- "${@:2}" --where

@@ -1,5 +1,5 @@
-# Sourced: where the caches of this account cannot be written (a read-only or absent home, as on many compute nodes), put
-# them into a folder of /tmp (TMPDIR) and say so. Models that are in the old cache are still found there.
+# Sourced: where the caches of this account cannot be written (a read-only or absent home, as on many compute nodes),
+# put them into a folder of /tmp (TMPDIR) and say so. Models that are in the old cache are still found there.
 
 vlm_grpo_place_caches() {
     local cache=${XDG_CACHE_HOME:-${HOME:-~}/.cache} config=${XDG_CONFIG_HOME:-${HOME:-~}/.config}

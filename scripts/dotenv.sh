@@ -1,11 +1,11 @@
-# Sourced: export the settings of the checkout's .env (see .env_example), which is a bash file. What the environment already
-# says wins. A leading `~` of a path means home, quoted or not. Line ends may be those of Windows.
+# Sourced: export the settings of the checkout's .env (see .env_example), which is a bash file. What the environment
+# already says wins. A leading `~` of a path means home, quoted or not. Line ends may be those of Windows.
 # Returns 2, after one line that names the file's line, when a command in it fails.
 
 vlm_grpo_read_settings() {
     local file=$VLM_GRPO_ROOT/.env environment settings name home=~
     if [[ -f $file ]]; then
-        # A bash of its own reads it: it reports lines under the name given last, and its output is not taken for settings.
+        # A bash of its own reads it: lines are reported under the name given last, output is not taken for settings.
         settings=$(
             report="trap '((\$? > 125)) || echo \"\$0: line \$LINENO: exit status \$?\"' ERR"
             text=$(sed $'1s/^\xef\xbb\xbf//; s/\r$//' "$file")

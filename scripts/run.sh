@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# One stage of the study for one model family; the scripts that people type end with this one (`source run.sh STAGE "$@"`).
+# One stage of the study for one model family; the scripts that people type end with `source run.sh STAGE "$@"`.
 #   VLM_GRPO_FAMILY=smolvlm bash scripts/run.sh grpo|sft|merge|evaluate [ARGUMENT ...]
-# The family (default: qwen) is what the configs are named after: configs/vsr/FAMILY_STAGE.yaml are all that a new one needs.
+# The configs are named after the family (default: qwen): configs/vsr/FAMILY_STAGE.yaml are all that a new one needs.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$VLM_GRPO_ROOT/scripts/launch.sh"

@@ -3,8 +3,8 @@
 #   source common.sh SCRIPT [ARGUMENT ...]                    on the job's node
 #   source common.sh --on-every-node SCRIPT [ARGUMENT ...]    on all nodes of the job, one launcher each
 #
-# VLM_GRPO_SCRIPT names another script than SCRIPT; an empty SCRIPT asks for it. This shell, which Slurm signals, becomes
-# the one that watches over the attempt (attempt.sh).
+# VLM_GRPO_SCRIPT names another script than SCRIPT; an empty SCRIPT asks for it. This shell, which Slurm signals,
+# becomes the one that watches over the attempt (attempt.sh).
 # Logs are in logs/: slurm-NAME-JOB.out holds all attempts of a job, NAME-JOB/attempt-N.log each by itself.
 set -euo pipefail
 
