@@ -119,6 +119,30 @@ show_help() {
     fi
 }
 
+# The level's name: the number in it may be written in several ways, 0.90 and .9 are the level 0.9.
+canonical_level() { # LEVEL
+    if [[ $1 =~ ^((tint|patch|border)_)?([0-9]*)\.([0-9]+)$ ]]; then
+        local cue=${BASH_REMATCH[1]} whole=${BASH_REMATCH[3]:-0} part=${BASH_REMATCH[4]}
+        part=${part%"${part##*[!0]}"}
+        echo "$cue$whole${part:+.$part}"
+    else
+        echo "$1"
+    fi
+}
+
+# The level as the folder of its data set spells it; as it is called where there is no such folder.
+built_level() { # LEVEL
+    local folder wanted
+    wanted=$(canonical_level "$1")
+    for folder in "$DATA_PATH/vsr_${kind}_$1" "$DATA_PATH/vsr_${kind}_$wanted" "$DATA_PATH/vsr_${kind}_"*; do
+        if [[ -f $folder/manifest.json && $(canonical_level "${folder#"$DATA_PATH/vsr_${kind}_"}") == "$wanted" ]]; then
+            echo "${folder#"$DATA_PATH/vsr_${kind}_"}"
+            return
+        fi
+    done
+    echo "$wanted"
+}
+
 # Whether the option $1 is among the arguments after it.
 is_given() {
     local option=$1 argument
@@ -141,7 +165,8 @@ shift 2
 if [[ ${1:-} == --where ]]; then
     set -- "${@:2}" --where
 fi
-level=${1:-} data=$DATA_PATH/vsr_${kind}_${1:-}
+level=$(built_level "${1:-}")
+data=$DATA_PATH/vsr_${kind}_$level
 if [[ $level == --help || $level == -h ]]; then
     show_help
     exit

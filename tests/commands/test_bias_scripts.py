@@ -130,6 +130,22 @@ def test_help_and_missing_data_are_short(place, script, tmp_path):
     {"text": text, "vision": vision}[kind].main([*shlex.split(command)[3:], "--dry-run"])
 
 
+@pytest.mark.parametrize(
+    "kind, spelled, built",
+    [
+        ("text", "0.50", "0.5"),
+        ("text", ".5", "0.5"),
+        ("vision", "patch_1", "patch_1.0"),
+        ("vision", "patch_1.00", "patch_1.0"),
+    ],
+)
+def test_a_level_is_found_however_it_is_written(place, kind, spelled, built):
+    done = run(place, f"scripts/run_sft_lora_{kind}_biased.sh", spelled, "--num_rows", "5", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert f"vsr_{kind}_{built}\n" in done.stdout.replace("'", "")
+    assert f"sft_{kind}_{built}" in done.stdout
+
+
 TEXT_LEVELS = [*published.LEVELS, published.EXTREME, published.EXTREME_NAME, "0", ".5", "0.9", "1", "1.0"]
 
 
