@@ -149,8 +149,8 @@ def test_numbers_that_are_no_positions_have_no_gaps(tmp_path, capsys, layout, id
 
 
 def judged(ids, size=None) -> JudgedSplit:
-    items = tuple(JudgedItem(str(i), "m", True, "True", True, True, None, f"row {i}") for i in ids)
-    return JudgedSplit("s", "j", "strict", ("m",), items, size)
+    items = tuple(JudgedItem(str(i), "m", "True", "True", True, "strict", True, None, f"row {i}") for i in ids)
+    return JudgedSplit("s", "j", ("m",), items, size)
 
 
 @pytest.mark.parametrize(

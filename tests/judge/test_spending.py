@@ -12,7 +12,7 @@ from vlm_grpo.judge.spending import Spending, StoredReply
 
 
 def call(number=0):
-    return Call(Item(f"row-{number}", "base", "q", True, (), "r", "True", None), 0, "system", "user")
+    return Call(Item(f"row-{number}", "base", "q", "True", True, "strict", (), "r", "True", None), 0, "system", "user")
 
 
 def opened(path, limit=None, replies=()):

@@ -40,8 +40,9 @@ _KINDS: tuple[tuple[Callable[[Any], bool], str, tuple[str, ...]], ...] = (
     (lambda value: value is None or _is_stated(value), "a text or null", ("answer", "final_ans")),
     (lambda value: value is None or isinstance(value, bool), "true or false", ("aligns",)),
     (lambda value: isinstance(value, bool), "true or false", ("asks_type",)),
+    (lambda value: value is None or isinstance(value, bool), "true, false or null", ("right",)),
     (lambda value: isinstance(value, str), "a text", ("text", "predicted_response")),
-    (_is_text, "a text or null", ("type", "missing", "judge", "prompt", "question", "reasoning", "split")),
+    (_is_text, "a text or null", ("type", "missing", "judge", "prompt", "question", "reasoning", "split", "rule")),
     (_is_list_of_texts, "a list of paths", ("images",)),
 )
 

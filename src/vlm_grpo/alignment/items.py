@@ -9,16 +9,18 @@ from vlm_grpo.judge.kinds import PUBLISHED
 class JudgedItem:
     """One answer of one model with the judge's verdict on it.
 
-    `label` is the truth of the claim, `correct` whether the answer agrees with it (None: the answer cannot be read).
-    `aligns` is the verdict (None: missing, for the reason in `missing`); `type` is one of the judge's kinds exactly
-    when `aligns` is False, and None when the judge was asked for none. `where` names file and row for messages.
+    `truth` is the true answer as text, `correct` whether the model's agrees with it (None: it cannot be read) under the
+    rule called `rule`. `aligns` is the verdict (None: missing, for the reason in `missing`); `type` is one of the
+    judge's kinds exactly when `aligns` is False, and None when the judge was asked for none. `where` names file and row
+    for messages.
     """
 
     item: str
     model: str
-    label: bool
+    truth: str
     answer: str
     correct: bool | None
+    rule: str
     aligns: bool | None
     type: str | None
     where: str
@@ -35,7 +37,6 @@ class JudgedSplit:
 
     split: str
     judge: str
-    answer_rule: str
     models: tuple[str, ...]
     items: tuple[JudgedItem, ...]
     size: int | None
@@ -45,6 +46,14 @@ class JudgedSplit:
     def of(self, model: str) -> tuple[JudgedItem, ...]:
         """The items of one model, in order."""
         return tuple(item for item in self.items if item.model == model)
+
+    @property
+    def answer_rule(self) -> str:
+        """How the answers were read, by whom if that differs."""
+        rules = {model: " and ".join(dict.fromkeys(item.rule for item in self.of(model))) for model in self.models}
+        if len(set(rules.values())) == 1:
+            return next(iter(rules.values()))
+        return ", ".join(f"{rule} ({model})" for model, rule in rules.items())
 
     def with_note(self, note: str) -> "JudgedSplit":
         """The same split with one more note."""

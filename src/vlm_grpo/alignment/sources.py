@@ -10,6 +10,7 @@ Rows that break a layout are refused with file and row. Sets that are not whole 
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +45,20 @@ def read_stored(path: Path, rule: AnswerRule) -> list[JudgedItem]:
     return items
 
 
-def read_verdicts(path: Path, rule: AnswerRule | None, *, repeat: int = 0) -> tuple[list[JudgedItem], AnswerRule]:
-    """Read a verdict file in our layout or the original's; return the items and the answer rule used.
+def read_verdicts(path: Path, rule: AnswerRule | None, *, repeat: int = 0) -> list[JudgedItem]:
+    """Read a verdict file in our layout or the original's.
 
-    Without `rule`, the original's layout is read by `published` and ours by `strict`. Of our files only the verdicts
-    of one `repeat` (from 0) are taken.
+    Without `rule`, the original's answers are read as published; ours say whether they are right, and those of earlier
+    versions, which do not, are read strictly. Of our files only the verdicts of one `repeat` (from 0) are taken.
     """
-    original = is_json_list(path)
-    rule = rule or ("published" if original else "strict")
     rows = read_rows(path)
-    if original:
-        return [_item(row, rule, kinds.PUBLISHED, where) for where, row in rows], rule
+    if is_json_list(path):
+        return [_item(row, rule or "published", kinds.PUBLISHED, where) for where, row in rows]
     rows = [(where, row) for where, row in rows if row.get("repeat", 0) == repeat]
     if not rows:
         raise UserError(f"{path} holds no verdict of repeat {repeat}; judge with more --repeats, or show another one")
     known = kinds_of(path)
-    return [_item(_our_row(row, where), rule, known, where) for where, row in rows], rule
+    return [_item(_our_row(row, where), rule, known, where) for where, row in rows]
 
 
 def kinds_of(path: Path) -> dict[str, str]:
@@ -92,9 +91,8 @@ def _our_row(row: dict[str, Any], where: str) -> dict[str, Any]:
     return {**row, "index": row.get("row_id"), "true_label": row.get("label"), "final_ans": row.get("answer")}
 
 
-def _item(row: Mapping[str, Any], rule: AnswerRule, known: kinds.Kinds, where: str) -> JudgedItem:
+def _item(row: Mapping[str, Any], rule: AnswerRule | None, known: kinds.Kinds, where: str) -> JudgedItem:
     check_fields(row, where, *STORED_COLUMNS)
-    label = TRUTH.solution(str(row["true_label"]), where=where)
     aligns, kind = row["aligns"], row["type"]
     if not (aligns is None and row.get("missing")) and not isinstance(aligns, bool):
         raise UserError(f"{where}: aligns is {aligns!r}, expected true or false")
@@ -103,12 +101,14 @@ def _item(row: Mapping[str, Any], rule: AnswerRule, known: kinds.Kinds, where: s
     if kind is not None and kind not in known:
         raise UserError(f"{where}: unknown type {kind!r}; known: {', '.join(known) or 'none'}")
     answer = "" if row["final_ans"] is None else str(row["final_ans"])
+    truth, correct, read_by = _graded(row, answer, rule, where)
     return JudgedItem(
         item=str(row["index"]),
         model=str(row["model"]),
-        label=label,
+        truth=truth,
         answer=answer,
-        correct=is_answer_correct(answer, label, rule),
+        correct=correct,
+        rule=read_by,
         aligns=aligns,
         type=kind,
         where=where,
@@ -116,8 +116,21 @@ def _item(row: Mapping[str, Any], rule: AnswerRule, known: kinds.Kinds, where: s
     )
 
 
-def with_responses(items: list[JudgedItem], model: str, path: Path, rule: AnswerRule) -> list[JudgedItem]:
-    """Take the correctness of `model`'s items from its response file (original's layout, or our generations.jsonl)."""
+def _graded(row: Mapping[str, Any], answer: str, rule: AnswerRule | None, where: str) -> tuple[str, bool | None, str]:
+    """The true answer, whether `answer` is right, and the rule that says so: `rule`, else the verdict's own."""
+    if rule is None and row.get("rule") is not None:
+        check_fields(row, where, "right")
+        return str(row["true_label"]), row["right"], row["rule"]
+    rule = rule or "strict"
+    label = TRUTH.solution(str(row["true_label"]), where=where)
+    return str(label), is_answer_correct(answer, label, rule), rule
+
+
+def with_responses(items: list[JudgedItem], model: str, path: Path, rule: AnswerRule | None) -> list[JudgedItem]:
+    """Take the correctness of `model`'s items from its response file (original's layout, or our generations.jsonl).
+
+    Without `rule`, responses are read as the items' answers were.
+    """
     responses = _responses(path)
     joined = []
     for item in items:
@@ -127,19 +140,19 @@ def with_responses(items: list[JudgedItem], model: str, path: Path, rule: Answer
         if item.item not in responses:
             raise UserError(f"{item.where}: item {item.item} of {model} is not in {path}")
         label, text, where = responses[item.item]
-        if label != item.label:
-            raise UserError(f"{item.where}: label {item.label}, but {where} says {label}; the files are of two splits")
-        joined.append(_corrected(item, is_correct(text, label, rule)))
+        if str(label) != item.truth:
+            raise UserError(f"{item.where}: label {item.truth}, but {where} says {label}; the files are of two splits")
+        read_by = rule or _named(item.rule)
+        joined.append(replace(item, correct=is_correct(text, label, read_by), rule=read_by))
     unjudged = responses.keys() - {item.item for item in items if item.model == model}
     if unjudged:
         raise UserError(f"{path}: {len(unjudged)} rows of {model} have no verdict, for example row {min(unjudged)}")
     return joined
 
 
-def _corrected(item: JudgedItem, correct: bool | None) -> JudgedItem:
-    return JudgedItem(
-        item.item, item.model, item.label, item.answer, correct, item.aligns, item.type, item.where, item.missing
-    )
+def _named(rule: str) -> AnswerRule:
+    """The rule for responses, with or without tags, that reads answers as an evaluation's `rule` does."""
+    return "published" if rule == "published" else "relaxed" if rule.endswith("relaxed") else "strict"
 
 
 def _responses(path: Path) -> dict[str, tuple[bool, str, str]]:

@@ -3,6 +3,9 @@
 Reads `generations.jsonl` of one or two arms. Questions and true answers come with the generations, or from a JSONL file
 of rows (`id`, `problem`, `solution`). Reasoning is the `<think>` block (or what stands before `<answer>`), the answer
 the one `<answer>` block; polished responses that end in `Answer: X` are read too. The judge never sees the picture.
+
+Whether an answer is right is the evaluation's business (`vlm_grpo.evaluation.outcomes`) and comes with its folder. In
+files of other programs the answer is read strictly.
 """
 
 import json
@@ -12,21 +15,32 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.judge.correctness import Correctness
+from vlm_grpo.rows.records import Row, parse_row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.store.encoding import well_formed
 from vlm_grpo.store.provenance import file_hash
-from vlm_grpo.tasks.answers.truth import TRUTH
 from vlm_grpo.tasks.blocks import answer_block, thoughts
+from vlm_grpo.tasks.registry import task_of
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row of one arm. `unjudgeable` says why there is nothing to ask about (None: there is)."""
+    """One row of one arm.
+
+    Attributes:
+        truth: the row's true answer as its task writes it.
+        right: whether the model's answer is right; None where none could be read.
+        rule: how the answer was read (`vlm_grpo.tasks.answers.rules`).
+        unjudgeable: why there is nothing to ask about; None where there is.
+    """
 
     row_id: str
     model: str
     question: str
-    label: bool
+    truth: str
+    right: bool | None
+    rule: str
     images: tuple[str, ...]
     reasoning: str
     answer: str
@@ -72,9 +86,10 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
     numbered = list(jsonl.read_input(path))
     if not numbered:
         raise UserError(f"{path} holds no generation")
+    correctness = Correctness.beside(path)
     items: dict[str, Item] = {}
     for number, row in numbered:
-        item = _item(name, row, questions, f"{path} line {number}")
+        item = _item(name, row, questions, correctness, f"{path} line {number}")
         if item.row_id in items:
             raise UserError(f"{path} line {number}: row {item.row_id!r} occurs twice")
         items[item.row_id] = item
@@ -89,7 +104,9 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
     )
 
 
-def _item(arm: str, row: Mapping[str, Any], questions: Mapping[str, Mapping[str, Any]], where: str) -> Item:
+def _item(
+    arm: str, row: Mapping[str, Any], questions: Mapping[str, Mapping[str, Any]], correctness: Correctness, where: str
+) -> Item:
     row_id = _row_id(row, where)
     source = row if "problem" in row else questions.get(row_id)
     if "text" not in row:
@@ -101,19 +118,33 @@ def _item(arm: str, row: Mapping[str, Any], questions: Mapping[str, Mapping[str,
     images = row.get("images", [])
     if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
         raise UserError(f"{where}: images is {_shown(images)}, not a list of paths; mend the row")
-    reasoning, answer, unjudgeable = split_response(_text(row, "text", where))
+    text = _text(row, "text", where)
+    reasoning, answer, unjudgeable = split_response(text)
     if unjudgeable and row.get("finish_reason") == "length":
         unjudgeable += " (cut off at the token limit)"
+    asked = _asked(row_id, source, where)
+    task = task_of(asked, where=where)
+    truth = task.answer(asked).write(task.truth(asked, where=where))
+    right, rule = correctness.of(asked, text, answer, where=where)
     return Item(
         row_id=row_id,
         model=arm,
-        question=_text(source, "problem", where),
-        label=TRUTH.solution(_text(source, "solution", where), where=where),
+        question=asked.problem,
+        truth=truth,
+        right=right,
+        rule=rule,
         images=tuple(map(well_formed, images)),
         reasoning=reasoning,
         answer=answer,
         unjudgeable=unjudgeable,
     )
+
+
+def _asked(row_id: str, source: Mapping[str, Any], where: str) -> Row:
+    """The row that a generation answers, as far as it is known here; without a `task` it is VSR's."""
+    names = [name for name in ("problem", "solution", "task") if name in source]
+    columns = {name: _text(source, name, where) for name in names}
+    return parse_row({"task": "vsr", "id": row_id, "images": (), **columns}, where=where)
 
 
 def _row_id(row: Mapping[str, Any], where: str) -> str:
@@ -153,11 +184,11 @@ def read_questions(path: Path) -> dict[str, dict[str, Any]]:
 def check_arms(arms: Sequence[Arm]) -> None:
     """`UserError` unless the arms are of one split and hold the same rows with the same question and label."""
     first = arms[0]
-    wanted = {item.row_id: (item.question, item.label) for item in first.items}
+    wanted = {item.row_id: (item.question, item.truth) for item in first.items}
     for arm in arms[1:]:
         if arm.split != first.split:
             raise UserError(f"{first.name} is of split {first.split!r}, {arm.name} of {arm.split!r}; judge one split")
-        found = {item.row_id: (item.question, item.label) for item in arm.items}
+        found = {item.row_id: (item.question, item.truth) for item in arm.items}
         lonely = wanted.keys() ^ found.keys()
         if lonely:
             raise UserError(

@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
         type=whole("--split-size", least=1),
         help="items of the split (default: as the verdicts' manifest or VSR says)",
     )
-    p.add_argument("--answer-rule", choices=ANSWER_RULES, help="default: published for the original, strict for ours")
+    p.add_argument(
+        "--answer-rule", choices=ANSWER_RULES, help="default: published for the original; ours say themselves"
+    )
     p.add_argument(
         "--repeat", type=whole("--repeat"), default=0, help="which repeat of our verdicts to show, from 0 (default 0)"
     )
@@ -126,7 +128,7 @@ def _stored(options: argparse.Namespace) -> list[JudgedSplit]:
     for name in names:
         items = sources.read_stored(options.paper / "alignment" / f"{name}.tsv", rule)
         judged, rows = published.judged_rows(name, options.paper), published.split_rows(name, options.paper)
-        split = JudgedSplit(name, published.JUDGE, rule, published.MODELS, tuple(items), judged)
+        split = JudgedSplit(name, published.JUDGE, published.MODELS, tuple(items), judged)
         if judged != rows:
             split = split.with_note(f"items: the first {judged} of the split's {rows:,} rows")
         splits.append(_checked(split, options))
@@ -135,14 +137,14 @@ def _stored(options: argparse.Namespace) -> list[JudgedSplit]:
 
 def _own(options: argparse.Namespace) -> JudgedSplit:
     path: Path = options.verdicts
-    items, rule = sources.read_verdicts(path, options.answer_rule, repeat=options.repeat)
+    items = sources.read_verdicts(path, options.answer_rule, repeat=options.repeat)
     for model in published.MODELS:
         responses = getattr(options, model)
         if responses is not None:
-            items = sources.with_responses(items, model, responses, rule)
+            items = sources.with_responses(items, model, responses, options.answer_rule)
     name, size = _split_of(options)
     kinds = tuple(sources.kinds_of(path))
-    split = JudgedSplit(name, sources.judges_of(path), rule, _models(items), tuple(items), size, kinds=kinds)
+    split = JudgedSplit(name, sources.judges_of(path), _models(items), tuple(items), size, kinds=kinds)
     untyped = sum(item.aligns is False and item.type is None for item in items)
     if untyped:
         split = split.with_note(f"{untyped} misaligned verdicts carry no type: their prompt asks for none")
