@@ -25,6 +25,7 @@ from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Decoder, complete
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE
 from vlm_grpo.rows import dataset
+from vlm_grpo.tasks import asking
 
 REPEATS = 3
 
@@ -46,7 +47,7 @@ def main() -> None:
         synthetic_vsr.build(root, seed=0)
         rows = dataset.load(root, "test")[: given.rows]
         asked = batches.longest_first(
-            batches.render(rows, processor, template="reason"),
+            asking.render(rows, processor, template="reason"),
             PromptLengths(checkpoint.adapter, processor, root=root, prompt="reason"),
         )
         encode = partial(batches.encode, adapter=checkpoint.adapter, processor=processor, root=root)

@@ -20,6 +20,7 @@ from vlm_grpo.embedded import synthetic_vsr
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Decoder
 from vlm_grpo.rows import dataset
+from vlm_grpo.tasks import asking
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "synthetic_vsr"
         synthetic_vsr.build(root, seed=0)
-        asked = batches.render(dataset.load(root, "test")[: given.rows], processor, template="reason")
+        asked = asking.render(dataset.load(root, "test")[: given.rows], processor, template="reason")
         encoded = batches.encode(asked, adapter=checkpoint.adapter, processor=processor, root=root)
     print(f"{given.model}, {len(asked)} rows on {device} ({torch.get_num_threads()} threads), equal texts")
     for tokens in given.tokens:

@@ -6,6 +6,7 @@ from vlm_grpo.adapters.cache import choose_cache, greedy_parity
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches
+from vlm_grpo.tasks import asking
 
 
 class Bench:
@@ -16,7 +17,7 @@ class Bench:
         self.adapter = checkpoint.adapter
         self.model = checkpoint.load_model(dtype=torch.float32)
         processor = checkpoint.load_processor()
-        asked = batches.render(tiny_rows(3), processor, template="reason")
+        asked = asking.render(tiny_rows(3), processor, template="reason")
         self.encoded = batches.encode(asked, adapter=self.adapter, processor=processor, root=data)
 
     def choose(self, setting):

@@ -21,6 +21,7 @@ from vlm_grpo.rows.images import open_image
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
+from vlm_grpo.tasks import asking
 
 PICTURES = 10
 PATCH = ("--cue", "patch", "--probability", "0.5", "--seed", "7")
@@ -164,7 +165,7 @@ def test_cued_on_the_fly_a_model_is_shown_the_same_pixels(source, tmp_path, tiny
         assert one["images"][0].tobytes() == other["images"][0].tobytes()
     checkpoint = open_checkpoint(str(tiny_qwen))
     processor = checkpoint.load_processor()
-    asked = [batches.render(dataset.load(root, "test_counter"), processor, template="answer") for root in (stored, fly)]
+    asked = [asking.render(dataset.load(root, "test_counter"), processor, template="answer") for root in (stored, fly)]
     encoded = [
         batches.encode(prompts, adapter=checkpoint.adapter, processor=processor, root=root)["pixel_values"]
         for prompts, root in zip(asked, (stored, fly), strict=True)
