@@ -48,7 +48,7 @@ def main() -> None:
         rows = dataset.load(root, "test")[: given.rows]
         asked = batches.longest_first(
             asking.render(rows, processor, template="reason"),
-            PromptLengths(checkpoint.adapter, processor, root=root, prompt="reason"),
+            PromptLengths(checkpoint.adapter, processor, root=root, ask=partial(asking.messages, template="reason")),
         )
         encode = partial(batches.encode, adapter=checkpoint.adapter, processor=processor, root=root)
         decode = partial(decoder, use_cache=True)

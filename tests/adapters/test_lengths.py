@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from vlm_grpo.rows import dataset
 from vlm_grpo.rows.images import open_image
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl
+from vlm_grpo.tasks import asking
 from vlm_grpo.tasks.vsr import command as vsr
 from vsr_lines import line, write_lines
 
 SIZES = ((112, 112), (640, 480), (100, 333), (28, 28), (640, 40), (30, 640))
+REASON = partial(asking.messages, template="reason")
 LONG = "The red square is to the left of the very large blue circle that stands below it."
 
 
@@ -55,7 +58,7 @@ def encoded(checkpoint: Checkpoint, processor: object, asked: Row, root: Path, p
 @pytest.mark.parametrize("prompt", list(prompts.TEMPLATES))
 def test_lengths_are_those_of_real_encodings(checkpoint: Checkpoint, root: Path, prompt: str) -> None:
     processor = checkpoint.load_processor()
-    lengths = PromptLengths(checkpoint.adapter, processor, root=root, prompt=prompt)
+    lengths = PromptLengths(checkpoint.adapter, processor, root=root, ask=partial(asking.messages, template=prompt))
     names = [f"{width}x{height}.png" for width, height in SIZES]
     rows = [row(name) for name in names] + [row("sideways.jpg"), row(names[0], problem=LONG), row(names[0], names[2])]
     assert [lengths(r) for r in rows] == [encoded(checkpoint, processor, r, root, prompt) for r in rows]
@@ -71,14 +74,14 @@ def test_a_processor_whose_formula_is_wrong_or_absent_is_measured(checkpoint: Ch
             return {"num_image_tokens": [1 + n for n in true_formula(image_sizes=image_sizes)["num_image_tokens"]]}
 
     processor.__class__ = Wrong
-    lengths = PromptLengths(checkpoint.adapter, processor, root=root, prompt="reason")
+    lengths = PromptLengths(checkpoint.adapter, processor, root=root, ask=REASON)
     for width, height in SIZES:
         asked = row(f"{width}x{height}.png")
         assert lengths(asked) == encoded(checkpoint, processor, asked, root, "reason")
 
 
 def test_a_row_that_does_not_fit_is_named(checkpoint: Checkpoint, root: Path) -> None:
-    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=root, prompt="reason")
+    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=root, ask=REASON)
     rows = [row("112x112.png", id="short"), row("112x112.png", problem=LONG * 3, id="long")]
     longest = lengths(rows[1])
     check_lengths(rows, lengths, limit=longest, where="data split 'train'")
@@ -91,7 +94,7 @@ def test_a_row_that_does_not_fit_is_named(checkpoint: Checkpoint, root: Path) ->
 
 
 def test_a_missing_picture_is_named(checkpoint: Checkpoint, root: Path) -> None:
-    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=root, prompt="reason")
+    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=root, ask=REASON)
     with pytest.raises(UserError, match=r"none\.png is missing"):
         lengths(row("none.png"))
 
@@ -110,7 +113,7 @@ def test_building_drops_and_lists_what_is_too_long(
     arguments = ["--out", str(tmp_path / "all"), "--jsonl", f"train={source}"]
     vsr.main(arguments)
     rows = dataset.load(tmp_path / "all", "train")
-    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=tmp_path / "all", prompt="reason")
+    lengths = PromptLengths(checkpoint.adapter, checkpoint.load_processor(), root=tmp_path / "all", ask=REASON)
     limit = lengths(rows[2])
     arguments[1] = str(tmp_path / "short")
     vsr.main([*arguments, "--model", str(checkpoint.path), "--max-prompt-tokens", str(limit)])
@@ -124,7 +127,7 @@ def test_building_drops_and_lists_what_is_too_long(
 def test_the_users_picture_options_count(checkpoint: Checkpoint, root: Path) -> None:
     options = {"qwen": {"max_pixels": 400 * 300}, "smolvlm": {"image_splitting": True, "longest_edge": 448}}
     processor = checkpoint.load_processor(**options[checkpoint.adapter.family])
-    lengths = PromptLengths(checkpoint.adapter, processor, root=root, prompt="reason")
+    lengths = PromptLengths(checkpoint.adapter, processor, root=root, ask=REASON)
     rows = [row(f"{width}x{height}.png") for width, height in SIZES]
     counted = [lengths(r) for r in rows]
     assert counted == [encoded(checkpoint, processor, r, root, "reason") for r in rows]
