@@ -3,12 +3,12 @@ import pytest
 from tiny_generations import make_generation, make_row
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import generations
-from vlm_grpo.evaluation.generations import Source
+from vlm_grpo.evaluation.generations import Origin
 from vlm_grpo.store import jsonl
 
 ROW = make_row(0, True)
 GENERATION = make_generation(ROW, True)
-SOURCE = Source(**{name: getattr(GENERATION, name) for name in Source.model_fields})
+SOURCE = Origin(**{name: getattr(GENERATION, name) for name in Origin.model_fields})
 
 
 def write(folder, *records):
@@ -46,7 +46,7 @@ def test_a_row_that_occurs_twice_is_named(tmp_path):
 
 def test_the_same_source_passes_under_another_name(tmp_path):
     moved = SOURCE.model_copy(update={"model": "another/path"})
-    generations.check_source({"r0": GENERATION}, moved, hashes={"r0": "h"}, where=tmp_path)
+    generations.check_origin({"r0": GENERATION}, moved, hashes={"r0": "h"}, where=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_the_same_source_passes_under_another_name(tmp_path):
 )
 def test_another_source_is_refused(tmp_path, changes):
     with pytest.raises(UserError, match=f"row 'r0' was generated with {next(iter(changes))}"):
-        generations.check_source(
+        generations.check_origin(
             {"r0": GENERATION}, SOURCE.model_copy(update=changes), hashes={"r0": "h"}, where=tmp_path
         )
 
 
 def test_another_row_or_prompt_is_refused(tmp_path):
     with pytest.raises(UserError, match="not in split 'validation'"):
-        generations.check_source({"r0": GENERATION}, SOURCE, hashes={"r9": "h"}, where=tmp_path)
+        generations.check_origin({"r0": GENERATION}, SOURCE, hashes={"r9": "h"}, where=tmp_path)
     with pytest.raises(UserError, match="another prompt"):
-        generations.check_source({"r0": GENERATION}, SOURCE, hashes={"r0": "g"}, where=tmp_path)
+        generations.check_origin({"r0": GENERATION}, SOURCE, hashes={"r0": "g"}, where=tmp_path)

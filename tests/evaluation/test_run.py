@@ -267,7 +267,7 @@ def test_a_second_writer_is_refused(tiny_qwen, tiny_data, tmp_path, capsys):
     (tmp_path / "out" / "manifest.json").unlink()
     with FileLock(tmp_path / "out" / ".lock"):
         message = refused(capsys, words(tiny_qwen, tiny_data, tmp_path / "out", "--limit", "1", "--batch-size", "5"))
-    assert "another evaluation is writing there" in message
+    assert "another process is evaluating there" in message
 
 
 def test_an_unknown_key_names_the_nearest(tiny_qwen, tiny_data, tmp_path, capsys):

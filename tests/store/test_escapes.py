@@ -19,7 +19,7 @@ from vlm_grpo.alignment.summary import QUADRANTS, Proportion, Summary
 from vlm_grpo.bias.cases import Case
 from vlm_grpo.bias.marks import AGREEING, OPPOSING
 from vlm_grpo.bias.probe import figure as probe_figure
-from vlm_grpo.bias.probe.parts import Score
+from vlm_grpo.bias.probe.parts import PartScore
 from vlm_grpo.bias.report import figure as report_figure
 from vlm_grpo.bias.text import label_figure
 from vlm_grpo.study import figures
@@ -115,7 +115,7 @@ def draw_bias(name):
 
 
 def draw_probe(name):
-    return probe_figure.accuracies([Score("image", name, **share(4), commoner=0.5)])
+    return probe_figure.accuracies([PartScore("image", name, **share(4), commoner=0.5)])
 
 
 def draw_labels(name):

@@ -15,7 +15,7 @@ from PIL.Image import Image
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.embedded.scenes import render
-from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, Item, as_row, draw_split
+from vlm_grpo.embedded.synthetic_vsr import DEFAULT_ROWS, SceneRow, as_row, draw_split
 from vlm_grpo.prompts import TRUE_FALSE, messages
 from vlm_grpo.tasks.answers.rules import Rule
 from vlm_grpo.tasks.answers.truth import TRUTH
@@ -44,7 +44,7 @@ WAYS = {
 }
 
 
-class Asked(NamedTuple):
+class MeasuredRow(NamedTuple):
     """One row as the model meets it: `problem`, what it `asks` for, the picture."""
 
     problem: str
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
 
 
 def completions(
-    folder: Path, rows: Sequence[Asked], ways: Sequence[str], *, start: str, seed: int
+    folder: Path, rows: Sequence[MeasuredRow], ways: Sequence[str], *, start: str, seed: int
 ) -> Iterator[tuple[str, list[str]]]:
     """What the checkpoint in `folder` says to `rows` in each of `ways`, weights computed in float32.
 
@@ -84,12 +84,12 @@ def measure(
     share that reasons rather than guesses, `reasoned_and_right` the share that reasons and is right.
     """
     items = draw_split("validation", rows, seed=seed)
-    asked = [Asked(as_row(item).problem, TRUE_FALSE, render(item.scene)) for item in items]
+    asked = [MeasuredRow(as_row(item).problem, TRUE_FALSE, render(item.scene)) for item in items]
     said = completions(folder, asked, ways, start=REASONING_START, seed=seed)
     return {name: _scores(texts, items, rule="bare" if name == "bare" else "strict") for name, texts in said}
 
 
-def _prompt(processor: Any, row: Asked, template: str, begun: str) -> str:
+def _prompt(processor: Any, row: MeasuredRow, template: str, begun: str) -> str:
     chat = messages(template, row.problem, images=1, asks=row.asks)
     prompt = processor.apply_chat_template(chat, add_generation_prompt=True)
     gap = " " if begun and not prompt[-1].isspace() else ""
@@ -104,7 +104,7 @@ def _continue(model: Any, processor: Any, inputs: Any, *, sample: bool) -> list[
     return processor.tokenizer.batch_decode(new, skip_special_tokens=True)
 
 
-def _scores(texts: list[str], items: list[Item], *, rule: Rule) -> dict[str, float]:
+def _scores(texts: list[str], items: list[SceneRow], *, rule: Rule) -> dict[str, float]:
     answers = [TRUTH.read(text, rule) for text in texts]
     right = [answer == bool(item.record.label) for answer, item in zip(answers, items, strict=True)]
     reasoned = [REASONING_START in text for text in texts]

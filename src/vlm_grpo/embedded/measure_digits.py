@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from vlm_grpo.embedded import digit_scenes
-from vlm_grpo.embedded.measure import WAYS, Asked, Figures, completions
+from vlm_grpo.embedded.measure import WAYS, Figures, MeasuredRow, completions
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.digits.build import DEFAULT_PICTURES, as_row, draw_split
@@ -24,7 +24,7 @@ def measure(folder: Path, *, seed: int, rows: int = ROWS, ways: tuple[str, ...] 
     source = digit_scenes.source()
     items = draw_split("validation", rows // len(QUESTIONS), source, seed=seed)
     drawn = [(as_row(item, question, source), item.picture(source)) for item in items for question in QUESTIONS]
-    asked = [Asked(row.problem, ASKS[row.meta["question"]], picture) for row, picture in drawn]
+    asked = [MeasuredRow(row.problem, ASKS[row.meta["question"]], picture) for row, picture in drawn]
     figures = {}
     for name, texts in completions(folder, asked, ways, start=REASONING_START, seed=seed):
         answers = texts if name == "bare" else [answer_block(text) for text in texts]

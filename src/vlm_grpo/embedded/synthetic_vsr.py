@@ -32,14 +32,14 @@ MOST_ROWS = {"train": 8000, "validation": 1200, "test": 1200}
 
 
 @dataclass(frozen=True)
-class Item:
+class SceneRow:
     """One row before it is stored: the scene, and what VSR says of a picture."""
 
     scene: Scene
     record: VsrRecord
 
 
-def draw_split(split: str, rows: int, *, seed: int) -> list[Item]:
+def draw_split(split: str, rows: int, *, seed: int) -> list[SceneRow]:
     """`rows` items of `split`, each with a layout of its own; relations and, within them, labels take turns."""
     if not 0 < rows <= MOST_ROWS[split]:
         raise UserError(f"--{split} {rows}: give 1 to {MOST_ROWS[split]} rows, the layouts set aside for this split")
@@ -55,7 +55,7 @@ def draw_split(split: str, rows: int, *, seed: int) -> list[Item]:
         items.append((scene, relation, label))
     rng.shuffle(items)
     return [
-        Item(
+        SceneRow(
             scene=scene,
             record=VsrRecord(
                 image_path=f"images/{split}/{index:05d}.png",
@@ -70,7 +70,7 @@ def draw_split(split: str, rows: int, *, seed: int) -> list[Item]:
     ]
 
 
-def as_row(item: Item) -> Row:
+def as_row(item: SceneRow) -> Row:
     """The item in the project's schema, worded as VSR is."""
     return to_row(
         item.record, task=NAME, id=Path(item.record.image_path).with_suffix("").as_posix().removeprefix("images/")

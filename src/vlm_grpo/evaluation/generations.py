@@ -15,7 +15,7 @@ from vlm_grpo.store import jsonl
 FILE = "generations.jsonl"
 
 
-class Source(BaseModel):
+class Origin(BaseModel):
     """What all lines of one file share. `model` is a name for people; the fingerprints say which weights answered."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,7 +28,7 @@ class Source(BaseModel):
     sampling: dict[str, Any]
 
 
-class Generation(Source):
+class Generation(Origin):
     """One line.
 
     Attributes:
@@ -55,7 +55,7 @@ class Generation(Source):
     finish_reason: Literal["stop", "length"]
 
 
-_DECIDING = tuple(name for name in Source.model_fields if name != "model")
+_DECIDING = tuple(name for name in Origin.model_fields if name != "model")
 
 
 def read(folder: Path, *, is_finished: bool = False) -> dict[str, Generation]:
@@ -78,7 +78,7 @@ def read(folder: Path, *, is_finished: bool = False) -> dict[str, Generation]:
     return found
 
 
-def check_source(found: dict[str, Generation], source: Source, *, hashes: dict[str, str], where: Path) -> None:
+def check_origin(found: dict[str, Generation], source: Origin, *, hashes: dict[str, str], where: Path) -> None:
     """`UserError` naming the first generation that is not of `source`, or not of a row in `hashes`.
 
     `hashes` maps the ids of the rows asked for to the hash of their rendered prompt.

@@ -8,30 +8,27 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import AcquireReturnProxy, FileLock, Timeout
 from transformers import PreTrainedModel
 
 from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
-from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, generations, outcomes
 from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
-from vlm_grpo.evaluation.generations import Generation, Source
+from vlm_grpo.evaluation.generations import Generation, Origin
 from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
 from vlm_grpo.evaluation.scores import score
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.progress import progress
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, jsonl, manifest
+from vlm_grpo.store.lock import only_writer
 from vlm_grpo.tasks.asking import AskedRow
 
-LOCK = ".lock"
 PARITY_ROWS = 4
 
 
@@ -43,7 +40,7 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
     """
     inputs = open_inputs(settings, given=given)
     settings = inputs.settled.settings
-    source = Source(
+    source = Origin(
         split=settings.split,
         model=settings.model,
         model_fingerprint=inputs.model.fingerprint,
@@ -68,7 +65,7 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
     started = time.monotonic()
     model = _load(settings, inputs, dtype) if _missing(settings, inputs, source) else None
     manifest.claim(folder, identity)
-    with _only_writer(folder):
+    with only_writer(folder, doing="evaluating"):
         answered_before = len(generations.read(folder))
         use_cache = _generate(settings, inputs, source, model) if model is not None else None
         scores = _scores(settings, inputs)
@@ -96,21 +93,11 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _only_writer(folder: Path) -> AcquireReturnProxy:
-    """The folder's lock, held until it is left; `UserError` when another process holds it."""
-    try:
-        return FileLock(folder / LOCK).acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"{folder}: another evaluation is writing there; wait for it or choose another folder"
-        ) from None
-
-
-def _missing(settings: EvaluationArguments, inputs: EvaluationInputs, source: Source) -> list[AskedRow]:
+def _missing(settings: EvaluationArguments, inputs: EvaluationInputs, source: Origin) -> list[AskedRow]:
     """The rows that have no generation yet; `UserError` where one that is there is not of `source`."""
     done = generations.read(settings.folder)
     path = settings.folder / generations.FILE
-    generations.check_source(done, source, hashes={p.row.id: p.hash for p in inputs.asked}, where=path)
+    generations.check_origin(done, source, hashes={p.row.id: p.hash for p in inputs.asked}, where=path)
     return [prompt for prompt in inputs.asked if prompt.row.id not in done]
 
 
@@ -122,7 +109,7 @@ def _load(settings: EvaluationArguments, inputs: EvaluationInputs, dtype: torch.
 
 
 def _generate(
-    settings: EvaluationArguments, inputs: EvaluationInputs, source: Source, model: PreTrainedModel
+    settings: EvaluationArguments, inputs: EvaluationInputs, source: Origin, model: PreTrainedModel
 ) -> bool | None:
     """Append what is missing to the generations; whether the KV cache was used, None when nothing was missing."""
     path = settings.folder / generations.FILE
@@ -166,14 +153,14 @@ def _generate(
     return use_cache
 
 
-def _append(completions: Iterator[list[Completion]], file: jsonl.Appender, source: Source) -> Iterator[AskedRow]:
+def _append(completions: Iterator[list[Completion]], file: jsonl.Appender, source: Origin) -> Iterator[AskedRow]:
     """Write each batch as it comes, then yield its prompts."""
     for batch in completions:
         file.append(_generation(completion, source).model_dump(mode="json") for completion in batch)
         yield from (completion.prompt for completion in batch)
 
 
-def _generation(completion: Completion, source: Source) -> Generation:
+def _generation(completion: Completion, source: Origin) -> Generation:
     row = completion.prompt.row
     return Generation(
         **source.model_dump(),

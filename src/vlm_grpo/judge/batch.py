@@ -27,7 +27,7 @@ from vlm_grpo.judge.models import ModelFacts
 from vlm_grpo.judge.openai_api import PATHS, Settings, request
 from vlm_grpo.judge.pricing import largest_cost
 from vlm_grpo.judge.providers import Call, Key, RefusedError, RejectedError, TransientError
-from vlm_grpo.judge.runner import Outcome
+from vlm_grpo.judge.runner import Tally
 from vlm_grpo.judge.spending import Spending, StoredReply
 from vlm_grpo.store.provenance import text_hash
 
@@ -55,7 +55,7 @@ class BatchRunner:
     facts: ModelFacts | None
     api: BatchApi = field(init=False)
     notes: BatchNotes = field(init=False)
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Tally = field(default_factory=Tally)
     doubtful: Counter[Key] = field(default_factory=Counter)
     """How often a call's line made no sense."""
 
@@ -63,7 +63,7 @@ class BatchRunner:
         self.api = BatchApi.connect(self.settings, self.given.retry_wait)
         self.notes = BatchNotes(self.given.out)
 
-    async def run(self) -> Outcome:
+    async def run(self) -> Tally:
         """Submit, wait and fetch until nothing is pending, the budget is spent, or a round brings nothing."""
         try:
             await self._finish_open()

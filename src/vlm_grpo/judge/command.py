@@ -10,21 +10,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.judge import inputs, keys, models, options, pricing, prompt, report, rules
 from vlm_grpo.judge.batch_notes import BatchNotes
 from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, is_placed, key_of
 from vlm_grpo.judge.providers import Call, Provider
-from vlm_grpo.judge.runner import Outcome, Pace, Runner
+from vlm_grpo.judge.runner import Pace, Runner, Tally
 from vlm_grpo.judge.spending import ASKED, Spending, StoredReply
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.store.encoding import well_formed
+from vlm_grpo.store.lock import only_writer
 
 KIND = "verdicts"
-LOCK = ".lock"
 
 
 @exits_cleanly
@@ -36,15 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run.print_estimate()
         return
     run.claim()
-    lock = FileLock(given.out / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"{given.out}: another judge is writing there; wait for it or choose another folder") from None
-    try:
+    with only_writer(given.out, doing="judging"):
         run.execute()
-    finally:
-        lock.release()
 
 
 class Run:
@@ -148,7 +139,7 @@ class Run:
         if len(pending) < len(self.calls):
             print(f"{len(self.calls) - len(pending)} of {len(self.calls)} verdicts are there already", file=sys.stderr)
         try:
-            outcome = asyncio.run(self._ask(ledger, spending, pending)) if pending else Outcome()
+            outcome = asyncio.run(self._ask(ledger, spending, pending)) if pending else Tally()
         finally:
             ledger.close()
             spending.close()
@@ -173,7 +164,7 @@ class Run:
     def _bound(self, call: Call, *, batch: bool) -> float:
         return pricing.largest_cost(call.texts, self.given.max_output_tokens, self.facts, batch=batch)
 
-    async def _ask(self, ledger: Ledger, spending: Spending, pending: Sequence[Call]) -> Outcome:
+    async def _ask(self, ledger: Ledger, spending: Spending, pending: Sequence[Call]) -> Tally:
         if self.given.reparse:
             raise UserError(f"--reparse asks nobody, and {len(pending)} verdicts have no reply; run without it to ask")
         notes = BatchNotes(self.given.out)
@@ -229,7 +220,7 @@ class Run:
             timeout=self.given.timeout,
         )
 
-    def _finish(self, spending: Spending, outcome: Outcome, seconds: float) -> None:
+    def _finish(self, spending: Spending, outcome: Tally, seconds: float) -> None:
         verdicts = jsonl.read(self.given.out / VERDICTS)
         missing = report.reasons(verdicts)
         rows = len(self.arms[0].items)

@@ -48,7 +48,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class JudgedArm:
     """The generations of one model: `size` is the number of rows of the split where the evaluation says so."""
 
     name: str
@@ -76,7 +76,7 @@ def split_response(text: str) -> tuple[str, str, str | None]:
     return reasoning, answer.strip(), None if reasoning else "the response has no reasoning"
 
 
-def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) -> Arm:
+def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) -> JudgedArm:
     """Read one arm's generations. `questions` (by row id) serve rows that carry no question of their own."""
     if not path.exists():
         raise UserError(f"{path} does not exist; run the evaluation that writes it first")
@@ -94,7 +94,7 @@ def read_arm(name: str, path: Path, questions: Mapping[str, Mapping[str, Any]]) 
             raise UserError(f"{path} line {number}: row {item.row_id!r} occurs twice")
         items[item.row_id] = item
     counts = manifest.read(folder)["counts"] if manifest.exists(folder) else {}
-    return Arm(
+    return JudgedArm(
         name=name,
         checkpoint=_one_value(path, numbered, "model") or name,
         split=_one_value(path, numbered, "split"),
@@ -181,7 +181,7 @@ def read_questions(path: Path) -> dict[str, dict[str, Any]]:
     return {_row_id(row, f"{path} line {number}"): row for number, row in jsonl.read_input(path)}
 
 
-def check_arms(arms: Sequence[Arm]) -> None:
+def check_arms(arms: Sequence[JudgedArm]) -> None:
     """`UserError` unless the arms are of one split and hold the same rows with the same question and label."""
     first = arms[0]
     wanted = {item.row_id: (item.question, item.truth) for item in first.items}

@@ -8,7 +8,7 @@ from typing import Any
 from vlm_grpo.judge import pricing
 from vlm_grpo.judge.models import ModelFacts
 from vlm_grpo.judge.providers import Call, Key
-from vlm_grpo.judge.runner import Outcome
+from vlm_grpo.judge.runner import Tally
 from vlm_grpo.judge.spending import Spending
 
 _LONGEST_REASON = 80
@@ -68,7 +68,7 @@ def uncertain(spending: Spending) -> str:
     return f" at most; ${spending.uncertain:.4f} of it is the bound of {calls} calls whose cost the server did not tell"
 
 
-def left_over(left: int, outcome: Outcome, spending: Spending, given: Namespace) -> str:
+def left_over(left: int, outcome: Tally, spending: Spending, given: Namespace) -> str:
     """One line on what is left to do, and how."""
     if outcome.out_of_budget:
         return (

@@ -40,7 +40,7 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Outcome:
+class Tally:
     """What a run did: `unanswered` calls by last error, `retries` by reason, `out_of_budget` if it stopped early.
 
     `said` are the last words of the server about a call that it did not answer.
@@ -77,13 +77,13 @@ class Runner:
         self._facts = facts
         self._max_output_tokens = max_output_tokens
         self._limit = AdaptiveLimit(pace.concurrency)
-        self._outcome = Outcome()
+        self._outcome = Tally()
         self._budget_freed = asyncio.Condition()
         self._under_way = 0
         self._refused: RefusedError | None = None
         self._doubt = Doubt(trusted=ledger.trusted)
 
-    async def run(self, calls: Sequence[Call]) -> Outcome:
+    async def run(self, calls: Sequence[Call]) -> Tally:
         """Ask `calls`; returns when all are answered, given up, or out of budget.
 
         Raises `RefusedError` when no call will be answered, after what was under way is stored.

@@ -18,7 +18,7 @@ ASKED = "asked.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SentCall:
     """One call that was sent: what it asks about, its bound in dollars, and the token of its batch (None: live)."""
 
     key: Key
@@ -44,7 +44,7 @@ class Spending:
     def __init__(self, path: Path | None, limit: float | None) -> None:
         self._path = path
         self._limit = limit
-        self._open: dict[int, Asked] = {}
+        self._open: dict[int, SentCall] = {}
         self._answered: set[int] = set()
         self._reserved = 0.0
         self._open_dollars = 0.0
@@ -67,7 +67,7 @@ class Spending:
             elif note.keys() >= {"asked", "row_id", "model", "repeat", "bound", "batch"}:
                 self.sent = max(self.sent, note["asked"])
                 key = (note["row_id"], note["model"], note["repeat"])
-                self._put(note["asked"], Asked(key, note["bound"], note["batch"]))
+                self._put(note["asked"], SentCall(key, note["bound"], note["batch"]))
         for reply in replies:
             self.answered(reply)
         self._file = jsonl.Appender(self._path) if self._path else None
@@ -104,7 +104,7 @@ class Spending:
         for call, bound in calls:
             self.sent += 1
             self._reserved -= bound
-            self._put(self.sent, Asked(call.key, bound, batch))
+            self._put(self.sent, SentCall(call.key, bound, batch))
             row_id, model, repeat = call.key
             notes.append({"asked": self.sent, "row_id": row_id, "model": model, "repeat": repeat})
             notes[-1] |= {"bound": bound, "batch": batch}
@@ -148,7 +148,7 @@ class Spending:
         if self._file:
             self._file.append(notes, durable=durable)
 
-    def _put(self, number: int, asked: Asked) -> None:
+    def _put(self, number: int, asked: SentCall) -> None:
         self._open[number] = asked
         self._open_dollars += asked.bound
 

@@ -120,7 +120,7 @@ def stored_dtype(checkpoint: Checkpoint) -> torch.dtype:
 
 def _merge(
     lora: LoraAdapter, out: Path, dtype: torch.dtype, device: str, identity: dict[str, Any]
-) -> dict[str, probe.Difference]:
+) -> dict[str, probe.LogitDifference]:
     """Write the merged checkpoint to `out`, which is claimed for `identity` once both parts are loaded and fit.
 
     Returns how far from base plus adapter are the base alone (what the adapter does on the probe), the merged model
@@ -159,7 +159,7 @@ def _merge(
     return differences
 
 
-def _check(difference: probe.Difference, tolerance: float, what: str) -> None:
+def _check(difference: probe.LogitDifference, tolerance: float, what: str) -> None:
     if not difference.relative <= tolerance:
         raise UserError(
             f"{what} is not base plus adapter: probe logits differ by {difference.relative:.2g} of their spread "

@@ -16,7 +16,7 @@ PROBLEM = "Is the following statement true: The bright corner is above the dark 
 
 
 @dataclass(frozen=True)
-class Difference:
+class LogitDifference:
     """How far logits (B, L, V) are from the reference's.
 
     Attributes:
@@ -73,10 +73,10 @@ def logits(model: PreTrainedModel, inputs: Any) -> torch.Tensor:
     return model(**inputs, use_cache=False).logits.float().cpu()
 
 
-def compare(found: torch.Tensor, reference: torch.Tensor) -> Difference:
+def compare(found: torch.Tensor, reference: torch.Tensor) -> LogitDifference:
     """How far `found` is from `reference`, both (B, L, V)."""
     distance = (found - reference).abs()
-    return Difference(
+    return LogitDifference(
         max=distance.max().item(),
         mean=distance.mean().item(),
         relative=(distance.mean() / reference.std()).item(),

@@ -2,13 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
-from filelock import FileLock, Timeout
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.pair_names import pair_names
@@ -90,13 +87,3 @@ def load(root: Path, split: str) -> list[Row]:
 def fingerprint(rows: list[Row]) -> str:
     """SHA-256 over the rows in order: what a run was trained or evaluated on."""
     return text_hash("\n".join(json.dumps(row.flat(), sort_keys=True, ensure_ascii=False) for row in rows))
-
-
-@contextmanager
-def only_builder(root: Path) -> Iterator[None]:
-    """Hold the data set's folder `root` while it is built; `UserError` when another process does."""
-    try:
-        with FileLock(root / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(f"another process is building {root}; wait for it, or choose another folder") from None

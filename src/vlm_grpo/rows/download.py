@@ -58,7 +58,7 @@ class Policy:
 
 
 @dataclass
-class Outcome:
+class Fetched:
     """How many pictures were fetched now and kept from before; `failed` gives the reason by address."""
 
     fetched: int = 0
@@ -82,12 +82,12 @@ class _Unreachable(_Passing):
     """No connection came about."""
 
 
-def fetch_pictures(wanted: dict[str, Path], policy: Policy) -> Outcome:
+def fetch_pictures(wanted: dict[str, Path], policy: Policy) -> Fetched:
     """Fetch every address of `wanted` to its path; pictures that are there and decode are kept.
 
     Raises `UserError` when no connection came about for `OUTAGE` pictures in a row.
     """
-    outcome = Outcome()
+    outcome = Fetched()
     unreachable = 0
     leave = Event()
     limits = httpx.Limits(max_connections=policy.workers)

@@ -18,7 +18,7 @@ import numpy as np
 
 from vlm_grpo import drawing
 from vlm_grpo.bias.probe import figure, image, parts, question
-from vlm_grpo.bias.probe.parts import Part, Score
+from vlm_grpo.bias.probe.parts import Part, PartScore
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.option_types import seed
 from vlm_grpo.paths import user_path
@@ -82,7 +82,7 @@ def probe(
     heldout: Sequence[str] | None = None,
     probes: Sequence[str] = PROBES,
     seed: int = 42,
-) -> list[Score]:
+) -> list[PartScore]:
     """Fit and score `probes` on the data set `data` and write the result to `out`; `heldout` None means all splits."""
     started = time.monotonic()
     found = manifest.read(data, kind=dataset.KIND)
@@ -91,7 +91,7 @@ def probe(
     shares = parts.parts_of(data, train_split, others, seed=seed)
     manifest.claim(out, {"kind": KIND, "fingerprints": found["fingerprints"], **config})
     if manifest.exists(out):
-        return [Score(**told) for told in manifest.read_json(out / SCORES)["scores"]]
+        return [PartScore(**told) for told in manifest.read_json(out / SCORES)["scores"]]
     scores = []
     for name in probes:
         fitted = _new(name, data, seed=seed)

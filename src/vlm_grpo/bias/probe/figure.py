@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from vlm_grpo import escapes
-from vlm_grpo.bias.probe.parts import Score
+from vlm_grpo.bias.probe.parts import PartScore
 from vlm_grpo.drawing import as_rows, dot
 
 COLOURS = ("#0072b2", "#d55e00")
 
 
-def accuracies(scores: Sequence[Score]) -> Figure:
+def accuracies(scores: Sequence[PartScore]) -> Figure:
     """A line for each part and a dot for each probe, with Wilson's interval; ticks mark the commoner label's share."""
     parts = list(dict.fromkeys(score.part for score in scores))
     probes = list(dict.fromkeys(score.probe for score in scores))

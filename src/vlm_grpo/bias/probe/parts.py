@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Score:
+class PartScore:
     """How often a probe is right on a part: fractions, with Wilson's 95 % interval.
 
     `commoner` is the share of the part's commoner label: what always saying it would score.
@@ -80,14 +80,14 @@ def _select(part: Part, name: str, indices: np.ndarray) -> Part:
     return Part(name, [part.rows[i] for i in indices], part.labels[indices])
 
 
-def score(probe: str, part: Part, predicted: np.ndarray) -> Score:
+def score(probe: str, part: Part, predicted: np.ndarray) -> PartScore:
     """The score of the predictions, bool of shape (rows,)."""
     share = float(part.labels.mean())
     told = accuracy_share(int((predicted == part.labels).sum()), len(part.rows))
-    return Score(probe=probe, part=part.name, **told, commoner=max(share, 1 - share))
+    return PartScore(probe=probe, part=part.name, **told, commoner=max(share, 1 - share))
 
 
-def table(scores: Sequence[Score], *, title: str) -> Table:
+def table(scores: Sequence[PartScore], *, title: str) -> Table:
     """The scores for reading."""
     return Table(
         title=title,

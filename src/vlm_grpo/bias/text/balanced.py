@@ -25,7 +25,7 @@ Counts = Mapping[str, Counter[bool]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Quotas:
     """How many rows of each relation are taken: `agreeing` with its label in `shortcut`, and `opposing` it."""
 
     shortcut: dict[str, bool]
@@ -43,7 +43,7 @@ class Plan:
         return 2 * sum(self.agreeing.values()) / self.rows - 1
 
 
-def select(cases: Sequence[Case], *, strength: float, seed: int, size: int | None = None) -> tuple[Plan, list[Case]]:
+def select(cases: Sequence[Case], *, strength: float, seed: int, size: int | None = None) -> tuple[Quotas, list[Case]]:
     """The biased set and its plan: rows in a seeded order that does not depend on the order of `cases`.
 
     `size` (even) asks for fewer rows than there could be. `UserError` when the prior cannot be held at 50 %.
@@ -63,7 +63,7 @@ def select(cases: Sequence[Case], *, strength: float, seed: int, size: int | Non
     return made, chosen
 
 
-def plan(counts: Counts, *, strength: float, seed: int, size: int | None = None) -> Plan:
+def plan(counts: Counts, *, strength: float, seed: int, size: int | None = None) -> Quotas:
     """How many rows of each relation and label make the set, from how many there are."""
     if not 0 <= strength <= 1:
         raise UserError(f"level {strength} is outside [0, 1]; 0 plants no bias, 1 lets the relation decide the label")
@@ -82,7 +82,7 @@ def plan(counts: Counts, *, strength: float, seed: int, size: int | None = None)
     for side in sides.values():
         quotas = {r: rows[r] * agree / half for r in side}
         agreeing |= apportion(agree, quotas, lower={r: least[r] for r in side}, upper={r: rows[r] for r in side})
-    return Plan(shortcut, agreeing, {r: rows[r] - agreeing[r] for r in shortcut})
+    return Quotas(shortcut, agreeing, {r: rows[r] - agreeing[r] for r in shortcut})
 
 
 def deal_shortcuts(counts: Counts, *, seed: int) -> dict[str, bool]:

@@ -22,6 +22,7 @@ from vlm_grpo.rows.links import bring
 from vlm_grpo.rows.pictures import check_present
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
+from vlm_grpo.store.lock import only_writer
 
 TRAIN = "train"
 COUNTER = "counter"
@@ -29,7 +30,7 @@ BIAS = "text"
 
 
 @dataclass(frozen=True)
-class Planned:
+class BiasedSet:
     """A biased data set before it is written: its splits and what its manifest tells of the bias."""
 
     source: dict[str, Any]
@@ -39,7 +40,7 @@ class Planned:
     told: dict[str, Any]
 
 
-def build(data: Path, out: Path, level: Level) -> Planned | None:
+def build(data: Path, out: Path, level: Level) -> BiasedSet | None:
     """Write the biased copy of the data set `data` to `out`; None if it is there already.
 
     A copy that was cut off is made again; a folder of another run is a `UserError`.
@@ -51,7 +52,7 @@ def build(data: Path, out: Path, level: Level) -> Planned | None:
     fingerprints = planned.source["fingerprints"]
     manifest.claim(out, {"kind": dataset.KIND, "bias": BIAS, "fingerprints": fingerprints, **level.described()})
     names = [image for rows in planned.splits.values() for row in rows for image in row.images]
-    with dataset.only_builder(out):
+    with only_writer(out, doing="building"):
         if manifest.exists(out) and all((out / name).is_file() for name in names):
             return None
         brought = bring({out / name: data / name for name in names})
@@ -68,7 +69,7 @@ def build(data: Path, out: Path, level: Level) -> Planned | None:
     return planned
 
 
-def plan(data: Path, level: Level) -> Planned:
+def plan(data: Path, level: Level) -> BiasedSet:
     """The biased copy of `data`, with nothing written.
 
     `UserError` for a data set without a training split or with a missing picture, a row without relation or label, and
@@ -95,7 +96,7 @@ def plan(data: Path, level: Level) -> Planned:
             raise UserError(f"{data}: split '{split}_{COUNTER}' is what the part of {split!r} is called; rename it")
         if ids:
             splits[f"{split}_{COUNTER}"] = [row for row in splits[split] if row.id in ids]
-    return Planned(source, splits, cases[TRAIN], biased, told=_told(biased, cases[TRAIN], held_out, kept))
+    return BiasedSet(source, splits, cases[TRAIN], biased, told=_told(biased, cases[TRAIN], held_out, kept))
 
 
 def _check_unmarked(rows: dict[str, list[Row]], data: Path) -> None:

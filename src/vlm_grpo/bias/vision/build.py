@@ -28,13 +28,14 @@ from vlm_grpo.rows.links import bring
 from vlm_grpo.rows.pictures import CUE, SOURCE_IMAGES
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
+from vlm_grpo.store.lock import only_writer
 
 CUED, COUNTER = "cued", "counter"
 BIAS = "vision"
 
 
 @dataclass(frozen=True)
-class Planned:
+class CuedRow:
     """A row of the new data set, and its pictures."""
 
     row: Row
@@ -55,7 +56,7 @@ def build(
     planned = plan(data, out, cue, splits=splits, is_on_the_fly=is_on_the_fly)
     identity = {"kind": dataset.KIND, "bias": BIAS, "fingerprints": found["fingerprints"], "splits": sorted(splits)}
     manifest.claim(out, identity | asdict(cue) | {"on_the_fly": is_on_the_fly})
-    with dataset.only_builder(out):
+    with only_writer(out, doing="building"):
         pictures = [picture for rows in planned.values() for item in rows for picture in item.pictures]
         if manifest.exists(out) and all(picture.target.is_file() for picture in pictures):
             return False
@@ -81,7 +82,7 @@ def build(
 
 def plan(
     data: Path, out: Path, cue: Cue, *, splits: tuple[str, ...], is_on_the_fly: bool = False
-) -> dict[str, list[Planned]]:
+) -> dict[str, list[CuedRow]]:
     """Every split of the copy, with what each cue says; nothing is written.
 
     `UserError` for a split that is not there, a row without a readable label or picture, and a source that is biased.
@@ -90,7 +91,7 @@ def plan(
     for split in splits:
         if split not in found["counts"]:
             raise UserError(f"{data} has no split {split!r}; it has {', '.join(found['counts'])}")
-    planned: dict[str, list[Planned]] = {}
+    planned: dict[str, list[CuedRow]] = {}
     for split in found["counts"]:
         rows = dataset.load(data, split)
         labels = [_label(row, where=f"{data} split {split!r} row {row.id}") for row in rows]
@@ -129,7 +130,7 @@ def _label(row: Row, *, where: str) -> bool:
 
 def _planned(
     data: Path, out: Path, split: str, row: Row, label: bool, says: bool | None, is_on_the_fly: bool
-) -> Planned:
+) -> CuedRow:
     names = [
         f"images/{split}/{quote(row.id, safe='')}-{number}{Path(image).suffix if is_on_the_fly else '.png'}"
         for number, image in enumerate(row.images)
@@ -137,7 +138,7 @@ def _planned(
     columns: dict[str, Any] = {**row.meta, SOURCE_IMAGES: list(row.images), **marks(label, says)}
     if "image_path" in columns:
         columns["image_path"] = names[0]
-    return Planned(
+    return CuedRow(
         row=row.model_copy(update={"images": tuple(names), "meta": columns}),
         pictures=tuple(
             Picture(source=data / image, image_id=image, target=out / name, says=says)

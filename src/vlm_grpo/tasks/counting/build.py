@@ -22,6 +22,7 @@ from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.links import bring
 from vlm_grpo.rows.records import FIELDS, Row, check_unique, parse_row
 from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.store.lock import only_writer
 from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.tasks.counting.task import NAME
 from vlm_grpo.tasks.registry import check_solutions
@@ -75,7 +76,7 @@ def build(out: Path, *, files: Mapping[str, Path], images: Path, max_dropped: fl
             )
     hashes = {split: file_hash(file) for split, file in files.items()}
     manifest.claim(out, {"kind": dataset.KIND, "task": NAME, "sha256": hashes})
-    with dataset.only_builder(out):
+    with only_writer(out, doing="building"):
         places = {name: images / Path(name).name for rows in splits.values() for row in rows for name in row.images}
         for picture in places.values():
             upright_size(picture)

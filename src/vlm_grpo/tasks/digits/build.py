@@ -30,7 +30,7 @@ DEFAULT_PICTURES = {"train": 1000, "validation": 172, "test": 172}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class DrawnPicture:
     """One picture before it is stored: its name, the indices of its glyphs and their places, in reading order."""
 
     name: str
@@ -46,7 +46,7 @@ class Item:
         return render([source.images[index] for index in self.glyphs], self.places)
 
 
-def draw_split(split: str, pictures: int, source: Glyphs, *, seed: int) -> list[Item]:
+def draw_split(split: str, pictures: int, source: Glyphs, *, seed: int) -> list[DrawnPicture]:
     """`pictures` items of `split`; one, two and three digits take turns before the order is shuffled."""
     if pictures <= 0:
         raise UserError(f"--{split} {pictures}: give at least one picture")
@@ -55,7 +55,7 @@ def draw_split(split: str, pictures: int, source: Glyphs, *, seed: int) -> list[
     counts = [at % MOST + 1 for at in range(pictures)]
     rng.shuffle(counts)
     return [
-        Item(
+        DrawnPicture(
             name=f"{split}/{at:05d}",
             glyphs=tuple(rng.sample(pool, count)),
             places=tuple(draw_places(rng, count)),
@@ -64,7 +64,7 @@ def draw_split(split: str, pictures: int, source: Glyphs, *, seed: int) -> list[
     ]
 
 
-def as_row(item: Item, question: Question, source: Glyphs) -> Row:
+def as_row(item: DrawnPicture, question: Question, source: Glyphs) -> Row:
     """What `question` asks about the item, in the project's schema."""
     digits = item.digits(source)
     return Row(
@@ -100,11 +100,11 @@ def build(out: Path, *, source: Glyphs, seed: int, pictures: dict[str, int] | No
     )
 
 
-def _image(item: Item) -> str:
+def _image(item: DrawnPicture) -> str:
     return f"images/{item.name}.png"
 
 
-def _used(items: list[Item]) -> set[int]:
+def _used(items: list[DrawnPicture]) -> set[int]:
     return {index for item in items for index in item.glyphs}
 
 

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
-from vlm_grpo.rows.download import Outcome, Policy, fetch_pictures
+from vlm_grpo.rows.download import Fetched, Policy, fetch_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
-from vlm_grpo.tasks.vsr.captions import Caption, Source
+from vlm_grpo.store.lock import only_writer
+from vlm_grpo.tasks.vsr.captions import Caption, CaptionSource
 from vlm_grpo.tasks.vsr.columns import NAME, VsrRecord, to_row
 
 DROPPED = "dropped.jsonl"
@@ -50,7 +51,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BuildPlan:
     """Captions to keep by split, the place of each picture by its address, and the rows left out so far."""
 
     captions: dict[str, list[Caption]]
@@ -63,7 +64,7 @@ class Plan:
         return [address for address, name in self.pictures.items() if not (out / name).is_file()]
 
 
-def plan(source: Source, options: Options) -> Plan:
+def plan(source: CaptionSource, options: Options) -> BuildPlan:
     """Decide which captions and pictures are wanted; nothing is fetched or written."""
     captions: dict[str, list[Caption]] = {}
     dropped: list[dict[str, Any]] = []
@@ -82,7 +83,7 @@ def plan(source: Source, options: Options) -> Plan:
                     "different labels; remove the wrong one"
                 )
     addresses = {c.image_link: _mirrored(c.image_link, options.mirror) for kept in captions.values() for c in kept}
-    return Plan(captions, _places(captions, addresses), addresses, dropped)
+    return BuildPlan(captions, _places(captions, addresses), addresses, dropped)
 
 
 def _places(captions: dict[str, list[Caption]], addresses: dict[str, str]) -> dict[str, str]:
@@ -107,7 +108,7 @@ def _drop(split: str, id: str, reason: str) -> dict[str, Any]:
     return {"split": split, "id": id, "reason": reason}
 
 
-def build(out: Path, source: Source, options: Options) -> Outcome:
+def build(out: Path, source: CaptionSource, options: Options) -> Fetched:
     """Fetch the pictures of `source` into `out/images` and save its splits there; tell what was fetched.
 
     A data set that is complete is left alone; one that another run began is a `UserError`.
@@ -118,9 +119,9 @@ def build(out: Path, source: Source, options: Options) -> Outcome:
     manifest.claim(
         out, {"kind": dataset.KIND, "task": NAME, "sha256": source.hashes, "rows": options.rows, "longest": longest}
     )
-    with dataset.only_builder(out):
+    with only_writer(out, doing="building"):
         if manifest.exists(out) and not wanted.missing(out):
-            return Outcome(kept=len(wanted.pictures))
+            return Fetched(kept=len(wanted.pictures))
         (out / "images").mkdir(exist_ok=True)
         outcome = fetch_pictures({address: out / name for address, name in wanted.pictures.items()}, options.policy)
         splits, dropped = _rows(wanted, outcome)
@@ -140,7 +141,7 @@ def build(out: Path, source: Source, options: Options) -> Outcome:
     return outcome
 
 
-def _rows(wanted: Plan, outcome: Outcome) -> tuple[dict[str, list[Row]], list[dict[str, Any]]]:
+def _rows(wanted: BuildPlan, outcome: Fetched) -> tuple[dict[str, list[Row]], list[dict[str, Any]]]:
     splits: dict[str, list[Row]] = {}
     dropped = list(wanted.dropped)
     for split, captions in wanted.captions.items():

@@ -50,7 +50,7 @@ class Caption(BaseModel):
 
 
 @dataclass(frozen=True)
-class Source:
+class CaptionSource:
     """Captions by split; `name`, `revision` (of a hub) and `hashes` (SHA-256 of each split's file) say whence."""
 
     name: str
@@ -64,12 +64,12 @@ class Source:
         return {"name": self.name, "revision": self.revision, "sha256": self.hashes, "captions_of_the_study": study}
 
 
-def from_files(files: dict[str, Path]) -> Source:
+def from_files(files: dict[str, Path]) -> CaptionSource:
     """The captions of local files by split."""
     return _read("local files", None, files)
 
 
-def from_folder(folder: Path, splits: tuple[str, ...] = SPLITS) -> Source:
+def from_folder(folder: Path, splits: tuple[str, ...] = SPLITS) -> CaptionSource:
     """The captions of `train.jsonl`, `dev.jsonl` (or `validation.jsonl`) and `test.jsonl` in `folder`."""
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; give one with {', '.join(FILES[split][0] for split in splits)}")
@@ -82,7 +82,7 @@ def from_folder(folder: Path, splits: tuple[str, ...] = SPLITS) -> Source:
     return from_files(files)
 
 
-def from_hub(repository: str = HUB_ID, revision: str | None = None, splits: tuple[str, ...] = SPLITS) -> Source:
+def from_hub(repository: str = HUB_ID, revision: str | None = None, splits: tuple[str, ...] = SPLITS) -> CaptionSource:
     """The captions of a data set on the hub; `revision` (a branch, tag or commit) is resolved to its commit."""
     try:
         files = {
@@ -123,7 +123,7 @@ def caption_hash(captions: list[Caption]) -> str:
     return provenance.text_hash("\n".join(sorted(f"{c.image}\t{c.caption}\t{c.label}" for c in captions)))
 
 
-def _read(name: str, revision: str | None, files: dict[str, Path]) -> Source:
+def _read(name: str, revision: str | None, files: dict[str, Path]) -> CaptionSource:
     captions = {split: read_captions(path, split) for split, path in files.items()}
     hashes = {split: provenance.file_hash(path) for split, path in files.items()}
-    return Source(name=name, revision=revision, hashes=hashes, captions=captions)
+    return CaptionSource(name=name, revision=revision, hashes=hashes, captions=captions)

@@ -19,11 +19,11 @@ from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import share, whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
-from vlm_grpo.rows.download import Outcome, Policy
+from vlm_grpo.rows.download import Fetched, Policy
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.vsr import captions
 from vlm_grpo.tasks.vsr.build import DROPPED, LengthLimit, Options, build, plan
-from vlm_grpo.tasks.vsr.captions import SPLITS, Source
+from vlm_grpo.tasks.vsr.captions import SPLITS, CaptionSource
 
 
 @exits_cleanly
@@ -116,7 +116,7 @@ def length_limit(model: str | None, tokens: int | None, prompt: str) -> LengthLi
     return LengthLimit(model=model, tokens=tokens, prompt=prompt) if model is not None and tokens is not None else None
 
 
-def open_source(jsonl: str | None, hub_id: str, revision: str | None, splits: list[str] | None) -> Source:
+def open_source(jsonl: str | None, hub_id: str, revision: str | None, splits: list[str] | None) -> CaptionSource:
     """Read the captions that the options name."""
     if jsonl is None:
         return captions.from_hub(hub_id, revision, tuple(splits or SPLITS))
@@ -136,7 +136,7 @@ def open_source(jsonl: str | None, hub_id: str, revision: str | None, splits: li
     return captions.from_files({split: files[split] for split in splits or files})
 
 
-def tell_plan(out: Path, source: Source, options: Options) -> None:
+def tell_plan(out: Path, source: CaptionSource, options: Options) -> None:
     """Print what `build` would do."""
     wanted = plan(source, options)
     for split, kept in wanted.captions.items():
@@ -152,7 +152,7 @@ def tell_plan(out: Path, source: Source, options: Options) -> None:
         print(f"would drop rows of more than {options.longest.tokens} prompt tokens for {options.longest.model}")
 
 
-def tell_result(out: Path, outcome: Outcome) -> None:
+def tell_result(out: Path, outcome: Fetched) -> None:
     """Print the data set's counts, from its manifest."""
     found = manifest.read(out, kind=dataset.KIND)
     print(f"pictures: {outcome.fetched} fetched, {outcome.kept} there before, {len(outcome.failed)} could not be had")
