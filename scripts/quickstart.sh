@@ -43,7 +43,7 @@ if [[ $target == study ]] && ! grep -q '^bias_reports:' "$study"; then
 fi
 source scripts/env.sh
 
-snakemake "$target" --snakefile workflow/Snakefile --configfile "$study" \
+python -m snakemake "$target" --snakefile workflow/Snakefile --configfile "$study" \
     --profile workflow/profiles/local "${arguments[@]}"
 if ! $is_dry; then
     logs=runs/study/$name/logs

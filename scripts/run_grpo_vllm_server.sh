@@ -8,7 +8,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$VLM_GRPO_ROOT"
 config=configs/vsr/qwen_vllm_server_grpo.yaml
-model=$(sed -n 's/^model: *//p' "$config")
+model=$(python -c "import sys, pathlib; from vlm_grpo.yaml_layers import read_layers
+print(read_layers(pathlib.Path(sys.argv[1])).values['model'])" "$config")
 
 dry_run=false
 for argument in "$@"; do

@@ -41,7 +41,7 @@ list_jobs() {
 }
 
 if [[ " $* " == *" --dry-run "* || " $* " == *" -n "* ]]; then
-    if ! listing=$(snakemake "${arguments[@]}" "$@" 2>&1); then
+    if ! listing=$(python -m snakemake "${arguments[@]}" "$@" 2>&1); then
         grep '^error: ' <<<"$listing" >&2 && exit 2 # the study's own mistake, told in one line
         sed -n 's/^snakemake: error: //p' <<<"$listing" | grep . >&2 || echo "$listing" >&2
         fail "Snakemake cannot list the jobs of $study: see above"
@@ -69,4 +69,4 @@ resources=(slurm_extra="'--signal=USR1@300 --open-mode=append'")
 [[ -z ${SBATCH_QOS:-} ]] || arguments+=(--slurm-qos "$SBATCH_QOS")
 # What the account asks for is what the study says, not what single jobs are given.
 unset SBATCH_GRES SBATCH_TIMELIMIT SBATCH_MEM_PER_NODE
-exec snakemake "${arguments[@]}" --default-resources "${resources[@]}" --slurm-init-seconds-before-status-checks 20 "$@"
+exec python -m snakemake "${arguments[@]}" --default-resources "${resources[@]}" --slurm-init-seconds-before-status-checks 20 "$@"

@@ -19,7 +19,8 @@ class Method:
             its base by every command that asks it.
         rewarded: whether the run logs a reward for each step, of which there is a curve.
         state_files: patterns of the files that only this method's checkpoints hold beside the weights.
-        watched: the logged metrics that its progress line shows, each with its label there, in that order.
+        watched: the logged metrics that its progress line shows, each with its label there, in that order; `*` in both
+            stands for any one part.
     """
 
     name: str

@@ -11,6 +11,22 @@ from typing_extensions import override
 SECONDS_BETWEEN_LINES = 20
 
 
+def labelled(logs: Mapping[str, Any], watched: Mapping[str, str]) -> dict[str, str]:
+    """The numbers among `logs` that are `watched`, as text by label, in the order of `watched`.
+
+    >>> labelled({"loss": 0.25, "rewards/format/mean": 1.0}, {"rewards/*/mean": "*", "loss": "loss"})
+    {'format': '1', 'loss': '0.25'}
+    """
+    shown = {}
+    for metric, label in watched.items():
+        before, star, after = metric.partition("*")
+        for name, value in logs.items():
+            fits = name.startswith(before) and name.endswith(after) if star else name == metric
+            if fits and isinstance(value, float):
+                shown[label.replace("*", name.removeprefix(before).removesuffix(after))] = f"{value:.3g}"
+    return shown
+
+
 class ProgressLine(TrainerCallback):
     """A bar on a terminal; in a log file one line every 20 seconds. `watched` maps a logged metric to its label."""
 
@@ -50,9 +66,7 @@ class ProgressLine(TrainerCallback):
         **_: Any,
     ) -> None:
         if self._bar is not None and logs:
-            shown = {
-                label: f"{logs[key]:.3g}" for key, label in self._watched.items() if isinstance(logs.get(key), float)
-            }
+            shown = labelled(logs, self._watched)
             if shown:
                 self._bar.set_postfix(shown, refresh=False)
 

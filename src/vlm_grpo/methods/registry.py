@@ -19,8 +19,7 @@ METHODS = {
             watched={
                 "loss": "loss",
                 "reward": "reward",
-                "rewards/accuracy/mean": "accuracy",
-                "rewards/format/mean": "format",
+                "rewards/*/mean": "*",
                 "kl": "kl",
                 "completions/clipped_ratio": "clipped",
             },
