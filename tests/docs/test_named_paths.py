@@ -2,7 +2,8 @@
 
 Read are links, and in code the words that look like paths of the repository: with the suffix of a source, below one of
 its folders, or with a slash at the end. A short form (`groups.py`, `study/`) may be the end of any path. Left out are
-places that commands write to, which git ignores or which follow `--out`, and placeholders (`FILE.yaml`).
+places that commands write to, which git ignores or that follow `--out` or `results:`, and placeholders (`FILE.yaml`,
+`my_NAME/`).
 """
 
 import re
@@ -27,9 +28,9 @@ PAGES = (
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
 CODE = re.compile(r"^```[^\n]*\n(.*?)^```|^( {4}.*?)$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 WORD = re.compile(r"(?<![\w./${-])[\w.*-]+(?:/[\w.*-]+)*/?")
-WRITTEN = re.compile(r"--(?:out|output_dir|json)[ =]\S+")
+WRITTEN = re.compile(r"(?:--(?:out|output_dir|json)[ =]|^ *(?:results|work): )\S+", re.MULTILINE)
 SOURCE = re.compile(r"\.(?:py|sh|sbatch|yaml|md|ipynb|jinja|svg)$")
-PLACEHOLDER = re.compile(r"[A-Z_]+(?:\.\w+)?")
+PLACEHOLDER = re.compile(r"[a-z_]*[A-Z_]+(?:\.\w+)?")
 TITLE = re.compile(r'title="([^"]+)"')
 MODULE = re.compile(r"python -m (vlm_grpo[\w.]*\w)")
 

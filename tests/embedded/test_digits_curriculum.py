@@ -11,7 +11,7 @@ from vlm_grpo.embedded import digit_scenes, digits_curriculum
 from vlm_grpo.embedded.curriculum import GUESS
 from vlm_grpo.embedded.lessons import Draw, Exercise
 from vlm_grpo.prompts import render
-from vlm_grpo.tasks.answers.truth import answer_block
+from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.digits.glyphs import pool_of
 from vlm_grpo.tasks.digits.questions import ASKS, PROBLEMS, QUESTIONS
 

@@ -22,8 +22,17 @@ def open_plan(files: Sequence[Path], overrides: Mapping[str, Any] | None = None)
     for file in files:
         layers.put(read_layers(file))
         layers.name = str(file)
-    layers.add(overrides or {}, COMMAND_LINE)
+    layers.add(_with_numbers(overrides or {}), COMMAND_LINE)
     return make_plan(layers)
+
+
+def _with_numbers(value: Any) -> Any:
+    """`value` with the whole numbers in its lists as numbers: Snakemake reads `seeds=[1,2]` as two texts."""
+    if isinstance(value, Mapping):
+        return {key: _with_numbers(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [int(part) if isinstance(part, str) and part.isdecimal() else _with_numbers(part) for part in value]
+    return value
 
 
 def make_plan(layers: Layers) -> Plan:

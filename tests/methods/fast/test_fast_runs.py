@@ -27,7 +27,7 @@ if "--deepspeed" in sys.argv:
 
 registry.REWARDS["vowels"] = Reward(
     name="vowels",
-    score=lambda completion, solution, rule: float(sum(c in "aeiou" for c in completion)),
+    score=lambda completion, row, rule, view=None: float(sum(c in "aeiou" for c in completion)),
     minimum=0.0, maximum=99.0, gold=(), hacks=(),
 )
 grpo.main(sys.argv[1:])
