@@ -7,6 +7,7 @@ A name is a local folder, `embedded:<family>` (the tiny models shipped with the 
 import hashlib
 import logging
 import sys
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Checkpoint:
 
         `image_settings` are the image processor's own, under the options; None keeps the checkpoint's.
         """
-        settings = (image_settings or {}) | self.adapter.image_settings(**image_options)
+        settings = deepcopy(image_settings or {}) | self.adapter.image_settings(**image_options)
         with reading(f"model {self.name}: the processor in {self.path} cannot be loaded"):
             processor = self.adapter.load_processor(self.path, image_settings=settings)
             processor.tokenizer.padding_side = "left"

@@ -83,12 +83,13 @@ class StopsWhenDiverged(Trainer):
 def leave_diverged(trainer: Trainer, log: AttemptLog, died: Diverged) -> NoReturn:
     """Say where the user looks why the run died (its attempts, its metrics, stderr), and leave with exit code 2."""
     args, run = trainer.args, Path(trainer.args.output_dir)
+    trainer.callback_handler.on_train_end(args, trainer.state, trainer.control)
     kept = checkpoints.find(run).newest
     stays = "no checkpoint was saved" if kept is None else f"the last finite checkpoint is {kept.name}"
+    clipping = f"max_grad_norm (it was {args.max_grad_norm:g})" if args.max_grad_norm else "with max_grad_norm: 1"
     line = (
         f"{run}: training died after {died.step - 1} steps: {died} of {trainer.state.max_steps}; {stays}; start again "
-        f"in another output_dir with a lower learning_rate (it was {args.learning_rate:g}) or max_grad_norm (it was "
-        f"{args.max_grad_norm:g})"
+        f"in another output_dir with a lower learning_rate (it was {args.learning_rate:g}) or {clipping}"
     )
     if trainer.is_world_process_zero():
         log.end(DIVERGED, step=died.step - 1, reason=str(died))
