@@ -143,7 +143,7 @@ def test_an_adapter_that_moves_nothing_is_not_merged(adapter, tmp_path, capsys):
         merged(adapter, tmp_path / "out")
     assert left.value.code == 2
     assert "moves nothing on the probe though its weights are not zero" in capsys.readouterr().err
-    assert not list((tmp_path / "out").glob("*.safetensors"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_adapter_that_was_never_trained_merges_into_its_base(tiny_qwen, tmp_path):

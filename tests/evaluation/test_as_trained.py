@@ -138,6 +138,14 @@ def test_a_merged_checkpoint_is_asked_as_its_adapter_was_trained(grpo_adapter, d
     assert str(tmp_path / "merged" / asked.FILE) in told(capsys)[0]
 
 
+@pytest.mark.parametrize("pixels, lines", [(str(SMALL), 0), ("6272", 1)])
+def test_training_on_says_where_it_shows_other_pictures(pixels, lines, grpo_adapter, data, tmp_path, capsys):
+    merge.main(["--adapter", str(grpo_adapter), "--out", str(tmp_path / "merged"), "--dtype", "float32"])
+    capsys.readouterr()
+    train(grpo, tmp_path / "merged", data, tmp_path / "run", "--max_pixels", pixels)
+    assert capsys.readouterr().err.count("the base was trained on other pictures") == lines
+
+
 def test_a_merge_does_not_hand_on_how_its_base_was_asked(grpo_adapter, tmp_path):
     """The base is itself a merged checkpoint; its next adapter is of an earlier version that noted nothing."""
     from tiny_lora import save_tiny_lora

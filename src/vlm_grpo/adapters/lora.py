@@ -38,7 +38,8 @@ class LoraAdapter:
     def is_trained(self) -> bool:
         """Whether any of the weights that start at zero has left it."""
         with safe_open(self.path / WEIGHTS, framework="pt") as file:
-            return any("lora_A" not in name and bool(file.get_tensor(name).any()) for name in file.keys())  # noqa: SIM118
+            start_at_zero = [name for name in file.keys() if "lora_B" in name or ".lora_" not in name]  # noqa: SIM118
+            return any(bool(file.get_tensor(name).any()) for name in start_at_zero)
 
     def attach(self, model: PreTrainedModel) -> PeftModel:
         """`model`, which must be the base, with all of the adapter's weights on it; not trainable."""

@@ -121,7 +121,7 @@ def stored_dtype(checkpoint: Checkpoint) -> torch.dtype:
 def _merge(
     lora: LoraAdapter, out: Path, dtype: torch.dtype, device: str, identity: dict[str, Any]
 ) -> dict[str, probe.LogitDifference]:
-    """Write the merged checkpoint to `out`, which is claimed for `identity` once both parts are loaded and fit.
+    """Write the merged checkpoint to `out`, which is claimed for `identity` once the sum is made.
 
     Returns how far from base plus adapter are the base alone (what the adapter does on the probe), the merged model
     and the saved checkpoint.
@@ -129,7 +129,6 @@ def _merge(
     base = lora.base
     processor = base.load_processor()
     adapted = lora.attach(base.load_model(dtype=torch.float32, device=device))
-    manifest.claim(out, identity)
     inputs = probe.extend(
         adapted.get_base_model(),
         probe.encode(base.adapter, processor),
@@ -146,6 +145,7 @@ def _merge(
     merged = adapted.merge_and_unload(safe_merge=True)
     differences["merged"] = probe.compare(probe.logits(merged, inputs), reference)
     _check(differences["merged"], TOLERANCE[torch.float32], "the merged model")
+    manifest.claim(out, identity)
     _save(merged.to(dtype), lora, processor, out, dtype)
     del adapted, merged
     try:

@@ -1,8 +1,11 @@
 """What a run writes down of how it asked its model, for the evaluation of its adapter (`adapters/asked.py`)."""
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from vlm_grpo.adapters import asked
 from vlm_grpo.adapters.asked import Asked, picture_settings
 from vlm_grpo.adapters.image_options import OPTIONS
 from vlm_grpo.adapters.precision import pick_dtype
@@ -22,3 +25,20 @@ def asked_by(settings: Mapping[str, Any], processor: Any) -> Asked:
         image_processor=picture_settings(processor),
         chat_template=processor.chat_template,
     )
+
+
+def tell_other_pictures(base: Path, processor: Any) -> None:
+    """Say on stderr where the `base`, itself a trained checkpoint, was shown pictures otherwise than this run does."""
+    trained = asked.read(base)
+    if trained is None:
+        return
+    now, then = picture_settings(processor), trained.image_processor
+    differs = [
+        f"{name} {now[name]} instead of {then[name]}" for name in then if now.get(name, then[name]) != then[name]
+    ]
+    if differs:
+        print(
+            f"the base was trained on other pictures ({base / asked.FILE}): {', '.join(differs)}",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -21,7 +21,7 @@ from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.config import Parsed
 from vlm_grpo.methods import examples, tracking
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
-from vlm_grpo.methods.asked import asked_by
+from vlm_grpo.methods.asked import asked_by, tell_other_pictures
 from vlm_grpo.methods.divergence import Diverged, leave_diverged
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.resume import attempts, checkpoints
@@ -177,6 +177,8 @@ def load(
     """
     base, data = inputs.base, inputs.data
     processor = base.load_processor(**study.image_options)
+    if training.should_save:
+        tell_other_pictures(base.path, processor)
     check_lengths(
         data.rows,
         PromptLengths(base.adapter, processor, root=data.root, ask=partial(messages, template=study.prompt)),
