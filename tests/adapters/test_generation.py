@@ -10,6 +10,7 @@ import torch
 from tiny_data import save_tiny_data, tiny_rows
 from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.checkpoint import open_checkpoint, shipped_folder
+from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
@@ -66,6 +67,13 @@ def test_a_checkpoint_without_generation_settings_has_end_tokens(tmp_path):
     processor = open_checkpoint(str(folder)).load_processor()
     assert generation.end_tokens(generation.plain_generation(folder), processor) == [END]
     assert generation.told(folder) == ""
+
+
+@pytest.mark.parametrize("value", ["<|im_end|>", ["2"], True, {"id": 2}])
+def test_an_end_token_that_is_no_id_is_one_line(value, tmp_path):
+    folder = copy_of(shipped_folder("qwen2_5_vl"), tmp_path / "model", eos_token_id=value)
+    with pytest.raises(UserError, match=r"generation_config\.json: eos_token_id is .*, expected a token's id"):
+        open_checkpoint(str(folder)).load_processor()
 
 
 def test_a_template_that_closes_a_turn_with_plain_text_adds_nothing(tmp_path):

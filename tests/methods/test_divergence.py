@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -208,3 +209,18 @@ def test_one_large_gradient_is_finite():
     assert divergence._first_not_finite(tensors) is None
     assert divergence._first_not_finite([*tensors, ("bad", torch.tensor([1.0, torch.nan]))]) == "bad"
     assert divergence._first_not_finite([]) is None
+
+
+@pytest.mark.parametrize("scale, culprit", [(65536.0, None), (0.5, "the gradient of weight")])
+def test_a_gradient_that_overflows_is_float16_s_way_to_find_its_scale(scale, culprit):
+    layer = torch.nn.Linear(2, 2, bias=False)
+    layer.weight.grad = torch.full((2, 2), torch.inf)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    scaler.scale(torch.ones(1))
+    trainer = SimpleNamespace(
+        _sampled=None,
+        _losses_are_finite=torch.tensor(True),
+        accelerator=SimpleNamespace(scaler=scaler),
+        _trained=lambda: list(layer.named_parameters()),
+    )
+    assert divergence.StopsWhenDiverged._culprit_before_step(trainer) == culprit

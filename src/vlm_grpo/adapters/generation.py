@@ -14,6 +14,7 @@ from typing import Any
 from transformers import GenerationConfig
 
 from vlm_grpo.adapters.files import read_json
+from vlm_grpo.errors import UserError
 from vlm_grpo.store import atomic
 
 FILE = "generation_config.json"
@@ -35,9 +36,15 @@ TURN = [
 
 
 def plain_generation(checkpoint: Path) -> GenerationConfig:
-    """Generation settings with the special tokens that the `checkpoint` names, and nothing else of its own."""
+    """Generation settings with the special tokens that the `checkpoint` names, and nothing else of its own.
+
+    `UserError` where it names one by anything but its id.
+    """
     own = read_json(checkpoint / FILE) or read_json(checkpoint / "config.json")
     ids = {name: own.get(name) for name in IDS}
+    for name, value in ids.items():
+        if not all(type(number) is int for number in _as_list(value)):
+            raise UserError(f"{checkpoint / FILE}: {name} is {value!r}, expected a token's id, or a list of ids")
     return GenerationConfig(**(ids | {"eos_token_id": _as_list(ids["eos_token_id"]) or None}))
 
 
