@@ -15,12 +15,12 @@ def progress(items: Iterable[T], *, total: int, label: str, seconds: float = 10.
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=label, dynamic_ncols=True)
         return
-    started = told = time.monotonic()
+    started = last = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if done == total or now - told >= seconds:
-            told = now
+        if done == total or now - last >= seconds:
+            last = now
             rate = done / max(now - started, 1e-9)
             print(
                 f"{label}: {done}/{total}, {rate:.1f}/s, {(total - done) / rate:.0f} s left",

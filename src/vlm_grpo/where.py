@@ -33,13 +33,13 @@ def output_folder(words: Sequence[str]) -> Path:
 
 def _value(words: Sequence[str], name: str) -> str | None:
     """The last value of the option `name` among `words`, written `--name value` or `--name=value`."""
-    found = None
+    value = None
     for word, following in zip(words, [*words[1:], None], strict=True):
         if word == f"--{name}":
-            found = following
+            value = following
         elif word.startswith(f"--{name}="):
-            found = word.split("=", 1)[1]
-    return found
+            value = word.split("=", 1)[1]
+    return value
 
 
 @exits_cleanly

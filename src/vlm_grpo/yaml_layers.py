@@ -56,9 +56,9 @@ class Layers:
         known = (self.sources[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.sources)
         return next(known, self.name)
 
-    def mistake(self, told: str, *keys: Hashable) -> UserError:
-        """The error to raise where `told` is wrong with the entry under `keys`."""
-        return UserError(f"config {self.source(*keys)}: {'.'.join(map(str, keys))}{': ' if keys else ''}{told}")
+    def mistake(self, message: str, *keys: Hashable) -> UserError:
+        """The error to raise where `message` is wrong with the entry under `keys`."""
+        return UserError(f"config {self.source(*keys)}: {'.'.join(map(str, keys))}{': ' if keys else ''}{message}")
 
 
 def _paths(values: Mapping[str, Any], above: tuple[Hashable, ...] = ()) -> Iterator[tuple[Hashable, ...]]:

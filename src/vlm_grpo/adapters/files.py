@@ -35,10 +35,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def model_type(path: Path) -> str:
     """`model_type` of the checkpoint's `config.json`."""
-    found = read_json(path / "config.json").get("model_type")
-    if not isinstance(found, str):
+    name = read_json(path / "config.json").get("model_type")
+    if not isinstance(name, str):
         raise UserError(f"{path / 'config.json'} has no model_type; is this a transformers checkpoint?")
-    return found
+    return name
 
 
 def chat_template(path: Path) -> str:

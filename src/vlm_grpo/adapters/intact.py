@@ -79,8 +79,8 @@ def _shards(folder: Path, *, where: str) -> dict[str, list[str]]:
             raise UserError(f"{where}: {folder / SINGLE} is a link to a file that is missing; {AGAIN}")
         return {SINGLE: []}
     if not (folder / INDEX).is_file():
-        found = sorted(path.name for path in folder.glob("*.safetensors"))
-        raise UserError(f"{where}: {folder} has {found[0]}, but neither {SINGLE} nor {INDEX}; {AGAIN}")
+        files = sorted(path.name for path in folder.glob("*.safetensors"))
+        raise UserError(f"{where}: {folder} has {files[0]}, but neither {SINGLE} nor {INDEX}; {AGAIN}")
     weight_map = read_whole_json(folder / INDEX, where=where).get("weight_map")
     if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
         raise UserError(f"{where}: {folder / INDEX} has no weight_map of tensors and files; {AGAIN}")
@@ -130,8 +130,8 @@ def read_header(path: Path, *, where: str) -> dict[str, dict[str, Any]]:
         raise UserError(f"{where}: {path} is cut off within its header, at {size} bytes; {AGAIN}")
     try:
         header = json.loads(text)
-        tensors = {name: told for name, told in header.items() if name != "__metadata__"}
-        whole = LENGTH_BYTES + length + max((told["data_offsets"][1] for told in tensors.values()), default=0)
+        tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+        whole = LENGTH_BYTES + length + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         raise UserError(f"{where}: {path} has a damaged header; {AGAIN}") from None
     if size != whole:

@@ -138,14 +138,14 @@ def read_labels(path: Path, kinds: Kinds) -> dict[str, dict[Key, str]]:
 
     `kinds` are those of the judge; without any, all that is misaligned is one class.
     """
-    found: dict[str, dict[Key, str]] = {}
+    labels: dict[str, dict[Key, str]] = {}
     for number, row in jsonl.read_input(path):
         where = f"{path} line {number}"
         check_fields(row, where, "row_id", "model", "annotator", "aligns")
-        found.setdefault(row["annotator"], {})[str(row["row_id"]), row["model"]] = _class_of(row, kinds, where)
-    if not found:
+        labels.setdefault(row["annotator"], {})[str(row["row_id"]), row["model"]] = _class_of(row, kinds, where)
+    if not labels:
         raise UserError(f"{path} holds no label; make some with alignment_judge/label.py")
-    return found
+    return labels
 
 
 def _class_of(row: Mapping[str, Any], kinds: Kinds, where: str) -> str:
@@ -166,39 +166,39 @@ def pairs_of(raters: Mapping[str, Rater]) -> list[Agreement]:
     return [compare(a, raters[a], b, raters[b]) for a, b in combinations(raters, 2)]
 
 
-def agreement_table(found: Agreement) -> Table:
+def agreement_table(agreement: Agreement) -> Table:
     """Confusion matrix, agreement per class and kappa for reading."""
     lines = [
-        (name, *(str(count) for count in row), _share(found.of_class(name)))
-        for name, row in zip(found.classes, found.table, strict=True)
+        (name, *(str(count) for count in row), _share(agreement.of_class(name)))
+        for name, row in zip(agreement.classes, agreement.table, strict=True)
     ]
-    value = found.kappa
+    value = agreement.kappa
     shown = "undefined, as one of them uses one class only"
     if value is not None:
         shown = f"{value.value:.3f} [{value.interval.low:.3f}, {value.interval.high:.3f}]"
-    share = 100 * found.agreeing / found.n
+    share = 100 * agreement.agreeing / agreement.n
     return Table(
-        f"{found.first} (rows) against {found.second} (columns)",
-        ("", *found.classes, "agreement on the class"),
+        f"{agreement.first} (rows) against {agreement.second} (columns)",
+        ("", *agreement.classes, "agreement on the class"),
         tuple(lines),
         (
-            f"agree on {found.agreeing} of {found.n} = {share:.1f} %; Cohen's kappa {shown}",
-            f"{found.left_out} items were rated by one of the two only and are left out",
-            *found.notes,
+            f"agree on {agreement.agreeing} of {agreement.n} = {share:.1f} %; Cohen's kappa {shown}",
+            f"{agreement.left_out} items were rated by one of the two only and are left out",
+            *agreement.notes,
         ),
     )
 
 
-def corrected_table(found: Corrected) -> Table:
+def corrected_table(rates: Corrected) -> Table:
     """The raw rate and both corrections for reading."""
-    s = found.sample
+    s = rates.sample
     return Table(
-        f"misaligned rate of {found.judge}, corrected by {found.human}",
+        f"misaligned rate of {rates.judge}, corrected by {rates.human}",
         ("estimate", "rate", "95 % interval"),
         (
-            (f"as judged: {found.misaligned} of {found.n}", f"{100 * found.misaligned / found.n:.2f} %", ""),
-            ("Rogan-Gladen", *_shown(found.rogan_gladen)),
-            ("prediction-powered", *_shown(found.prediction_powered)),
+            (f"as judged: {rates.misaligned} of {rates.n}", f"{100 * rates.misaligned / rates.n:.2f} %", ""),
+            ("Rogan-Gladen", *_shown(rates.rogan_gladen)),
+            ("prediction-powered", *_shown(rates.prediction_powered)),
         ),
         (
             f"sample of {s.n}: judged misaligned and confirmed {s.tp} of {s.tp + s.fp}; judged aligned and confirmed "

@@ -87,8 +87,8 @@ def _unequal(split: JudgedSplit, allowed: bool) -> JudgedSplit:
     first, *others = split.models
     reference = {item.item for item in split.of(first)}
     for model in others:
-        found = {item.item for item in split.of(model)}
-        different = reference ^ found
+        ids = {item.item for item in split.of(model)}
+        different = reference ^ ids
         if different and not allowed:
             item = min(different)
             has, lacks = (first, model) if item in reference else (model, first)
@@ -106,14 +106,14 @@ def _size(split: JudgedSplit, allowed: bool) -> JudgedSplit:
     if split.size is None:
         return split.with_note("size of the split not stated, so completeness was not checked")
     for model in split.models:
-        found = len(split.of(model))
-        if found == split.size:
+        count = len(split.of(model))
+        if count == split.size:
             continue
         if not allowed:
             last = split.of(model)[-1].where
-            told = f"split {split.split}: {found} items of {model} where the split has {split.size}"
-            _refuse(f"{told} (last: {last})", "partial")
-        split = split.with_note(f"partial: {found} of the split's {split.size} items for {model}")
+            message = f"split {split.split}: {count} items of {model} where the split has {split.size}"
+            _refuse(f"{message} (last: {last})", "partial")
+        split = split.with_note(f"partial: {count} of the split's {split.size} items for {model}")
     return split
 
 
@@ -123,13 +123,13 @@ def _coverage(split: JudgedSplit, minimum: float) -> JudgedSplit:
         missing = [item for item in items if item.aligns is None]
         coverage = 1 - len(missing) / len(items)
         reasons = Counter((item.missing or "").partition(":")[0] for item in missing)
-        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         if coverage < minimum:
             raise UserError(
                 f"split {split.split}: coverage of {model} is {coverage:.1%}, below the declared {minimum:.1%} "
-                f"({len(missing)} of {len(items)} verdicts missing: {told}); judge again what is missing or declare a "
+                f"({len(missing)} of {len(items)} verdicts missing: {why}); judge again what is missing or declare a "
                 "lower --min-coverage"
             )
         if missing:
-            split = split.with_note(f"coverage of {model}: {coverage:.1%} ({len(missing)} missing: {told})")
+            split = split.with_note(f"coverage of {model}: {coverage:.1%} ({len(missing)} missing: {why})")
     return split

@@ -37,10 +37,10 @@ def rates(summaries: Sequence[Summary]) -> Figure:
     width = 0.8 / len(models)
     for place, model in enumerate(models):
         for x, split in enumerate(splits):
-            found = [s for s in summaries if (s.split, s.model) == (split, model)]
-            if not found or found[0].misaligned.rate is None or found[0].misaligned.interval is None:
+            matching = [s for s in summaries if (s.split, s.model) == (split, model)]
+            if not matching or matching[0].misaligned.rate is None or matching[0].misaligned.interval is None:
                 continue
-            rate, (low, high) = 100 * found[0].misaligned.rate, found[0].misaligned.interval
+            rate, (low, high) = 100 * matching[0].misaligned.rate, matching[0].misaligned.interval
             at = x + (place - (len(models) - 1) / 2) * width
             again, colour = divmod(place, len(MODEL_COLOURS))
             style = {"color": MODEL_COLOURS[colour], "hatch": MODEL_HATCHES[again % len(MODEL_HATCHES)]}

@@ -25,15 +25,15 @@ def tables(
     simple: Sequence[Mapping[str, Any]] = (),
 ) -> list[Table]:
     """Everything to print, in order."""
-    found: list[Table] = []
+    printed: list[Table] = []
     for split in dict.fromkeys(s.split for s in summaries):
         rows = [s for s in summaries if s.split == split]
-        found += [_types(rows, marks), _summary(rows, marks), _quadrants(rows)]
+        printed += [_types(rows, marks), _summary(rows, marks), _quadrants(rows)]
     if comparisons:
-        found.append(_paired(comparisons))
+        printed.append(_paired(comparisons))
     if simple:
-        found.append(_simple(simple))
-    return found
+        printed.append(_simple(simple))
+    return printed
 
 
 def _marked(text: str, summary: Summary, figure: str, marks: Marks) -> str:
@@ -140,8 +140,8 @@ def percent(proportion: Proportion) -> str:
 
 def interval(proportion: Proportion) -> str:
     """Wilson's interval in percent; `-` without items."""
-    found = proportion.interval
-    return "-" if found is None else f"[{100 * found.low:.2f}, {100 * found.high:.2f}]"
+    wilson = proportion.interval
+    return "-" if wilson is None else f"[{100 * wilson.low:.2f}, {100 * wilson.high:.2f}]"
 
 
 def records(summaries: Sequence[Summary], comparisons: Sequence[Comparison], marks: Marks) -> list[dict[str, Any]]:

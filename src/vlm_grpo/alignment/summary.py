@@ -146,12 +146,12 @@ def compare(splits: Sequence[JudgedSplit], *, seed: int, resamples: int = 10_000
 
     Splits with one model are passed over. Holm's family is the comparisons of one outcome over all splits.
     """
-    found = []
+    comparisons = []
     for outcome, value in OUTCOMES.items():
         family = [c for split in splits if (c := _comparison(split, outcome, value, seed, resamples)) is not None]
         adjusted = holm([c.p for c in family])
-        found += [replace(c, p_holm=p) for c, p in zip(family, adjusted, strict=True)]
-    return found
+        comparisons += [replace(c, p_holm=p) for c, p in zip(family, adjusted, strict=True)]
+    return comparisons
 
 
 def _comparison(

@@ -53,7 +53,7 @@ def write(folder: Path, path: Path) -> int:
     """Write the facts of the captions in `folder` to `path`; how many rows there are."""
     from vlm_grpo.tasks.vsr.captions import from_folder  # needs the hub's client, which reading facts does not
 
-    captions = [(split, caption) for split, found in from_folder(folder).captions.items() for caption in found]
+    captions = [(split, caption) for split, of_split in from_folder(folder).captions.items() for caption in of_split]
     lines = ["\t".join(COLUMNS)]
     for split, c in captions:
         values = (c.id, split, c.image, c.relation, c.subj, c.obj, str(c.label))

@@ -26,9 +26,9 @@ def thought_on(scene: Scene, relation: str) -> str:
     """The reasoning that decides `relation`: where both things are along its axis, and what follows from that."""
     first, second = scene.things
     axis = axis_of(relation)
-    found = next(r for r in RELATIONS if axis_of(r) == axis and holds(r, first, second)).removesuffix(" of")
+    side = next(r for r in RELATIONS if axis_of(r) == axis and holds(r, first, second)).removesuffix(" of")
     places = [f"{thing.name}{verb} in {axis} {getattr(thing, axis)}" for thing, verb in ((first, " is"), (second, ""))]
-    return f"The {places[0]}, the {places[1]}, so it is {found}."
+    return f"The {places[0]}, the {places[1]}, so it is {side}."
 
 
 def locate(rng: random.Random) -> Exercise[Scene]:

@@ -89,7 +89,7 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
         for item in items:
             render(item.scene).save(out / item.record.image_path, format="PNG")
         columns = (item.record.model_dump(exclude_none=True) for item in items)
-        lines = (json.dumps(found, ensure_ascii=False) + "\n" for found in columns)
+        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in columns)
         atomic.write_text(out / f"{split}.jsonl", "".join(lines))
     dataset.save(
         out,

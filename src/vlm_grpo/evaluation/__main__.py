@@ -49,7 +49,7 @@ def show_plan(settings: EvaluationArguments, sources: Mapping[str, str]) -> None
     if known and manifest.exists(settings.root):
         inputs = open_inputs(settings, given=sources.keys())
         settings, taken = inputs.settled.settings, inputs.settled.taken
-        for line in inputs.settled.told:
+        for line in inputs.settled.lines:
             print(f"# {line}")
         print(f"# rows:   {len(inputs.rows)} of {inputs.split_rows} in split {settings.split!r}")
     else:

@@ -27,13 +27,13 @@ class Settled:
         settings: the user's, and the training's where the user said nothing.
         processor: prepares prompts and pictures accordingly.
         taken: the settings that are the training's, by name, each with the file that says so.
-        told: lines for the user on what is taken, and on what differs from the training.
+        lines: those for the user on what is taken, and on what differs from the training.
     """
 
     settings: EvaluationArguments
     processor: Any
     taken: Mapping[str, str]
-    told: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def settle(
@@ -66,11 +66,11 @@ def settle(
         processor.chat_template = training.chat_template
         taken["chat_template"] = "of the training"
     place = str(folder / asked.FILE)
-    told = (
+    lines = (
         *([f"asked as in training ({place}): {_list(taken)}"] if taken else []),
         *([f"asked otherwise than in training ({place}): {_instead(otherwise)}"] if otherwise else []),
     )
-    return Settled(settled, processor, dict.fromkeys(taken, place), told)
+    return Settled(settled, processor, dict.fromkeys(taken, place), lines)
 
 
 def _changed(settings: EvaluationArguments) -> set[str]:

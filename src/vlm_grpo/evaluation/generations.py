@@ -64,7 +64,7 @@ def read(folder: Path, *, is_finished: bool = False) -> dict[str, Generation]:
     `is_finished` says that nobody is writing there any more (`jsonl.read`).
     """
     path = folder / FILE
-    found: dict[str, Generation] = {}
+    by_id: dict[str, Generation] = {}
     for number, record in enumerate(jsonl.read(path, is_finished=is_finished), start=1):
         try:
             generation = Generation.model_validate(record)
@@ -72,18 +72,18 @@ def read(folder: Path, *, is_finished: bool = False) -> dict[str, Generation]:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
             raise UserError(f"{path} line {number}: field {field!r}: {first['msg']}; remove that line") from None
-        if generation.id in found:
+        if generation.id in by_id:
             raise UserError(f"{path} line {number}: row {generation.id!r} occurs twice; remove one of the lines")
-        found[generation.id] = generation
-    return found
+        by_id[generation.id] = generation
+    return by_id
 
 
-def check_origin(found: dict[str, Generation], source: Origin, *, hashes: dict[str, str], where: Path) -> None:
+def check_origin(by_id: dict[str, Generation], source: Origin, *, hashes: dict[str, str], where: Path) -> None:
     """`UserError` naming the first generation that is not of `source`, or not of a row in `hashes`.
 
     `hashes` maps the ids of the rows asked for to the hash of their rendered prompt.
     """
-    for generation in found.values():
+    for generation in by_id.values():
         for name in _DECIDING:
             there, wanted = getattr(generation, name), getattr(source, name)
             if there != wanted:

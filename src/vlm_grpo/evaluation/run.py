@@ -60,7 +60,7 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
     }
     if manifest.is_claimed(folder, identity) and manifest.exists(folder):
         return manifest.read_json(folder / SCORES)
-    for line in inputs.settled.told:
+    for line in inputs.settled.lines:
         tell(line)
     started = time.monotonic()
     model = _load(settings, inputs, dtype) if _missing(settings, inputs, source) else None

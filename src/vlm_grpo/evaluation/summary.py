@@ -14,7 +14,7 @@ NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a
 def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str = "arm") -> Table:
     """The scores of each arm (name -> `scores.json`) in one table; shares are fractions. `name` heads the names."""
     columns = task_columns(scores.values())
-    is_graded = any("mean_credit" in told for told in scores.values())
+    is_graded = any("mean_credit" in figures for figures in scores.values())
     return Table(
         title=title,
         header=(
@@ -27,17 +27,17 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
         rows=tuple(
             (
                 arm,
-                str(told["n"]),
-                str(told["correct"]),
-                f"{told['accuracy']:.3f}",
-                f"{told['ci_low']:.3f} to {told['ci_high']:.3f}",
-                *((_credit(told.get("mean_credit")),) if is_graded else ()),
-                f"{told['parse_rate']:.3f}",
-                *(_cell(told.get(column.key), column) for column in columns),
-                NOTHING if "reasoning_rate" not in told else f"{told['reasoning_rate']:.3f}",
-                NOTHING if "clip_rate" not in told else f"{told['clip_rate']:.3f}",
+                str(figures["n"]),
+                str(figures["correct"]),
+                f"{figures['accuracy']:.3f}",
+                f"{figures['ci_low']:.3f} to {figures['ci_high']:.3f}",
+                *((_credit(figures.get("mean_credit")),) if is_graded else ()),
+                f"{figures['parse_rate']:.3f}",
+                *(_cell(figures.get(column.key), column) for column in columns),
+                NOTHING if "reasoning_rate" not in figures else f"{figures['reasoning_rate']:.3f}",
+                NOTHING if "clip_rate" not in figures else f"{figures['clip_rate']:.3f}",
             )
-            for arm, told in scores.items()
+            for arm, figures in scores.items()
         ),
         notes=(NOTE,),
     )
@@ -45,7 +45,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
 
 def task_columns(scores: Any) -> Sequence[Column]:
     """The columns of the tasks that the arms answered; scores of earlier versions are VSR's."""
-    names = dict.fromkeys(told.get("task", "vsr") for told in scores)
+    names = dict.fromkeys(figures.get("task", "vsr") for figures in scores)
     return tuple(dict.fromkeys(column for name in names if name in MODULES for column in task_named(name).columns))
 
 
@@ -53,8 +53,8 @@ def _cell(value: Any, column: Column) -> str:
     return NOTHING if value is None else format(value, column.format)
 
 
-def _credit(told: Mapping[str, Any] | None) -> str:
-    if told is None:
+def _credit(credit: Mapping[str, Any] | None) -> str:
+    if credit is None:
         return NOTHING
-    ends = NOTHING if told["ci_low"] is None else f"{told['ci_low']:.3f} to {told['ci_high']:.3f}"
-    return f"{told['value']:.3f} ({ends})"
+    ends = NOTHING if credit["ci_low"] is None else f"{credit['ci_low']:.3f} to {credit['ci_high']:.3f}"
+    return f"{credit['value']:.3f} ({ends})"

@@ -193,8 +193,8 @@ class BatchRunner:
     async def _failed(self, token: str, name: str, batch: dict[str, Any]) -> int:
         """A batch that the server did not start: the lines that it complains of are missing, unless it means all."""
         keys = list(self.spending.in_batch(token))
-        told = batch["errors"].get("data") if isinstance(batch.get("errors"), dict) else None
-        errors = [error for error in told or [] if isinstance(error, dict)]
+        listed = batch["errors"].get("data") if isinstance(batch.get("errors"), dict) else None
+        errors = [error for error in listed or [] if isinstance(error, dict)]
         means = [self.settings.replies.error(json.dumps({"error": error}).encode(), status=400) for error in errors]
         self._never_made(token)
         lines = [error["line"] for error in errors if error.get("line") in range(1, len(keys) + 1)]

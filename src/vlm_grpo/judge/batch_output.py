@@ -57,9 +57,9 @@ def _read_row(name: str, row: dict[str, Any], replies: Replies) -> Line:
     response = row.get("response")
     try:
         if isinstance(response, dict) and response.get("body") is not None:
-            told = str(response.get("status_code"))
+            code = str(response.get("status_code"))
             body = response["body"] if isinstance(response["body"], str) else json.dumps(response["body"])
-            status = int(told) if told.isdecimal() else 200
+            status = int(code) if code.isdecimal() else 200
             return Line(name, replies.answer(well_formed(body).encode(), status=status))
         raise replies.error(json.dumps({"error": row.get("error")}).encode(), status=200)
     except (TransientError, RejectedError, RefusedError) as error:

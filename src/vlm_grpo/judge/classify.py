@@ -62,7 +62,7 @@ class Replies:
 
     def _sorted(self, error: server_errors.ServerError, retry_after: float | None, *, made: bool) -> Exception:
         status = error.meaning
-        told = redact(str(error), self.key)
+        shown = redact(str(error), self.key)
         said = redact(error.message, self.key)
         if status == server_errors.UNKNOWN:
             return TransientError("an error without a code", said=said, paid=made, doubtful=True)
@@ -73,8 +73,8 @@ class Replies:
             return TransientError(f"HTTP {status}", retry_after=retry_after, said=said, paid=paid)
         if status < 400 or status in REMEDIES:
             remedy = REMEDIES.get(status, REMEDIES[404])
-            return RefusedError(f"the judge's server refuses {self.model} ({told}); {remedy}", status=status)
-        return RejectedError(told, alone=status != 403 or error.about_input, paid=made)
+            return RefusedError(f"the judge's server refuses {self.model} ({shown}); {remedy}", status=status)
+        return RejectedError(shown, alone=status != 403 or error.about_input, paid=made)
 
 
 def is_answer(envelope: Mapping[str, Any], api: str) -> bool:

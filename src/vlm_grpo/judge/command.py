@@ -63,10 +63,10 @@ class Run:
         return well_formed(self.prompt.render(question=item.question, reasoning=item.reasoning, answer=item.answer))
 
     def _split(self) -> str:
-        found = self.arms[0].split
-        if found and self.given.split and found != self.given.split:
-            raise UserError(f"the generations are of split {found!r}, not {self.given.split!r}")
-        name = found or self.given.split
+        split = self.arms[0].split
+        if split and self.given.split and split != self.given.split:
+            raise UserError(f"the generations are of split {split!r}, not {self.given.split!r}")
+        name = split or self.given.split
         if name is None:
             raise UserError("the generations do not name their split; give it with --split")
         return str(name)

@@ -99,13 +99,13 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], tuple[str | None, str | None]]
 }
 
 
-def _usage(told: Any, *, answered: bool) -> Usage | None:
+def _usage(reported: Any, *, answered: bool) -> Usage | None:
     """The tokens that a reply says it used; None when that cannot be true of a prompt and, where `answered`, of a text.
 
     Some servers leave reasoning out of the output, and count it in the total only.
     """
     names = (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"), ("total_tokens",))
-    counts = [next((n for name in either if type(n := _at(told, name)) is int), 0) for either in names]
+    counts = [next((n for name in either if type(n := _at(reported, name)) is int), 0) for either in names]
     usage = Usage(counts[0], max(counts[1], counts[2] - counts[0]))
     likely = min(counts) >= 0 and usage.input > 0 and (usage.output > 0 or not answered)
     return usage if likely and usage.input + usage.output <= MOST_TOKENS else None

@@ -188,13 +188,13 @@ def check_arms(arms: Sequence[JudgedArm]) -> None:
     for arm in arms[1:]:
         if arm.split != first.split:
             raise UserError(f"{first.name} is of split {first.split!r}, {arm.name} of {arm.split!r}; judge one split")
-        found = {item.row_id: (item.question, item.truth) for item in arm.items}
-        lonely = wanted.keys() ^ found.keys()
+        asked = {item.row_id: (item.question, item.truth) for item in arm.items}
+        lonely = wanted.keys() ^ asked.keys()
         if lonely:
             raise UserError(
                 f"{first.name} and {arm.name} differ in {len(lonely)} rows, for example {min(lonely)!r}; evaluate both "
                 "on the same split"
             )
-        changed = [row_id for row_id in wanted if wanted[row_id] != found[row_id]]
+        changed = [row_id for row_id in wanted if wanted[row_id] != asked[row_id]]
         if changed:
             raise UserError(f"row {changed[0]!r} has another question or label in {arm.name} than in {first.name}")

@@ -27,7 +27,7 @@ RESERVED = ("aligned", "misaligned")
 _WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
-def check(told: Any, where: str) -> dict[str, str]:
+def check(given: Any, where: str) -> dict[str, str]:
     """The kinds as a prompt file or a record tells them: name to meaning, or a list of names; None for no kinds.
 
     `UserError`, naming `where`, for anything else and for names that are no snake_case words, reserved or not unique.
@@ -35,9 +35,9 @@ def check(told: Any, where: str) -> dict[str, str]:
     >>> check(["wrong_object", "other"], "own.yaml")
     {'wrong_object': '', 'other': ''}
     """
-    if told is not None and not isinstance(told, list | dict):
-        raise UserError(f"{where}: kinds is {told!r}; write names with their meanings, or a list of names")
-    names = list(told or ())
+    if given is not None and not isinstance(given, list | dict):
+        raise UserError(f"{where}: kinds is {given!r}; write names with their meanings, or a list of names")
+    names = list(given or ())
     for name in names:
         if not isinstance(name, str) or not _WORD.fullmatch(name):
             raise UserError(f"{where}: the kind {name!r} is no snake_case word such as missing_detail; rename it")
@@ -45,7 +45,7 @@ def check(told: Any, where: str) -> dict[str, str]:
             raise UserError(f"{where}: {name!r} cannot be a kind, every verdict says that already; rename it")
         if names.count(name) > 1:
             raise UserError(f"{where}: the kind {name!r} is there twice; remove one")
-    meanings = told if isinstance(told, dict) else dict.fromkeys(names, "")
+    meanings = given if isinstance(given, dict) else dict.fromkeys(names, "")
     for name, meaning in meanings.items():
         if not isinstance(meaning, str) or "\n" in meaning.strip():
             raise UserError(f"{where}: the meaning of {name!r} is {meaning!r}; write it as one line of text")

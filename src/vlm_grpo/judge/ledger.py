@@ -202,7 +202,7 @@ class Ledger:
         row_id, model, repeat = key
         return self._calls.get(key) or replace(self._calls[row_id, model, 0], repeat=repeat)
 
-    def _record(self, call: Call, judgement: dict[str, Any], *, missing: str | None, **told: Any) -> dict[str, Any]:
+    def _record(self, call: Call, judgement: dict[str, Any], *, missing: str | None, **more: Any) -> dict[str, Any]:
         item, context = call.item, self._context
         return {
             "row_id": item.row_id,
@@ -224,7 +224,7 @@ class Ledger:
             "prompt": context.prompt.name,
             "prompt_hash": context.prompt.hash,
             "checkpoint": context.checkpoints[item.model],
-            **{"judge_version": None, "usage": None, "cost": None, "seconds": None, "time": None, "raw": None, **told},
+            **{"judge_version": None, "usage": None, "cost": None, "seconds": None, "time": None, "raw": None, **more},
         }
 
     def close(self) -> None:

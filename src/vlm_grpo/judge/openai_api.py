@@ -135,8 +135,8 @@ async def exchange(settings: Settings, reply: Awaitable[Received], *, seconds: f
     except (TimeoutError, openai.APITimeoutError):
         raise TransientError("time-out", paid=True, doubtful=True) from None
     except openai.APIStatusError as error:
-        told, headers = error.response.content, error.response.headers
-        raise settings.replies.error(told, status=error.status_code, retry_after=_retry_after(headers)) from None
+        content, headers = error.response.content, error.response.headers
+        raise settings.replies.error(content, status=error.status_code, retry_after=_retry_after(headers)) from None
     except openai.APIConnectionError as error:
         raise _broken_off(error) from None
 

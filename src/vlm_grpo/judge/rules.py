@@ -110,10 +110,10 @@ class RulesProvider:
     async def ask(self, call: Call) -> str:
         """Judge `call.item`; the reply says `cannot_judge` where the rules do not reach."""
         try:
-            found = judge(call.item.question, call.item.reasoning, call.item.answer)
+            verdict = judge(call.item.question, call.item.reasoning, call.item.answer)
         except CannotJudgeError as error:
             return json.dumps({"cannot_judge": str(error)})
-        return found.model_dump_json()
+        return verdict.model_dump_json()
 
     async def close(self) -> None:
         """Nothing is open."""

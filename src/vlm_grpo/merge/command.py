@@ -108,14 +108,14 @@ def merge(arguments: MergeArguments) -> Path:
 
 def stored_dtype(checkpoint: Checkpoint) -> torch.dtype:
     """The one number format in which the weights of `checkpoint` are stored."""
-    found: set[str] = set()
+    dtypes: set[str] = set()
     for file in sorted(checkpoint.path.glob("*.safetensors")):
         with safe_open(file, framework="pt") as weights:
-            found |= {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118
-    if len(found) != 1 or not found <= STORED.keys():
-        formats = ", ".join(sorted(found))
+            dtypes |= {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118
+    if len(dtypes) != 1 or not dtypes <= STORED.keys():
+        formats = ", ".join(sorted(dtypes))
         raise UserError(f"model {checkpoint.name} is stored in {formats}; say --dtype float32, float16 or bfloat16")
-    return STORED[found.pop()]
+    return STORED[dtypes.pop()]
 
 
 def _merge(
@@ -189,10 +189,10 @@ def _save(model: Any, lora: LoraAdapter, processor: Any, out: Path, dtype: torch
 
 def _restated(config: dict[str, Any], dtype: torch.dtype) -> dict[str, Any]:
     """`config` and its parts with `dtype` wherever they state a number format."""
-    told: dict[str, Any] = {}
+    restated: dict[str, Any] = {}
     for key, value in config.items():
         if key in ("dtype", "torch_dtype"):
-            told[key] = str(dtype).removeprefix("torch.")
+            restated[key] = str(dtype).removeprefix("torch.")
         else:
-            told[key] = _restated(value, dtype) if isinstance(value, dict) else value
-    return told
+            restated[key] = _restated(value, dtype) if isinstance(value, dict) else value
+    return restated

@@ -73,12 +73,12 @@ def logits(model: PreTrainedModel, inputs: Any) -> torch.Tensor:
     return model(**inputs, use_cache=False).logits.float().cpu()
 
 
-def compare(found: torch.Tensor, reference: torch.Tensor) -> LogitDifference:
-    """How far `found` is from `reference`, both (B, L, V)."""
-    distance = (found - reference).abs()
+def compare(measured: torch.Tensor, reference: torch.Tensor) -> LogitDifference:
+    """How far `measured` is from `reference`, both (B, L, V)."""
+    distance = (measured - reference).abs()
     return LogitDifference(
         max=distance.max().item(),
         mean=distance.mean().item(),
         relative=(distance.mean() / reference.std()).item(),
-        argmax_agreement=(found.argmax(-1) == reference.argmax(-1)).float().mean().item(),
+        argmax_agreement=(measured.argmax(-1) == reference.argmax(-1)).float().mean().item(),
     )

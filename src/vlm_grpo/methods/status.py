@@ -24,16 +24,16 @@ def status(run: Path) -> dict[str, Any]:
     lines = attempts.read(run)
     starts = [line for line in lines if line["event"] == attempts.STARTED]
     last = lines[-1]["event"] if lines else None
-    found = checkpoints.find(run)
+    kept = checkpoints.find(run)
     logged = jsonl.read(run / "metrics.jsonl")
     return {
         "run": str(run),
         "state": "done" if manifest.exists(run) else _STATES[last],
         "attempt": len(starts),
-        "step": max([found.step, *(m["step"] for m in logged[-1:])]),
+        "step": max([kept.step, *(m["step"] for m in logged[-1:])]),
         "max_steps": starts[-1]["max_steps"] if starts else None,
-        "last_complete_checkpoint": found.newest.name if found.newest else None,
-        "skipped": {path.name: flaw for path, flaw in found.skipped},
+        "last_complete_checkpoint": kept.newest.name if kept.newest else None,
+        "skipped": {path.name: flaw for path, flaw in kept.skipped},
         "job": starts[-1].get("job") if starts else None,
         "seconds_to_limit": _left(starts[-1]) if last == attempts.STARTED else None,
     }
@@ -55,18 +55,18 @@ def _left(start: dict[str, Any]) -> float | None:
     return calendar.timegm(time.strptime(start["limit"], attempts.TIME_FORMAT)) - time.time()
 
 
-def _show(found: dict[str, Any]) -> str:
-    left = found["seconds_to_limit"]
+def _show(report: dict[str, Any]) -> str:
+    left = report["seconds_to_limit"]
     limit = "unknown" if left is None else "passed" if left < 0 else f"{left // 3600:.0f} h {left % 3600 // 60:.0f} min"
     lines = [
-        found["run"],
-        f"  state        {found['state']}",
-        f"  attempt      {found['attempt']}" + (f" (job {found['job']})" if found["job"] else ""),
-        f"  step         {found['step']} of {found['max_steps'] or 'unknown'}",
-        f"  checkpoint   {found['last_complete_checkpoint'] or 'none yet'}",
+        report["run"],
+        f"  state        {report['state']}",
+        f"  attempt      {report['attempt']}" + (f" (job {report['job']})" if report["job"] else ""),
+        f"  step         {report['step']} of {report['max_steps'] or 'unknown'}",
+        f"  checkpoint   {report['last_complete_checkpoint'] or 'none yet'}",
         f"  time left    {limit}",
     ]
-    return "\n".join(lines + [f"  skipped      {name}: {flaw}" for name, flaw in found["skipped"].items()])
+    return "\n".join(lines + [f"  skipped      {name}: {flaw}" for name, flaw in report["skipped"].items()])
 
 
 @exits_cleanly
@@ -78,5 +78,5 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     arguments = parser.parse_args(argv)
     for run in arguments.runs:
-        found = status(run)
-        print(json.dumps(found) if arguments.json else _show(found))
+        report = status(run)
+        print(json.dumps(report) if arguments.json else _show(report))

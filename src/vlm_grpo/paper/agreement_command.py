@@ -70,14 +70,14 @@ def _study(paper: Path) -> tuple[list[Agreement], list[Corrected]]:
         f"{printed['total']} labels on the first 25 items of {human['split']}, both models: no random sample, made "
         "with the judge's verdict in view; they check another judge and prompt than the published table"
     )
-    found = Agreement(judge, "one annotator", (agreement.ALIGNED, agreement.MISALIGNED), table, 0, (caveat,))
+    checked = Agreement(judge, "one annotator", (agreement.ALIGNED, agreement.MISALIGNED), table, 0, (caveat,))
     rows = [
         row
         for row in facts["alignment_simple_prompt"]
         if (row["judge"], row["split"]) == (human["judge"], human["split"])
     ]
     misaligned, total = sum(row["misaligned"] for row in rows), sum(row["total"] for row in rows)
-    return [found], [agreement.correct_counts(judge, "one annotator", misaligned, total, sample)]
+    return [checked], [agreement.correct_counts(judge, "one annotator", misaligned, total, sample)]
 
 
 def _own(options: argparse.Namespace) -> tuple[list[Agreement], list[Corrected]]:
@@ -143,8 +143,8 @@ def _records(agreements: Sequence[Agreement], corrected: Sequence[Corrected]) ->
     }
 
 
-def _estimate(found: Estimate | None) -> dict[str, float] | None:
-    return found and {"value": found.value, "ci_low": found.interval.low, "ci_high": found.interval.high}
+def _estimate(estimate: Estimate | None) -> dict[str, float] | None:
+    return estimate and {"value": estimate.value, "ci_low": estimate.interval.low, "ci_high": estimate.interval.high}
 
 
 if __name__ == "__main__":

@@ -170,8 +170,8 @@ def _split_of(options: argparse.Namespace) -> tuple[str, int | None]:
     """Name and size of the user's split: as told, else as the manifest beside the verdicts says, else as in VSR."""
     counts: dict[str, Any] = {}
     if not sources.is_json_list(options.verdicts) and manifest.exists(options.verdicts.parent):
-        found = manifest.read(options.verdicts.parent, kind="verdicts")
-        counts = {"split": found["config"]["split"], "size": found["counts"]["split"]}
+        record = manifest.read(options.verdicts.parent, kind="verdicts")
+        counts = {"split": record["config"]["split"], "size": record["counts"]["split"]}
     if options.split and counts.get("split") and options.split != counts["split"]:
         raise UserError(f"{options.verdicts} is of split {counts['split']!r}, not {options.split!r}")
     name = options.split or counts.get("split") or "your data"

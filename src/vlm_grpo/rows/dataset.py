@@ -54,7 +54,7 @@ def save(
         seeds=seeds,
         fingerprints={name: fingerprint(rows) for name, rows in splits.items()},
         solutions={name: dict(Counter(row.solution for row in rows)) for name, rows in splits.items()},
-        images={name: len(found) for name, found in images.items()},
+        images={name: len(pictures) for name, pictures in images.items()},
         shared_images={name: len(images[a] & images[b]) for name, (a, b) in pairs.items()},
         dropped=dropped or [],
         **more,
@@ -71,15 +71,15 @@ def _table(rows: list[Row]) -> Dataset:
 
 def load(root: Path, split: str) -> list[Row]:
     """Return the rows of one split of the data set under `root`, validated."""
-    found = manifest.read(root, kind=KIND)
-    if split not in found["counts"]:
-        raise UserError(f"{root} has no split {split!r}; it has {', '.join(found['counts'])}")
+    stored = manifest.read(root, kind=KIND)
+    if split not in stored["counts"]:
+        raise UserError(f"{root} has no split {split!r}; it has {', '.join(stored['counts'])}")
     try:
         table = load_from_disk(str(root / split))
     except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{root}: split {split!r} cannot be read ({error}); build the data set again") from None
     rows = [parse_row(flat, where=f"{root} split {split!r} row {i}") for i, flat in enumerate(table.to_list())]
-    if fingerprint(rows) != found["fingerprints"][split]:
+    if fingerprint(rows) != stored["fingerprints"][split]:
         raise UserError(f"{root}: split {split!r} differs from its manifest; build the data set again")
     return rows
 

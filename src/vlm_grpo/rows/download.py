@@ -180,13 +180,13 @@ def _told(error: Exception) -> str:
 def _check_status(response: httpx.Response) -> None:
     if response.is_success:
         return
-    told = f"HTTP {response.status_code} {response.reason_phrase}".strip()
+    message = f"HTTP {response.status_code} {response.reason_phrase}".strip()
     if response.status_code not in PASSING:
-        raise _Failed(told)
+        raise _Failed(message)
     asked = retry_after(response.headers.get("retry-after"))
     if asked is not None and asked > LONGEST_RETRY_AFTER:
-        raise _Failed(f"{told}; the server asks to come back in {asked:.0f} s")
-    raise _Passing(told, retry_after=asked)
+        raise _Failed(f"{message}; the server asks to come back in {asked:.0f} s")
+    raise _Passing(message, retry_after=asked)
 
 
 def retry_after(header: str | None) -> float | None:

@@ -30,8 +30,8 @@ def open_picture(root: Path, name: str) -> Image.Image:
     cued = _cued(root, path.stat().st_mtime_ns) if path.is_file() else None
     if cued is None:
         return picture
-    cue, told = cued
-    image_id, says = told[name]
+    cue, by_name = cued
+    image_id, says = by_name[name]
     return cue.paint(picture, image_id, says)
 
 
@@ -46,13 +46,13 @@ def check_present(rows: Iterable[Row], *, root: Path) -> None:
 @lru_cache
 def _cued(root: Path, changed: int) -> tuple[Cue, dict[str, tuple[str, bool | None]]] | None:
     """The cue of the data set as it was at `changed`, and by picture its name in the source and what the cue says."""
-    found: dict[str, Any] = manifest.read(root)
-    if CUE not in found:
+    stored: dict[str, Any] = manifest.read(root)
+    if CUE not in stored:
         return None
-    rows = [row for split in found["counts"] for row in dataset.load(root, split)]
-    told = {
+    rows = [row for split in stored["counts"] for row in dataset.load(root, split)]
+    by_name = {
         name: (image_id, row.meta[SHORTCUT])
         for row in rows
         for name, image_id in zip(row.images, row.meta[SOURCE_IMAGES], strict=True)
     }
-    return Cue(**found[CUE]), told
+    return Cue(**stored[CUE]), by_name

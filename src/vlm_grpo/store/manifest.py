@@ -44,12 +44,12 @@ def is_claimed(folder: Path, identity: dict[str, Any], *, not_compared: Sequence
     path = folder / IDENTITY
     wanted = json.loads(well_formed(json.dumps(identity, ensure_ascii=False)))
     if path.exists():
-        found = read_json(path)
-        compared = (wanted.keys() | found.keys()) - set(not_compared)
-        differing = sorted(k for k in compared if wanted.get(k) != found.get(k))
+        stored = read_json(path)
+        compared = (wanted.keys() | stored.keys()) - set(not_compared)
+        differing = sorted(k for k in compared if wanted.get(k) != stored.get(k))
         if differing:
-            told = "; ".join(f"{k}: {_short(found.get(k))} there, {_short(wanted.get(k))} asked" for k in differing)
-            raise UserError(f"{folder} belongs to another run ({told}); choose another output folder or remove it")
+            clashes = "; ".join(f"{k}: {_short(stored.get(k))} there, {_short(wanted.get(k))} asked" for k in differing)
+            raise UserError(f"{folder} belongs to another run ({clashes}); choose another output folder or remove it")
         return True
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; choose a folder for the output")
@@ -115,10 +115,10 @@ def read(folder: Path, *, kind: str | None = None) -> dict[str, Any]:
     if not path.exists():
         state = "is not finished (no manifest.json)" if folder.exists() else "does not exist"
         raise UserError(f"{folder} {state}; run the command that makes it first")
-    found = read_json(path)
-    if kind is not None and found.get("kind") != kind:
-        raise UserError(f"{path} describes a result of kind {found.get('kind')!r}, not {kind!r}")
-    return found
+    stored = read_json(path)
+    if kind is not None and stored.get("kind") != kind:
+        raise UserError(f"{path} describes a result of kind {stored.get('kind')!r}, not {kind!r}")
+    return stored
 
 
 def read_json(path: Path, *, is_ours: bool = True) -> dict[str, Any]:

@@ -37,11 +37,11 @@ def package_versions() -> dict[str, str]:
 
 def hardware() -> dict[str, Any]:
     """CPU count, and the GPUs if torch is already loaded and sees any (torch is not imported for this)."""
-    found: dict[str, Any] = {"machine": platform.machine(), "cpus": os.cpu_count(), "gpus": []}
+    machine: dict[str, Any] = {"machine": platform.machine(), "cpus": os.cpu_count(), "gpus": []}
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
-        found["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return found
+        machine["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return machine
 
 
 def lock_hashes() -> dict[str, str]:

@@ -32,13 +32,13 @@ def parse(text: str) -> Any:
 
 def repeated_key(text: str) -> str | None:
     """The first key that an object in the JSON `text` holds twice; None where there is none."""
-    found: list[str] = []
+    keys: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
-        found.extend(_repeated(pairs))
+        keys.extend(_repeated(pairs))
 
     json.loads(text, object_pairs_hook=note)
-    return found[0] if found else None
+    return keys[0] if keys else None
 
 
 def render(value: Any) -> str:
@@ -47,10 +47,10 @@ def render(value: Any) -> str:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    record = dict(pairs)
+    if len(record) < len(pairs):
         raise ValueError(f"key {_repeated(pairs)[0]!r} is given twice")
-    return found
+    return record
 
 
 def _repeated(pairs: list[tuple[str, Any]]) -> list[str]:

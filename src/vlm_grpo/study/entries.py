@@ -36,8 +36,8 @@ def planned_arm(study: Study, name: str, layers: Layers, *, level: str | None = 
         above = study.arms[entry.start]
         check_known(above.method, METHODS, layers, "arms", entry.start, "method", what="method")
         if not METHODS[above.method].merges:
-            told = f"{entry.start!r} has no checkpoint to start from: {above.method} does not merge; name another start"
-            raise layers.mistake(told, *keys, "start")
+            flaw = f"{entry.start!r} has no checkpoint to start from: {above.method} does not merge; name another start"
+            raise layers.mistake(flaw, *keys, "start")
         if level is None and above.data is None:
             raise layers.mistake(f"key 'data' is missing: {name!r} starts from this arm", "arms", entry.start)
     data = level if level is not None else entry.data

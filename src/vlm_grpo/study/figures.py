@@ -23,19 +23,19 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
     colours = _colours(runs)
     figure = Figure(figsize=(6.4, 1.3 + 0.5 * len(runs)), layout="constrained")
     axes = figure.subplots()
-    for place, (run, told) in enumerate(runs.items()):
-        dot(axes, told["accuracy"], (told["ci_low"], told["ci_high"]), place, colour=colours[run], size=8)
+    for place, (run, scores) in enumerate(runs.items()):
+        dot(axes, scores["accuracy"], (scores["ci_low"], scores["ci_high"]), place, colour=colours[run], size=8)
         axes.annotate(
-            f"{told['accuracy']:.3f}",
-            (told["accuracy"], place),
+            f"{scores['accuracy']:.3f}",
+            (scores["accuracy"], place),
             (0, 9),
             textcoords="offset points",
             ha="center",
             fontsize=9,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
-    first, told = next(iter(runs.items()))
-    axes.axvline(told["accuracy"], color=colours[first], linestyle="--", linewidth=1, zorder=0)
+    first, scores = next(iter(runs.items()))
+    axes.axvline(scores["accuracy"], color=colours[first], linestyle="--", linewidth=1, zorder=0)
     axes.set_yticks(range(len(runs)), [f"{escapes.figure(run)}\n{r['correct']}/{r['n']}" for run, r in runs.items()])
     axes.set_ylim(len(runs) - 0.4, -0.7)
     axes.set_xlim(0, 1)

@@ -100,17 +100,17 @@ def report(
 
 def _named(pairs: list[str], flag: str) -> dict[str, Path]:
     """`NAME=PATH` words as a dictionary in the order given."""
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for pair in pairs:
         name, equals, path = pair.partition("=")
         if not (name and equals and path):
             raise UserError(f"{flag} {pair}: expected NAME=PATH")
         if flag != "--stage":
             name = read_run(name, where=flag)
-        if name in found:
+        if name in by_name:
             raise UserError(f"{flag} {name} is given twice; name several seeds NAME@SEED")
-        found[name] = user_path(path)
-    return found
+        by_name[name] = user_path(path)
+    return by_name
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:

@@ -9,10 +9,10 @@ _RUN = re.compile(r"(?P<arm>[^@\s]([^@\r\n]*[^@\s])?)(@(?P<seed>[0-9]+))?")
 
 def read_run(text: str, *, where: str) -> str:
     """The run's name as it is kept, a seed without leading zeros; `UserError` (opened by `where`) when it is none."""
-    found = _RUN.fullmatch(text)
-    if found is None:
+    match = _RUN.fullmatch(text)
+    if match is None:
         raise UserError(f"{where} {text!r}: expected ARM or ARM@SEED, the seed a whole number and no other @")
-    return found["arm"] if found["seed"] is None else f"{found['arm']}@{int(found['seed'])}"
+    return match["arm"] if match["seed"] is None else f"{match['arm']}@{int(match['seed'])}"
 
 
 def arm_of(run: str) -> str:

@@ -161,13 +161,13 @@ def read_study(layers: Layers) -> Study:
     except ValidationError as error:
         first = error.errors()[0]
     keys = [key for key in first["loc"] if key != "[key]"]
-    told = first["msg"]
+    message = first["msg"]
     if first["type"] == "key":
         keys.append(first["ctx"]["key"])
     elif first["type"] == "missing":
-        told = f"key {keys.pop()!r} is missing"
+        message = f"key {keys.pop()!r} is missing"
     elif first["type"] == "string_pattern_mismatch":
-        told = f"a name is of letters, digits, '_', '.' and '-' (here: {first['input']!r})"
+        message = f"a name is of letters, digits, '_', '.' and '-' (here: {first['input']!r})"
     else:
-        told = f"{told[0].lower()}{told[1:]} (here: {first['input']!r})"
-    raise layers.mistake(told, *keys) from None
+        message = f"{message[0].lower()}{message[1:]} (here: {first['input']!r})"
+    raise layers.mistake(message, *keys) from None

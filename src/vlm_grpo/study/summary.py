@@ -58,8 +58,8 @@ def _arm(arm: Arm) -> dict[str, Any]:
     config = arm.manifest["config"]
     asked = {name: config[name] for name in ("model", "adapter", "prompt", "answers")}
     own = (column.key for column in task_columns([arm.scores]))
-    told = {name: arm.scores[name] for name in (*SHOWN_WHERE_TOLD, *own) if name in arm.scores}
-    return {name: arm.scores[name] for name in SHOWN} | told | asked
+    optional = {name: arm.scores[name] for name in (*SHOWN_WHERE_TOLD, *own) if name in arm.scores}
+    return {name: arm.scores[name] for name in SHOWN} | optional | asked
 
 
 def _spread(scores: list[dict[str, Any]]) -> dict[str, Any]:

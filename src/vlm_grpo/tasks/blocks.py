@@ -32,15 +32,15 @@ def is_thinking(text: str, *, at: int) -> bool:
 
 def thoughts(text: str) -> list[str]:
     """The stripped contents of the closed `<think>` blocks of `text`, in order; a block ends at its first close."""
-    found = []
+    contents = []
     start = text.find(THINK)
     while start >= 0:
         end = text.find(END_THINK, start)
         if end < 0:
             break
-        found.append(text[start + len(THINK) : end].strip())
+        contents.append(text[start + len(THINK) : end].strip())
         start = text.find(THINK, end)
-    return found
+    return contents
 
 
 def reasons(text: str) -> bool:

@@ -85,13 +85,13 @@ def probe(
 ) -> list[PartScore]:
     """Fit and score `probes` on the data set `data` and write the result to `out`; `heldout` None means all splits."""
     started = time.monotonic()
-    found = manifest.read(data, kind=dataset.KIND)
-    others = [split for split in found["counts"] if split != train_split] if heldout is None else list(heldout)
+    source = manifest.read(data, kind=dataset.KIND)
+    others = [split for split in source["counts"] if split != train_split] if heldout is None else list(heldout)
     config = {"data": str(data), "train_split": train_split, "heldout": others, "probes": list(probes), "seed": seed}
     shares = parts.parts_of(data, train_split, others, seed=seed)
-    manifest.claim(out, {"kind": KIND, "fingerprints": found["fingerprints"], **config})
+    manifest.claim(out, {"kind": KIND, "fingerprints": source["fingerprints"], **config})
     if manifest.exists(out):
-        return [PartScore(**told) for told in manifest.read_json(out / SCORES)["scores"]]
+        return [PartScore(**fields) for fields in manifest.read_json(out / SCORES)["scores"]]
     scores = []
     for name in probes:
         fitted = _new(name, data, seed=seed)
@@ -104,7 +104,7 @@ def probe(
         out,
         kind=KIND,
         config=config,
-        inputs=found["fingerprints"],
+        inputs=source["fingerprints"],
         counts={part.name: len(part.rows) for part in shares},
         seconds=time.monotonic() - started,
         seeds={"seed": seed},

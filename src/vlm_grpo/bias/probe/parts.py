@@ -83,8 +83,8 @@ def _select(part: Part, name: str, indices: np.ndarray) -> Part:
 def score(probe: str, part: Part, predicted: np.ndarray) -> PartScore:
     """The score of the predictions, bool of shape (rows,)."""
     share = float(part.labels.mean())
-    told = accuracy_share(int((predicted == part.labels).sum()), len(part.rows))
-    return PartScore(probe=probe, part=part.name, **told, commoner=max(share, 1 - share))
+    accuracy = accuracy_share(int((predicted == part.labels).sum()), len(part.rows))
+    return PartScore(probe=probe, part=part.name, **accuracy, commoner=max(share, 1 - share))
 
 
 def table(scores: Sequence[PartScore], *, title: str) -> Table:

@@ -89,14 +89,14 @@ def open_bias_arm(name: ArmName, folders: Sequence[Path], *, groups_from: Path |
 
 def _marked_rows(root: Path, split: str, arm: Arm) -> dict[str, Row]:
     """The rows of `arm` as the data set `root` has them."""
-    found = {row.id: row for row in dataset.load(root, split)}
+    by_id = {row.id: row for row in dataset.load(root, split)}
     for row in arm.rows:
-        other = found.get(row.id)
+        other = by_id.get(row.id)
         if other is None:
             raise UserError(f"{root} split {split!r} has no row {row.id!r}, which {arm.folder} answered; give another")
         if _asked(row) != _asked(other):
             raise UserError(f"row {row.id!r} of {root} split {split!r} asks another question than in {arm.root}")
-    return found
+    return by_id
 
 
 def _asked(row: Row) -> tuple[Any, ...]:

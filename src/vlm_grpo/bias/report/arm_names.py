@@ -30,13 +30,13 @@ class ArmName:
 
 def read_name(text: str) -> ArmName:
     """The parts of `text`; `UserError` when it is no such name."""
-    found = PATTERN.fullmatch(text)
-    if found is None:
+    match = PATTERN.fullmatch(text)
+    if match is None:
         raise UserError(f"--arm {text}: expected a name like sft:0.9@42, that is [FAMILY/]METHOD[:LEVEL][@SEED]")
-    level, seed = found["level"], found["seed"]
+    level, seed = match["level"], match["seed"]
     return ArmName(
-        found["family"],
-        found["method"],
+        match["family"],
+        match["method"],
         canonical_level(level) if level is not None else None,
         int(seed) if seed is not None else None,
     )

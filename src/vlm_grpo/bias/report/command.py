@@ -45,7 +45,7 @@ NUMBERS, TEXT, FIGURE = "bias.json", "bias.md", "bias.png"
 def main(arguments: list[str] | None = None) -> None:
     """The command line; see the module's docstring or `--help`."""
     given = parser().parse_args(arguments)
-    found = report(
+    figures = report(
         given.out,
         arms=_named(given.arm),
         groups_from=given.groups_from,
@@ -54,8 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
         seed=given.seed,
     )
     if given.json is not None:
-        atomic.write_json(given.json, found)
-    print("\n\n".join(to_text(table) for table in all_tables(found)))
+        atomic.write_json(given.json, figures)
+    print("\n\n".join(to_text(table) for table in all_tables(figures)))
     print(f"\nreport: {given.out / TEXT}")
 
 
@@ -94,13 +94,13 @@ def report(
     names = {str(read_name(name)): name for name in arms}
     if len(names) < len(arms):
         raise UserError(f"two of the arms {', '.join(arms)} have one name; levels go by value, 0.90 is 0.9")
-    opened = {name: open_bias_arm(read_name(name), arms[told], groups_from=groups_from) for name, told in names.items()}
-    found = numbers(opened, reference=reference, seed=seed)
+    opened = {name: open_bias_arm(read_name(name), arms[word], groups_from=groups_from) for name, word in names.items()}
+    figures = numbers(opened, reference=reference, seed=seed)
     manifest.claim(out, {"kind": KIND})
     (out / manifest.MANIFEST).unlink(missing_ok=True)
-    atomic.write_json(out / NUMBERS, found)
-    drawing.save(groups_and_gap(found), out / FIGURE)
-    tables = "\n\n".join(to_markdown(table) for table in all_tables(found))
+    atomic.write_json(out / NUMBERS, figures)
+    drawing.save(groups_and_gap(figures), out / FIGURE)
+    tables = "\n\n".join(to_markdown(table) for table in all_tables(figures))
     atomic.write_text(
         out / TEXT, f"# {escapes.markdown(title)}\n\n{tables}\n\n![Accuracy by group, and the gap]({FIGURE})\n"
     )
@@ -114,11 +114,11 @@ def report(
             "reference": reference,
         },
         inputs={str(folder): file_hash(folder / generations.FILE) for folders in arms.values() for folder in folders},
-        counts={"rows": sum(found["groups"].values()), "arms": len(arms)},
+        counts={"rows": sum(figures["groups"].values()), "arms": len(arms)},
         seconds=time.monotonic() - started,
         seeds={"bootstrap": seed},
     )
-    return found
+    return figures
 
 
 def numbers(arms: Mapping[str, BiasArm], *, reference: str, seed: int) -> dict[str, Any]:
@@ -147,13 +147,13 @@ def numbers(arms: Mapping[str, BiasArm], *, reference: str, seed: int) -> dict[s
 
 def _named(words: Sequence[str]) -> dict[str, list[Path]]:
     """`NAME=DIR` words as folders by name, in the order given."""
-    found: dict[str, list[Path]] = {}
+    by_name: dict[str, list[Path]] = {}
     for word in words:
         name, equals, folder = word.partition("=")
         if not (name and equals and folder):
             raise UserError(f"--arm {word}: expected NAME=DIR")
-        for other, folders in found.items():
+        for other, folders in by_name.items():
             if user_path(folder) in folders:
                 raise UserError(f"--arm {name}: {folder} is the evaluation of {other} already; give each folder once")
-        found.setdefault(str(read_name(name)), []).append(user_path(folder))
-    return found
+        by_name.setdefault(str(read_name(name)), []).append(user_path(folder))
+    return by_name

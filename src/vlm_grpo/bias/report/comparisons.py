@@ -93,15 +93,15 @@ def level_changes(arms: Mapping[str, BiasArm], *, reference: str, seed: int) -> 
 def spread(scores: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Mean and standard deviation over seeds of the gap and of the accuracy by group, for arms with several seeds."""
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for told in scores.values():
-        groups.setdefault((told["family"], told["method"], told["level"]), []).append(told)
-    found = []
+    for arm in scores.values():
+        groups.setdefault((arm["family"], arm["method"], arm["level"]), []).append(arm)
+    spreads = []
     for (family, method, level), runs in groups.items():
         if len(runs) > 1 and all(run["gap"] for run in runs):
             values = {
                 "gap": [run["gap"]["value"] for run in runs],
                 **{group: [run["groups"][group]["accuracy"] for run in runs] for group in (AGREEING, OPPOSING)},
             }
-            told = {name: {"mean": mean(given), "sd": stdev(given)} for name, given in values.items()}
-            found.append({"family": family, "method": method, "level": level, "seeds": len(runs), **told})
-    return found
+            moments = {name: {"mean": mean(given), "sd": stdev(given)} for name, given in values.items()}
+            spreads.append({"family": family, "method": method, "level": level, "seeds": len(runs), **moments})
+    return spreads

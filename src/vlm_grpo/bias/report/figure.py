@@ -22,10 +22,10 @@ def groups_and_gap(report: Mapping[str, Any]) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for place, arm in enumerate(arms.values()):
         for group, shift in ((AGREEING, -OFFSET), (OPPOSING, OFFSET)):
-            told = arm["groups"][group]
-            if told is not None:
+            share = arm["groups"][group]
+            if share is not None:
                 label = f"{group} rows" if place == 0 else None
-                dot(left, told["accuracy"], _ends(told), place + shift, colour=COLOURS[group], label=label)
+                dot(left, share["accuracy"], _ends(share), place + shift, colour=COLOURS[group], label=label)
         if arm["gap"] is not None:
             gap = arm["gap"]
             dot(right, gap["value"], _ends(gap), place, colour=GAP_COLOUR)
@@ -53,5 +53,5 @@ def groups_and_gap(report: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _ends(told: Mapping[str, Any]) -> tuple[float, float]:
-    return told["ci_low"], told["ci_high"]
+def _ends(estimate: Mapping[str, Any]) -> tuple[float, float]:
+    return estimate["ci_low"], estimate["ci_high"]

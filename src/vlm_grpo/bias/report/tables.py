@@ -51,13 +51,13 @@ def answers_table(report: Mapping[str, Any]) -> Table:
         rows=tuple(
             (
                 name,
-                str(told["n"]),
-                f"{told['parse_rate']:.3f}",
-                *(_rate(told[which]) for which in ("predicted_true", "shortcut_true", "label_true")),
+                str(group["n"]),
+                f"{group['parse_rate']:.3f}",
+                *(_rate(group[which]) for which in ("predicted_true", "shortcut_true", "label_true")),
                 _rate(arm["follows_shortcut"]),
             )
             for name, arm in report["arms"].items()
-            if (told := arm["suggested"] or arm["groups"][OPPOSING] or arm["groups"][AGREEING])
+            if (group := arm["suggested"] or arm["groups"][OPPOSING] or arm["groups"][AGREEING])
         ),
         notes=(
             "shares of the rows of which the shortcut says something; where a cue asks rows twice: of opposing rows",
@@ -97,10 +97,10 @@ def changes_table(report: Mapping[str, Any]) -> Table:
     return Table(
         title="Differences of gaps",
         header=("first", "second", "second gap less first"),
-        rows=tuple((first, second, _estimate(found)) for first, second, found in between + levels if found),
+        rows=tuple((first, second, _estimate(estimate)) for first, second, estimate in between + levels if estimate),
         notes=(
             "95 % intervals, arms paired on each row: "
-            + " and ".join(sorted({found["interval"] for *_, found in between + levels if found})),
+            + " and ".join(sorted({estimate["interval"] for *_, estimate in between + levels if estimate})),
         ),
     )
 
@@ -112,12 +112,12 @@ def spread_table(report: Mapping[str, Any]) -> Table:
         header=("arm", "seeds", *(f"{what}: mean (sd)" for what in ("gap", AGREEING, OPPOSING))),
         rows=tuple(
             (
-                str(ArmName(told["family"], told["method"], told["level"], seed=None)),
-                str(told["seeds"]),
-                f"{told['gap']['mean']:+.3f} ({told['gap']['sd']:.3f})",
-                *(f"{told[group]['mean']:.3f} ({told[group]['sd']:.3f})" for group in (AGREEING, OPPOSING)),
+                str(ArmName(over_seeds["family"], over_seeds["method"], over_seeds["level"], seed=None)),
+                str(over_seeds["seeds"]),
+                f"{over_seeds['gap']['mean']:+.3f} ({over_seeds['gap']['sd']:.3f})",
+                *(f"{over_seeds[group]['mean']:.3f} ({over_seeds[group]['sd']:.3f})" for group in (AGREEING, OPPOSING)),
             )
-            for told in report["spread"]
+            for over_seeds in report["spread"]
         ),
     )
 
@@ -128,12 +128,12 @@ def _splits(report: Mapping[str, Any]) -> str:
 
 def _rows_told(report: Mapping[str, Any]) -> str:
     """How many rows were asked, and whether that is all of them."""
-    told = []
+    parts = []
     for split, rows in report["splits"].items():
         drawn = "" if rows["n"] == rows["of"] else f" of {rows['of']}, drawn with seed {rows['seed']}"
-        told.append(f"{split}: {rows['n']} rows{drawn or ', all of them'}")
+        parts.append(f"{split}: {rows['n']} rows{drawn or ', all of them'}")
     groups = ", ".join(f"{count} {group}" for group, count in report["groups"].items())
-    return f"{'; '.join(told)} ({groups})"
+    return f"{'; '.join(parts)} ({groups})"
 
 
 def _interval_note(report: Mapping[str, Any]) -> tuple[str, ...]:
@@ -148,18 +148,18 @@ def _overall_note(report: Mapping[str, Any]) -> tuple[str, ...]:
     return ("all rows: each once, without the cue",) if is_several else ()
 
 
-def _accuracy(told: Mapping[str, Any] | None) -> str:
-    if told is None:
+def _accuracy(share: Mapping[str, Any] | None) -> str:
+    if share is None:
         return NOTHING
-    return f"{told['accuracy']:.3f} ({told['ci_low']:.3f} to {told['ci_high']:.3f})"
+    return f"{share['accuracy']:.3f} ({share['ci_low']:.3f} to {share['ci_high']:.3f})"
 
 
-def _estimate(told: Mapping[str, Any] | None) -> str:
-    if told is None:
+def _estimate(estimate: Mapping[str, Any] | None) -> str:
+    if estimate is None:
         return NOTHING
-    ends = NOTHING if told["ci_low"] is None else f"{told['ci_low']:+.3f} to {told['ci_high']:+.3f}"
-    return f"{told['value']:+.3f} ({ends})"
+    ends = NOTHING if estimate["ci_low"] is None else f"{estimate['ci_low']:+.3f} to {estimate['ci_high']:+.3f}"
+    return f"{estimate['value']:+.3f} ({ends})"
 
 
-def _rate(told: Mapping[str, Any] | None) -> str:
-    return NOTHING if told is None else f"{told['rate']:.3f}"
+def _rate(share: Mapping[str, Any] | None) -> str:
+    return NOTHING if share is None else f"{share['rate']:.3f}"

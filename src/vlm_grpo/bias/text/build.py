@@ -37,7 +37,7 @@ class BiasedSet:
     splits: dict[str, list[Row]]
     before: list[Case]
     biased: Biased
-    told: dict[str, Any]
+    details: dict[str, Any]
 
 
 def build(data: Path, out: Path, level: Level) -> BiasedSet | None:
@@ -64,7 +64,7 @@ def build(data: Path, out: Path, level: Level) -> BiasedSet | None:
             seconds=time.monotonic() - started,
             seeds={"bias": level.seed},
             pictures=brought,
-            **planned.told,
+            **planned.details,
         )
     return planned
 
@@ -80,15 +80,15 @@ def plan(data: Path, level: Level) -> BiasedSet:
         raise UserError(f"{data} has no split {TRAIN!r} to plant a bias in; it has {', '.join(source['counts'])}")
     rows = {split: dataset.load(data, split) for split in source["counts"]}
     _check_unmarked(rows, data)
-    cases = {split: read_cases(found, where=f"{data} split {split!r}") for split, found in rows.items()}
-    for found in rows.values():
-        check_present(found, root=data)
+    cases = {split: read_cases(of_split, where=f"{data} split {split!r}") for split, of_split in rows.items()}
+    for of_split in rows.values():
+        check_present(of_split, root=data)
     biased = make(cases[TRAIN], level)
     splits = {TRAIN: _marked(_taken(rows[TRAIN], biased), biased)}
-    held_out = {split: found for split, found in cases.items() if split != TRAIN}
+    held_out = {split: of_split for split, of_split in cases.items() if split != TRAIN}
     kept = {
-        split: {c.id for c in counter_cases(found, biased.shortcut, seed=level.seed)}
-        for split, found in held_out.items()
+        split: {c.id for c in counter_cases(of_split, biased.shortcut, seed=level.seed)}
+        for split, of_split in held_out.items()
     }
     for split, ids in kept.items():
         splits[split] = _marked(rows[split], biased)
@@ -96,12 +96,12 @@ def plan(data: Path, level: Level) -> BiasedSet:
             raise UserError(f"{data}: split '{split}_{COUNTER}' is what the part of {split!r} is called; rename it")
         if ids:
             splits[f"{split}_{COUNTER}"] = [row for row in splits[split] if row.id in ids]
-    return BiasedSet(source, splits, cases[TRAIN], biased, told=_told(biased, cases[TRAIN], held_out, kept))
+    return BiasedSet(source, splits, cases[TRAIN], biased, details=_told(biased, cases[TRAIN], held_out, kept))
 
 
 def _check_unmarked(rows: dict[str, list[Row]], data: Path) -> None:
-    for split, found in rows.items():
-        if any(SHORTCUT in row.meta for row in found):
+    for split, of_split in rows.items():
+        if any(SHORTCUT in row.meta for row in of_split):
             raise UserError(f"{data} split {split!r} is marked by another bias; start from the data set it was made of")
 
 
@@ -129,16 +129,16 @@ def _told(
     biased: Biased, before: list[Case], held_out: dict[str, list[Case]], counter: dict[str, set[str]]
 ) -> dict[str, Any]:
     """What the manifest says of the bias, beside the counts that every data set has."""
-    found = relation_probe(biased.cases, held_out, seed=biased.level.seed)
+    probe = relation_probe(biased.cases, held_out, seed=biased.level.seed)
     relations = label_counts(biased.cases)
     groups = {TRAIN: biased.groups(biased.cases)} | {split: biased.groups(cases) for split, cases in held_out.items()}
     return {
-        "level_name": level_name(found["in_sample"]["accuracy"]) if found else _unmeasured(biased.level),
-        "probe": found,
+        "level_name": level_name(probe["in_sample"]["accuracy"]) if probe else _unmeasured(biased.level),
+        "probe": probe,
         "agreeing_share": biased.agreeing_share,
         "left_out": len(before) - len(set(biased.cases)),
         "true_share": biased.true_rows / len(biased.cases),
-        **biased.told,
+        **biased.details,
         "relations": {
             relation: {SHORTCUT: biased.shortcut[relation], "true": labels[True], "false": labels[False]}
             for relation, labels in relations.items()

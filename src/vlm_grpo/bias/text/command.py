@@ -104,13 +104,13 @@ def _build(data: Path, out: Path, level: Level, is_dry: bool) -> None:
     if is_dry:
         planned = plan(data, level)
         print(f"would build {out} from {data}: {level}")
-        _tell({split: len(rows) for split, rows in planned.splits.items()}, planned.told)
+        _tell({split: len(rows) for split, rows in planned.splits.items()}, planned.details)
         return
     is_new = build(data, out, level) is not None
-    found = manifest.read(out, kind=dataset.KIND)
-    _tell(found["counts"], found)
-    shared = ", ".join(f"{p} {n}" for p, n in found["shared_images"].items() if n and not _is_counter(p))
-    print(f"pictures: {found['pictures']['linked']} linked, {found['pictures']['copied']} copied", end="")
+    built = manifest.read(out, kind=dataset.KIND)
+    _tell(built["counts"], built)
+    shared = ", ".join(f"{p} {n}" for p, n in built["shared_images"].items() if n and not _is_counter(p))
+    print(f"pictures: {built['pictures']['linked']} linked, {built['pictures']['copied']} copied", end="")
     print(f"; in two splits: {shared}" if shared else "; none in two splits")
     print(f"data set: {out}{'' if is_new else ' (complete already)'}")
 
@@ -120,24 +120,24 @@ def _is_counter(pair: str) -> bool:
     return "_counter" in pair
 
 
-def _tell(counts: dict[str, int], told: dict[str, Any]) -> None:
+def _tell(counts: dict[str, int], details: dict[str, Any]) -> None:
     """Print the splits, the level and what the reader must know of them."""
     for split, rows in counts.items():
-        groups = told["bias_groups"].get(split)
+        groups = details["bias_groups"].get(split)
         print(f"{split}: {rows} rows" + (f" ({', '.join(f'{groups[g]} {g}' for g in GROUPS)})" if groups else ""))
-    print(f"train: {told['true_share']:.1%} true, {told['agreeing_share']:.1%} agreeing")
-    if told["probe"]:
-        scores = ", ".join(f"{part.replace('_', '-')} {_score(s)}" for part, s in told["probe"].items() if s)
+    print(f"train: {details['true_share']:.1%} true, {details['agreeing_share']:.1%} agreeing")
+    if details["probe"]:
+        scores = ", ".join(f"{part.replace('_', '-')} {_score(s)}" for part, s in details["probe"].items() if s)
         print(f"probe: {scores}")
-        print(f"level: {told['level_name']}")
+        print(f"level: {details['level_name']}")
     else:
-        print(f"level: {told['level_name']} (all rows have one label, so no probe can be fitted)")
-    print(f"train: {told['left_out']} rows of the source are left out")
-    for split, relations in told["neutral_relations"].items():
+        print(f"level: {details['level_name']} (all rows have one label, so no probe can be fitted)")
+    print(f"train: {details['left_out']} rows of the source are left out")
+    for split, relations in details["neutral_relations"].items():
         if relations:
             shown = ", ".join(list(relations)[:SHOWN_RELATIONS]) + (", …" if len(relations) > SHOWN_RELATIONS else "")
             print(f"note: {sum(relations.values())} rows of {split} are neutral, train has no such relation: {shown}")
-    for split, rows in told["counter"]["rows"].items():
+    for split, rows in details["counter"]["rows"].items():
         if not rows:
             print(f"note: no split {split}_counter: not both labels of {split} oppose the shortcut")
 
@@ -154,16 +154,16 @@ def _table(given: argparse.Namespace) -> None:
     source = given.facts or PAPER / facts.FILE
     splits = facts.read(source)
     sets = levels.all_levels(splits, seed=given.seed)
-    found = {
+    figures = {
         "data": levels.data_counts(splits),
         "levels": {name: levels.measure(biased, splits) for name, biased in sets.items()},
     }
-    tables = levels.all_tables(found)
+    tables = levels.all_tables(figures)
     print("\n\n".join(to_text(table) for table in tables))
     if given.out is not None:
         manifest.claim(given.out, {"kind": KIND})
         (given.out / manifest.MANIFEST).unlink(missing_ok=True)
-        atomic.write_json(given.out / "levels.json", found)
+        atomic.write_json(given.out / "levels.json", figures)
         text = "\n\n".join(to_markdown(table) for table in tables)
         atomic.write_text(given.out / "levels.md", f"{text}\n\n![True rows by relation]({FIGURE})\n")
         _draw(splits[levels.TRAIN], sets, given.out / FIGURE)
@@ -177,7 +177,7 @@ def _table(given: argparse.Namespace) -> None:
             seeds={"bias": given.seed},
         )
     if given.check:
-        _check(levels.differences(found, given.paper or PAPER))
+        _check(levels.differences(figures, given.paper or PAPER))
 
 
 def _draw(before: list[Case], sets: dict[str, Biased], path: Path) -> None:

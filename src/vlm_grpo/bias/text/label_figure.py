@@ -31,7 +31,7 @@ def label_shares(before: Sequence[Case], after: Mapping[str, Sequence[Case]]) ->
             labels = made[relation]
             share = labels[True] / labels.total()
             axes.plot((was, share), (place, place), color=AFTER, linewidth=1, alpha=0.35, zorder=1)
-            size = 10 + 90 * (labels.total() / max(found.total() for found in made.values()))
+            size = 10 + 90 * (labels.total() / max(counts.total() for counts in made.values()))
             axes.scatter(share, place, s=size, color=AFTER, alpha=0.85, linewidth=0, clip_on=False, zorder=3)
         prior = true_rows(cases) / len(cases)
         axes.axvline(prior, color=AFTER, linestyle="--", linewidth=1, zorder=0)

@@ -49,14 +49,14 @@ def measure(biased: Biased, splits: Splits) -> dict[str, Any]:
         "probe": relation_probe(biased.cases, others, seed=seed),
         "groups": {name: biased.groups(cases) for name, cases in others.items()},
         "counter_rows": {n: len(counter_cases(cases, biased.shortcut, seed=seed)) for n, cases in others.items()},
-        **biased.told,
+        **biased.details,
     }
 
 
-def all_tables(found: Mapping[str, Any]) -> list[Table]:
+def all_tables(figures: Mapping[str, Any]) -> list[Table]:
     """The tables of `data_counts` ("data") and of every `measure` by level ("levels")."""
-    levels = found["levels"]
-    return [data_table(found["data"]), levels_table(levels), probe_table(levels), groups_table(levels)]
+    levels = figures["levels"]
+    return [data_table(figures["data"]), levels_table(levels), probe_table(levels), groups_table(levels)]
 
 
 def levels_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -67,14 +67,14 @@ def levels_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
         rows=tuple(
             (
                 name,
-                str(found["rows"]),
-                str(found["true_rows"]),
-                f"{found['true_share']:.3f}",
-                str(found["duplicates"]),
-                f"{found['agreeing_share']:.3f}",
-                f"{found['probe']['in_sample']['accuracy']:.5f}" if found["probe"] else "–",
+                str(level["rows"]),
+                str(level["true_rows"]),
+                f"{level['true_share']:.3f}",
+                str(level["duplicates"]),
+                f"{level['agreeing_share']:.3f}",
+                f"{level['probe']['in_sample']['accuracy']:.5f}" if level["probe"] else "–",
             )
-            for name, found in levels.items()
+            for name, level in levels.items()
         ),
         notes=(
             "acc: the study's levels, called after the probe's in-sample accuracy; strength: balanced sets",
@@ -86,12 +86,12 @@ def levels_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def probe_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
     """How often the probe is right, on the rows it was fitted on and on others; levels without one are left out."""
-    measured = {name: found["probe"] for name, found in levels.items() if found["probe"]}
+    measured = {name: level["probe"] for name, level in levels.items() if level["probe"]}
     parts = list(next(iter(measured.values()), {}))
     return Table(
         title="Accuracy of the probe",
         header=("level", *(part.replace("_", "-") for part in parts)),
-        rows=tuple((name, *(_accuracy(found[part]) for part in parts)) for name, found in measured.items()),
+        rows=tuple((name, *(_accuracy(scores[part]) for part in parts)) for name, scores in measured.items()),
         notes=(
             "Wilson's 95 % interval; validation and test: the rows whose relation the training rows have",
             "cross-validated at strength 0: below one half, as a row held out leaves its relation's other label ahead",
@@ -109,16 +109,14 @@ def groups_table(levels: Mapping[str, Mapping[str, Any]]) -> Table:
     Levels of one shortcut share their lines.
     """
     names: dict[tuple[str, ...], list[str]] = {}
-    for name, found in levels.items():
-        for split, groups in found["groups"].items():
-            line = (split, *(str(count) for count in groups.values()), str(found["counter_rows"][split]))
+    for name, level in levels.items():
+        for split, groups in level["groups"].items():
+            line = (split, *(str(count) for count in groups.values()), str(level["counter_rows"][split]))
             names.setdefault(line, []).append(name)
     return Table(
         title="Held-out rows by group",
         header=("level", "split", "agreeing", "opposing", "neutral", "counter-biased"),
-        rows=tuple(
-            (found[0] if len(found) == 1 else f"{found[0]} … {found[-1]}", *line) for line, found in names.items()
-        ),
+        rows=tuple((same[0] if len(same) == 1 else f"{same[0]} … {same[-1]}", *line) for line, same in names.items()),
         notes=("neutral: the training rows do not have the relation",),
     )
 
@@ -142,7 +140,7 @@ def data_counts(splits: Splits) -> dict[str, Any]:
             for name, cases in splits.items()
         },
         "shared_images": {name: len(images[a] & images[b]) for name, (a, b) in pair_names(images).items()},
-        "train_images_with_both_labels": sum(len(found) == 2 for found in labels.values()),
+        "train_images_with_both_labels": sum(len(seen) == 2 for seen in labels.values()),
         "neutral_relations": {
             name: dict(Counter(case.relation for case in cases if case.relation not in trained))
             for name, cases in splits.items()
@@ -154,12 +152,12 @@ def data_table(counts: Mapping[str, Any]) -> Table:
     """The splits as they come."""
     shared = ", ".join(f"{pair} {count}" for pair, count in counts["shared_images"].items())
     unseen = [
-        f"{r} ({n} rows, {name})" for name, found in counts["neutral_relations"].items() for r, n in found.items()
+        f"{r} ({n} rows, {name})" for name, neutral in counts["neutral_relations"].items() for r, n in neutral.items()
     ]
     return Table(
         title="The data before any bias",
         header=("split", "rows", "true", "false", "relations", "pictures"),
-        rows=tuple((name, *map(str, found.values())) for name, found in counts["splits"].items()),
+        rows=tuple((name, *map(str, figures.values())) for name, figures in counts["splits"].items()),
         notes=(
             f"pictures in two splits: {shared}",
             f"training pictures with captions of both labels: {counts['train_images_with_both_labels']}",
@@ -172,20 +170,20 @@ def differences(ours: Mapping[str, Any], paper: Path) -> list[str]:
     """Every figure that differs from the published one, as one line each; none when all are reproduced."""
     figures = paper_figures.load(paper)
     levels, counts = ours["levels"], ours["data"]
-    found = []
+    differing = []
     for split, theirs in figures["vsr_counts"].items():
         if split in counts["splits"]:
-            found += _differing(split, counts["splits"][split], theirs)
+            differing += _differing(split, counts["splits"][split], theirs)
     for theirs in figures["text_bias_levels"]:
         level = levels[theirs["name"]]
         accuracy = level["probe"]["in_sample"]["accuracy"] if level["probe"] else None
-        found += _differing(theirs["name"], {**level, "bias_accuracy": accuracy}, theirs)
-    return found
+        differing += _differing(theirs["name"], {**level, "bias_accuracy": accuracy}, theirs)
+    return differing
 
 
 def _differing(name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """Figures are compared to as many decimals as are published."""
-    told = []
+    lines = []
     for figure in ("rows", "true_rows", "bias_accuracy", "true", "false", "relations", "images"):
         wanted = theirs.get(figure)
         if wanted is None:
@@ -193,5 +191,5 @@ def _differing(name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) ->
         decimals = len(str(wanted).partition(".")[2])
         value = ours[figure]
         if value is None or round(value, decimals) != wanted:
-            told.append(f"{name}: {figure} is {value}, published {wanted}")
-    return told
+            lines.append(f"{name}: {figure} is {value}, published {wanted}")
+    return lines

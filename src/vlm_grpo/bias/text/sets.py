@@ -83,14 +83,14 @@ def _number(level: str, names: Mapping[str, Any]) -> float:
 class Biased:
     """A biased training set: its `cases` in order (those at the positions `copies` repeat another) and its shortcut.
 
-    `told` is what its mode has to say about it.
+    `details` is what its mode has to say about it.
     """
 
     level: Level
     cases: list[Case]
     shortcut: dict[str, bool]
     copies: frozenset[int] = frozenset()
-    told: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     def groups(self, cases: Sequence[Case]) -> dict[str, int]:
         """How many of `cases` are in each group."""
@@ -115,9 +115,9 @@ def make(train: Sequence[Case], level: Level) -> Biased:
     if level.mode == "balanced":
         assert level.strength is not None
         plan, cases = balanced.select(train, strength=level.strength, seed=level.seed, size=level.size)
-        return Biased(level, cases, plan.shortcut, told={"strength_achieved": plan.strength})
+        return Biased(level, cases, plan.shortcut, details={"strength_achieved": plan.strength})
     if level.keep is None:
         made = published.extreme(train)
     else:
         made = published.undersample(train, keep=level.keep, seed=level.seed)
-    return Biased(level, made.cases, made.shortcut, made.copies, told={"quirks": made.quirks})
+    return Biased(level, made.cases, made.shortcut, made.copies, details={"quirks": made.quirks})

@@ -50,11 +50,11 @@ def build(
     `workers` processes write pictures; how many makes no difference to the result. A copy that was cut off goes on.
     """
     started = time.monotonic()
-    found = manifest.read(data, kind=dataset.KIND)
+    source = manifest.read(data, kind=dataset.KIND)
     if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
         raise UserError(f"--out {out} lies in the data set {data}, which stays as it is; choose another folder")
     planned = plan(data, out, cue, splits=splits, is_on_the_fly=is_on_the_fly)
-    identity = {"kind": dataset.KIND, "bias": BIAS, "fingerprints": found["fingerprints"], "splits": sorted(splits)}
+    identity = {"kind": dataset.KIND, "bias": BIAS, "fingerprints": source["fingerprints"], "splits": sorted(splits)}
     manifest.claim(out, identity | asdict(cue) | {"on_the_fly": is_on_the_fly})
     with only_writer(out, doing="building"):
         pictures = [picture for rows in planned.values() for item in rows for picture in item.pictures]
@@ -69,12 +69,12 @@ def build(
         dataset.save(
             out,
             rows,
-            source={"name": str(data), "fingerprints": found["fingerprints"], "source": found["inputs"]["source"]},
+            source={"name": str(data), "fingerprints": source["fingerprints"], "source": source["inputs"]["source"]},
             config={"bias": BIAS, "splits": sorted(splits), "on_the_fly": is_on_the_fly, **asdict(cue)},
             seconds=time.monotonic() - started,
             seeds={"cue": cue.seed},
             bias_groups={split: dict(Counter(row.meta[GROUP] for row in items)) for split, items in rows.items()},
-            shared_source_images=found["shared_images"],
+            shared_source_images=source["shared_images"],
             **more,
         )
     return True
@@ -87,16 +87,16 @@ def plan(
 
     `UserError` for a split that is not there, a row without a readable label or picture, and a source that is biased.
     """
-    found = manifest.read(data, kind=dataset.KIND)
+    stored = manifest.read(data, kind=dataset.KIND)
     for split in splits:
-        if split not in found["counts"]:
-            raise UserError(f"{data} has no split {split!r}; it has {', '.join(found['counts'])}")
+        if split not in stored["counts"]:
+            raise UserError(f"{data} has no split {split!r}; it has {', '.join(stored['counts'])}")
     planned: dict[str, list[CuedRow]] = {}
-    for split in found["counts"]:
+    for split in stored["counts"]:
         rows = dataset.load(data, split)
         labels = [_label(row, where=f"{data} split {split!r} row {row.id}") for row in rows]
         for name, says in _sides(split, rows, labels, cue, is_biased=split in splits).items():
-            if name != split and name in found["counts"]:
+            if name != split and name in stored["counts"]:
                 raise UserError(f"{data}: split {name!r} is what a copy of {split!r} is called; rename it")
             planned[name] = [
                 _planned(data, out, name, row, label, said, is_on_the_fly)

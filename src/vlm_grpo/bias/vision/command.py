@@ -40,11 +40,11 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{split}: {len(items)} rows")
         return
     is_new = build(given.data, given.out, cue, splits=splits, is_on_the_fly=given.on_the_fly, workers=given.workers)
-    found = manifest.read(given.out, kind=dataset.KIND)
-    for split, groups in found["bias_groups"].items():
-        told = ", ".join(f"{groups[group]} {group}" for group in GROUPS if group in groups)
-        print(f"{split}: {found['counts'][split]} rows ({told})")
-    shared = ", ".join(f"{pair} {count}" for pair, count in found["shared_source_images"].items() if count)
+    built = manifest.read(given.out, kind=dataset.KIND)
+    for split, groups in built["bias_groups"].items():
+        counts = ", ".join(f"{groups[group]} {group}" for group in GROUPS if group in groups)
+        print(f"{split}: {built['counts'][split]} rows ({counts})")
+    shared = ", ".join(f"{pair} {count}" for pair, count in built["shared_source_images"].items() if count)
     print(f"pictures of the source in two splits: {shared or 'none'}")
     print(f"data set: {given.out}{'' if is_new else ' (complete already)'}")
 

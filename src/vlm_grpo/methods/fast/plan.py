@@ -36,10 +36,10 @@ class FastPlan:
             ("each prompt read once for log-probabilities", "log-probabilities by TRL", self.scoring),
             ("each prompt prefilled once in rollouts", "rollouts by TRL", self.rollout),
         )
-        told = [f"fast: {done}" if why is None else f"fast: {stock}: {why}" for done, stock, why in named]
+        lines = [f"fast: {done}" if why is None else f"fast: {stock}: {why}" for done, stock, why in named]
         if dropout and None in (self.scoring, self.rollout):
-            told.append("fast: dropout draws a prompt's mask once for its group, where TRL draws one a completion")
-        return told
+            lines.append("fast: dropout draws a prompt's mask once for its group, where TRL draws one a completion")
+        return lines
 
 
 def make_plan(fast: str, *, model: PreTrainedModel, args: Any, accelerator: Any, special: str | None) -> FastPlan:

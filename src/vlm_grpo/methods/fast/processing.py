@@ -41,8 +41,8 @@ class DistinctProcessing(PictureLists):
         images = [of_row or [] for of_row in images]
         first, of_row = _distinct(list(zip(text, images, strict=True)))
         chosen = [images[row] for row in first]
-        found = self._processor(images=chosen, text=[text[row] for row in first], **settings)
-        return _repeat(found, of_row, [len(pictures) for pictures in chosen])
+        batch = self._processor(images=chosen, text=[text[row] for row in first], **settings)
+        return _repeat(batch, of_row, [len(pictures) for pictures in chosen])
 
     def apply_chat_template(self, conversation: Any, **settings: Any) -> Any:
         """As the processor: text for one conversation, features for a list of them."""
@@ -50,8 +50,8 @@ class DistinctProcessing(PictureLists):
             return self._processor.apply_chat_template(conversation, **settings)
         first, of_row = _distinct(conversation)
         chosen = [conversation[row] for row in first]
-        found = self._processor.apply_chat_template(conversation=chosen, **settings)
-        return _repeat(found, of_row, [_count_images(turns) for turns in chosen])
+        batch = self._processor.apply_chat_template(conversation=chosen, **settings)
+        return _repeat(batch, of_row, [_count_images(turns) for turns in chosen])
 
 
 def _distinct(rows: Sequence[Any]) -> tuple[list[int], list[int]]:
@@ -83,11 +83,11 @@ def _count_images(turns: list[dict[str, Any]]) -> int:
     return sum(part["type"] == "image" for part in parts)
 
 
-def _repeat(found: BatchFeature, of_row: list[int], num_images: list[int]) -> BatchFeature:
+def _repeat(batch: BatchFeature, of_row: list[int], num_images: list[int]) -> BatchFeature:
     if len(num_images) == len(of_row):
-        return found
-    pictures = by_row(found, num_images)
-    rows = {name: _take(value, of_row) for name, value in found.items() if name not in pictures.fields}
+        return batch
+    pictures = by_row(batch, num_images)
+    rows = {name: _take(value, of_row) for name, value in batch.items() if name not in pictures.fields}
     return BatchFeature(rows | pictures.narrow(of_row))
 
 

@@ -57,9 +57,9 @@ def check_shown(batch: dict[str, Any], config: Any) -> None:
     pictures = by_row(batch, batch.get("num_images"))
     asked = (prompts == config.image_token_id).sum(1).cpu()
     shown = features(pictures, config, rows=len(prompts)).cpu()
-    for row, (tokens, found) in enumerate(zip(asked.tolist(), shown.tolist(), strict=True)):
-        if tokens != found:
-            raise UserError(_mixed_up(row, f"its prompt holds {tokens} picture tokens, its pictures have {found}"))
+    for row, (tokens, needed) in enumerate(zip(asked.tolist(), shown.tolist(), strict=True)):
+        if tokens != needed:
+            raise UserError(_mixed_up(row, f"its prompt holds {tokens} picture tokens, its pictures have {needed}"))
     if MARKS not in batch:
         return
     same = marks(pictures, rows=len(prompts)).cpu() == batch[MARKS].cpu()

@@ -55,19 +55,19 @@ class FeatureCache:
         One at a time, so that a picture's features do not depend on its neighbours, not even in rounding: a resumed
         run, whose cache is empty, goes on as the undisturbed one would.
         """
-        found: dict[Hashable, Features] = {}
+        by_key: dict[Hashable, Features] = {}
         for position, key in enumerate(keys):
-            if key in found:
+            if key in by_key:
                 self.reused += 1
             elif key in self._kept:
-                found[key] = self._kept[key]
+                by_key[key] = self._kept[key]
                 self.reused += 1
             else:
-                found[key] = encode(position)
+                by_key[key] = encode(position)
                 self.encoded += 1
-        for key, features in found.items():
+        for key, features in by_key.items():
             self._keep(key, features)
-        return [found[key] for key in keys]
+        return [by_key[key] for key in keys]
 
     def clear(self) -> None:
         """Forget all features."""

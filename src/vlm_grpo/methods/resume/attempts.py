@@ -52,9 +52,9 @@ class AttemptLog(TrainerCallback):
 
     def end(self, event: str, *, step: int, **why: str | None) -> None:
         """Write this attempt's end: `done`, `stopped` by a `signal`, or `diverged` for a `reason`."""
-        told = {name: text for name, text in why.items() if text is not None}
+        reasons = {name: text for name, text in why.items() if text is not None}
         number = sum(line["event"] == STARTED for line in read(self._run))
-        _append(self._run, [_end(number, event, step=step, seconds=time.monotonic() - self._clock) | told])
+        _append(self._run, [_end(number, event, step=step, seconds=time.monotonic() - self._clock) | reasons])
 
 
 def read(run: Path) -> list[dict[str, Any]]:
@@ -69,10 +69,10 @@ def seconds(run: Path) -> float:
 
 def _lost(start: dict[str, Any], run: Path) -> dict[str, Any]:
     """The end of an attempt that could not write its own."""
-    found = checkpoints.find(run)
+    kept = checkpoints.find(run)
     began = calendar.timegm(time.strptime(start["time"], TIME_FORMAT))
-    saved = (found.newest / checkpoints.MARK).stat().st_mtime if found.newest else float(began)
-    return _end(start["attempt"], LOST, step=found.step, seconds=max(0.0, saved - began))
+    saved = (kept.newest / checkpoints.MARK).stat().st_mtime if kept.newest else float(began)
+    return _end(start["attempt"], LOST, step=kept.step, seconds=max(0.0, saved - began))
 
 
 def _end(attempt: int, event: str, *, step: int, seconds: float) -> dict[str, Any]:

@@ -93,8 +93,8 @@ def find(run: Path) -> Resume:
 
 
 def _newest_first(run: Path) -> list[Path]:
-    found = (path for path in run.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir())
-    return sorted(found, key=step_of, reverse=True)
+    folders = (path for path in run.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir())
+    return sorted(folders, key=step_of, reverse=True)
 
 
 def _flaw(checkpoint: Path) -> str | None:

@@ -69,14 +69,14 @@ class SamePrompts:
         elif images is not None:
             given = self.texts
         try:
-            found = self.generation.generate(
+            generated = self.generation.generate(
                 prompts=given, images=images, num_generations=num_generations, profiler=profiler
             )
         except ValueError as error:
             raise UserError(f"vLLM refuses a prompt (family {self.family}): {error}; use_vllm: false") from error
-        for read, scored in zip(found[0], prompts, strict=True):
+        for read, scored in zip(generated[0], prompts, strict=True):
             compare_prompts(list(read), list(scored), family=self.family)
-        return found
+        return generated
 
     def _place_all(self, features: dict[str, Any] | None, ids: list[int]) -> dict[str, Any] | None:
         if features is not None:

@@ -26,7 +26,7 @@ def parse(text: str, relaxed: bool) -> Box | None:
     box = as_box(value)
     if box is not None or not relaxed:
         return box
-    boxes = {tuple(float(number) for number in found.split(",")) for found in _FOUR.findall(text)}
+    boxes = {tuple(float(number) for number in four.split(",")) for four in _FOUR.findall(text)}
     return as_box(list(boxes.pop())) if len(boxes) == 1 else None
 
 

@@ -22,8 +22,8 @@ def parse(text: str, relaxed: bool) -> str | None:
         return match[1].upper() if match else None
     called = {letter.upper() for letter in _CALLED.findall(text) if letter.isupper()}
     opening = _OPENS.match(text)
-    found = called or ({opening[1]} if opening else set(_CAPITAL.findall(text)))
-    return found.pop() if len(found) == 1 else None
+    letters = called or ({opening[1]} if opening else set(_CAPITAL.findall(text)))
+    return letters.pop() if len(letters) == 1 else None
 
 
 CHOICE = AnswerKind(name="choice", asks="the letter of the right choice", refused="no letter of a choice", parse=parse)

@@ -43,7 +43,7 @@ def parse(text: str, relaxed: bool) -> Number | None:
 
 def _numbers(text: str) -> list[Number]:
     """The numbers of `text`: digits, or number words where it has no digits."""
-    digits = [to_number(found) for found in _INSIDE.findall(re.sub(r"(?<=\d),(?=\d{3}\b)", "", text))]
+    digits = [to_number(written) for written in _INSIDE.findall(re.sub(r"(?<=\d),(?=\d{3}\b)", "", text))]
     return digits or [_WORDS[word] for word in _WORD.findall(text.casefold()) if word in _WORDS]
 
 
@@ -52,10 +52,10 @@ def parse_list(text: str, relaxed: bool) -> list[Number] | None:
     if not relaxed:
         match = _LIST.fullmatch(text)
         whole = match is not None and ("[" in text) == ("]" in text) and bool(text.strip())
-        return [to_number(found) for found in re.findall(_NUMBER, text)] if whole else None
+        return [to_number(written) for written in re.findall(_NUMBER, text)] if whole else None
     start, end = text.rfind("["), text.rfind("]")
     if 0 <= start < end:
-        return [to_number(found) for found in _INSIDE.findall(text[start + 1 : end])]
+        return [to_number(written) for written in _INSIDE.findall(text[start + 1 : end])]
     return _numbers(text.rpartition("=")[2]) or None
 
 

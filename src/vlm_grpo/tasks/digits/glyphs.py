@@ -98,10 +98,10 @@ def _idx(folder: Path, name: str, *, magic: int, shape: tuple[int, ...]) -> np.n
     sizes = struct.Struct(f">{2 + len(shape)}I")
     if len(content) < sizes.size:
         raise UserError(f"{plain}: {len(content)} bytes are no IDX file; fetch the file again")
-    found, count, *rest = sizes.unpack_from(content)
+    number, count, *rest = sizes.unpack_from(content)
     wanted = sizes.size + count * int(np.prod(shape, dtype=int))
-    if (found, tuple(rest)) != (magic, shape) or len(content) != wanted:
-        raise UserError(f"{plain}: not MNIST's IDX format (magic number {found}, sizes {[count, *rest]})")
+    if (number, tuple(rest)) != (magic, shape) or len(content) != wanted:
+        raise UserError(f"{plain}: not MNIST's IDX format (magic number {number}, sizes {[count, *rest]})")
     return np.frombuffer(content, np.uint8, offset=sizes.size).reshape(count, *shape)
 
 

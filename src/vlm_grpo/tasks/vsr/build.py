@@ -68,10 +68,10 @@ def plan(source: CaptionSource, options: Options) -> BuildPlan:
     """Decide which captions and pictures are wanted; nothing is fetched or written."""
     captions: dict[str, list[Caption]] = {}
     dropped: list[dict[str, Any]] = []
-    for split, found in source.captions.items():
+    for split, of_split in source.captions.items():
         captions[split] = []
         first: dict[tuple[str, str], Caption] = {}
-        for caption in found[: options.rows]:
+        for caption in of_split[: options.rows]:
             before = first.setdefault((caption.image_link, caption.caption), caption)
             if before is caption:
                 captions[split].append(caption)

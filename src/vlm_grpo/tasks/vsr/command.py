@@ -154,14 +154,14 @@ def tell_plan(out: Path, source: CaptionSource, options: Options) -> None:
 
 def tell_result(out: Path, outcome: Fetched) -> None:
     """Print the data set's counts, from its manifest."""
-    found = manifest.read(out, kind=dataset.KIND)
+    built = manifest.read(out, kind=dataset.KIND)
     print(f"pictures: {outcome.fetched} fetched, {outcome.kept} there before, {len(outcome.failed)} could not be had")
-    for split, rows in found["counts"].items():
-        solutions = ", ".join(f"{count} {text}" for text, count in sorted(found["solutions"][split].items()))
-        print(f"{split}: {rows} rows ({solutions}), {found['images'][split]} pictures")
-    shared = ", ".join(f"{pair} {count}" for pair, count in found["shared_images"].items() if count)
+    for split, rows in built["counts"].items():
+        solutions = ", ".join(f"{count} {text}" for text, count in sorted(built["solutions"][split].items()))
+        print(f"{split}: {rows} rows ({solutions}), {built['images'][split]} pictures")
+    shared = ", ".join(f"{pair} {count}" for pair, count in built["shared_images"].items() if count)
     if shared:
         print(f"pictures in two splits: {shared}")
-    if found["dropped"]:
-        print(f"dropped {len(found['dropped'])} rows; the reasons are in {out / DROPPED}")
+    if built["dropped"]:
+        print(f"dropped {len(built['dropped'])} rows; the reasons are in {out / DROPPED}")
     print(f"data set: {out}")
