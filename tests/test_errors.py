@@ -64,3 +64,26 @@ def test_an_interrupt_says_how_to_go_on() -> None:
 
 def test_a_message_is_one_line_whatever_it_quotes(tmp_path: Path) -> None:
     assert str(UserError("a\n   b\tc")) == "a b c"
+
+
+class _Refusing:
+    """A data set whose rows cannot be used."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> None:
+        raise UserError(f"image {index} is missing; mend it")
+
+
+def test_an_error_in_a_loaders_worker_is_told_without_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    from torch.utils.data import DataLoader
+
+    @exits_cleanly
+    def main() -> None:
+        list(DataLoader(_Refusing(), num_workers=1))
+
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "error: image 0 is missing; mend it\n"

@@ -16,6 +16,8 @@ P = ParamSpec("P")
 USER_ERROR_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
+RAISED_ELSEWHERE = "vlm_grpo.errors.UserError: "
+"""What torch puts, after the traceback of a data loader's worker, before the words of an error raised there."""
 
 
 class UserError(Exception):
@@ -53,7 +55,7 @@ def exits_cleanly(main: Callable[P, None]) -> Callable[P, None]:
 def one_line(error: Exception) -> str | None:
     """What to tell the user about `error`; None when it is a bug of ours."""
     if isinstance(error, UserError):
-        return str(error)
+        return str(error).rpartition(RAISED_ELSEWHERE)[2]
     if _disk_is_full(error):
         return f"no space left on the disk{_where(error)}; free some space and run the same command again"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

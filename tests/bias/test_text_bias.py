@@ -12,7 +12,7 @@ from vlm_grpo.bias.cases import Case
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
 from vlm_grpo.bias.text import command as text
 from vlm_grpo.rows import dataset
-from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.answers.truth import TRUTH
 
@@ -54,7 +54,7 @@ def test_rows_are_those_of_the_source_with_two_columns_more(source, strong):
             added = {name: row.meta[name] for name in ("shortcut", "bias_group")}
             assert row.meta == {**before[row.id].meta, **added}
             assert row.model_copy(update={"meta": before[row.id].meta}) == before[row.id]
-        check_present(dataset.load(strong, split), root=strong)
+        check_pictures(dataset.load(strong, split), root=strong)
     assert {row.id for row in dataset.load(strong, "test")} == {row.id for row in dataset.load(source, "test")}
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 from tiny_data import tiny_rows
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods import examples
-from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.registry import check_solutions
 from vlm_grpo.tasks.view import View
@@ -42,7 +42,7 @@ def test_a_picture_that_is_not_there_is_told(tmp_path, spoil, message):
     victim = tmp_path / "images" / "green.png"
     victim.unlink() if spoil == "unlink" else victim.write_bytes(b"")
     with pytest.raises(UserError, match=rf"green\.png is .*{message}"):
-        check_present(tiny_rows(4), root=tmp_path)
+        check_pictures(tiny_rows(4), root=tmp_path)
 
 
 def test_grpo_rows_open_their_pictures_as_rgb_when_asked(tmp_path):

@@ -4,16 +4,19 @@ A vision-biased set (`bias.vision`) holds cued pictures, or the source's with th
 show the same pixels.
 """
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.cues import Cue
-from vlm_grpo.rows.images import open_image
+from vlm_grpo.rows.images import NotAPicture, decode, open_image
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
 
@@ -35,12 +38,32 @@ def open_picture(root: Path, name: str) -> Image.Image:
     return cue.paint(picture, image_id, says)
 
 
-def check_present(rows: Iterable[Row], *, root: Path) -> None:
-    """`UserError` naming the first picture that is absent or empty; decoding is left to the batch that needs it."""
-    for name in {image: None for row in rows for image in row.images}:
-        path = root / name
-        if not path.is_file() or path.stat().st_size == 0:
-            open_image(path)
+def check_pictures(rows: Iterable[Row], *, root: Path) -> None:
+    """`check_files` of the pictures of `rows`."""
+    check_files(root / name for row in rows for name in row.images)
+
+
+def check_files(paths: Iterable[Path]) -> None:
+    """`UserError` that names the first of `paths` that holds no picture, and counts them.
+
+    Each is decoded once, on all cores: a run would otherwise meet a damaged one at some later step.
+    """
+    distinct = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        faults = [(path, fault) for path, fault in zip(distinct, pool.map(_fault, distinct), strict=True) if fault]
+    if faults:
+        path, fault = faults[0]
+        count = f"; {len(faults)} of {len(distinct)} pictures cannot be used" if len(faults) > 1 else ""
+        raise UserError(f"image {path} {fault}; mend or remove it and build the data set again{count}")
+
+
+def _fault(path: Path) -> str | None:
+    """Why the picture in `path` cannot be used; None: it can."""
+    try:
+        decode(path)
+    except NotAPicture as fault:
+        return str(fault)
+    return None
 
 
 @lru_cache

@@ -19,7 +19,7 @@ from vlm_grpo.bias.text.sets import Biased, Level, make
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.links import bring
-from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
 from vlm_grpo.store.lock import only_writer
@@ -82,7 +82,7 @@ def plan(data: Path, level: Level) -> BiasedSet:
     _check_unmarked(rows, data)
     cases = {split: read_cases(of_split, where=f"{data} split {split!r}") for split, of_split in rows.items()}
     for of_split in rows.values():
-        check_present(of_split, root=data)
+        check_pictures(of_split, root=data)
     biased = make(cases[TRAIN], level)
     splits = {TRAIN: _marked(_taken(rows[TRAIN], biased), biased)}
     held_out = {split: of_split for split, of_split in cases.items() if split != TRAIN}

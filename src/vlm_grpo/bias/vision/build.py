@@ -23,9 +23,8 @@ from vlm_grpo.bias.vision.pictures import Picture, write
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.cues import Cue
-from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.links import bring
-from vlm_grpo.rows.pictures import CUE, SOURCE_IMAGES
+from vlm_grpo.rows.pictures import CUE, SOURCE_IMAGES, check_files
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
 from vlm_grpo.store.lock import only_writer
@@ -102,8 +101,7 @@ def plan(
                 _planned(data, out, name, row, label, said, is_on_the_fly)
                 for row, label, said in zip(rows, labels, says, strict=True)
             ]
-    for source in {picture.source: None for items in planned.values() for item in items for picture in item.pictures}:
-        upright_size(source)
+    check_files(picture.source for items in planned.values() for item in items for picture in item.pictures)
     return planned
 
 

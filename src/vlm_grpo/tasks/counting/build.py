@@ -18,8 +18,8 @@ from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import share
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
-from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.links import bring
+from vlm_grpo.rows.pictures import check_files
 from vlm_grpo.rows.records import FIELDS, Row, check_unique, parse_row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.store.lock import only_writer
@@ -56,8 +56,19 @@ def build(out: Path, *, files: Mapping[str, Path], images: Path, max_dropped: fl
     started = time.monotonic()
     splits: dict[str, list[Row]] = {}
     dropped: list[dict[str, Any]] = []
+    named: dict[str, str] = {}
     for split, file in files.items():
-        rows = [read_row(record, split, where=f"{file} line {number}") for number, record in jsonl.read_input(file)]
+        rows = []
+        for number, record in jsonl.read_input(file):
+            row = read_row(record, split, where=f"{file} line {number}")
+            picture = _column(record, PICTURE, f"{file} line {number}")
+            other = named.setdefault(row.images[0], picture)
+            if other != picture:
+                raise UserError(
+                    f"{file} line {number}: {picture} and {other} have one name, and only the name counts; give "
+                    "pictures names of their own"
+                )
+            rows.append(row)
         check_unique(rows, where=str(file))
         check_solutions(rows, where=str(file))
         splits[split] = [row for row in rows if (images / Path(row.images[0]).name).is_file()]
@@ -78,8 +89,7 @@ def build(out: Path, *, files: Mapping[str, Path], images: Path, max_dropped: fl
     manifest.claim(out, {"kind": dataset.KIND, "task": NAME, "sha256": hashes})
     with only_writer(out, doing="building"):
         places = {name: images / Path(name).name for rows in splits.values() for row in rows for name in row.images}
-        for picture in places.values():
-            upright_size(picture)
+        check_files(places.values())
         pictures = bring({out / name: picture for name, picture in places.items()})
         jsonl.write(out / DROPPED, dropped)
         dataset.save(
