@@ -176,6 +176,52 @@ def test_a_mirror_takes_the_place_of_the_host(picture_server: PictureServer, tmp
     assert row.meta["image_link"] == "http://images.invalid/train2017/0.png"
 
 
+def test_a_picture_is_what_its_whole_address_says(picture_server: PictureServer, tmp_path: Path) -> None:
+    lines = [
+        line(f"{i}.png", address="", image_link=f"http://host.invalid/view?id={i}&size=2", label=i) for i in range(2)
+    ]
+    picture_server.script = {
+        f"/view?id={i}&size=2": [picture(png(color=color))] for i, color in enumerate(("red", "blue"))
+    }
+    write_lines(tmp_path / "a.jsonl", lines)
+    build(tmp_path / "out", f"train={tmp_path / 'a.jsonl'}", "--image-base-url", picture_server.address)
+    assert set(picture_server.hits) == set(picture_server.script)
+    first, second = dataset.load(tmp_path / "out", "train")
+    contents = [(tmp_path / "out" / row.images[0]).read_bytes() for row in (first, second)]
+    assert contents == [png(color="red"), png(color="blue")]
+
+
+def test_two_hosts_have_no_picture_in_common_on_a_mirror(
+    picture_server: PictureServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    links = ["http://a.invalid/1.png", "http://b.invalid/1.png"]
+    write_lines(tmp_path / "a.jsonl", [line(f"{i}.png", address="", image_link=links[i]) for i in range(2)])
+    words = ["--out", tmp_path / "out", "--jsonl", f"train={tmp_path / 'a.jsonl'}"]
+    told = refused(capsys, *words, "--image-base-url", picture_server.address)
+    assert told.startswith(f"{links[0]} and {links[1]} are both {picture_server.address}/1.png on the mirror")
+
+
+@pytest.mark.parametrize("mirror", ["mirror.invalid", "ftp://mirror.invalid", "http://m.invalid/?key=1", "http://", ""])
+def test_a_mirror_is_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str], mirror: str) -> None:
+    told = refused(capsys, "--out", tmp_path / "out", "--jsonl", tmp_path, "--image-base-url", mirror)
+    assert told.startswith(f"--image-base-url {mirror!r} is no place of pictures")
+
+
+def test_rows_that_the_model_cannot_be_asked_are_dropped_with_the_reason(
+    picture_server: PictureServer, tmp_path: Path, tiny_qwen: Path
+) -> None:
+    said = ["The cat is on the mat.", "The <|image_pad|> sign is red.", "The line is long."]
+    lines = [line(f"{i}.png", address=picture_server.address, caption=caption) for i, caption in enumerate(said)]
+    picture_server.script = {"/train2017/2.png": [picture(png((300, 1)))]}
+    write_lines(tmp_path / "a.jsonl", lines)
+    model = ["--model", str(tiny_qwen), "--max-prompt-tokens", "1000"]
+    build(tmp_path / "out", f"train={tmp_path / 'a.jsonl'}", *model)
+    assert [row.id for row in dataset.load(tmp_path / "out", "train")] == ["vsr-train-0000"]
+    reasons = [entry["reason"] for entry in jsonl.read(tmp_path / "out" / "dropped.jsonl")]
+    assert "its text holds '<|image_pad|>'" in reasons[0]
+    assert "is 300 x 1 pixels, and Qwen's processor takes no side more than 200 times the other" in reasons[1]
+
+
 def test_a_dry_run_tells_rows_and_pictures_and_touches_nothing(
     picture_server: PictureServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,11 @@ class ProcessorLoader(Protocol):
 Size = tuple[int, int]
 
 
+def takes_every_size(size: Size) -> str | None:
+    """No picture is refused for its size."""
+    return None
+
+
 @dataclass(frozen=True)
 class ImageOption:
     """A picture setting of a family: the kind of its value, its help, and the processor's settings it stands for."""
@@ -49,6 +54,7 @@ class Adapter:
         placeholder_tokens: special tokens that stand for pictures; a completion must never contain one.
         image_options: picture settings the user may give, by name.
         shown_size: (processor, (width, height)) -> the size in pixels at which the model sees a picture.
+        refuses: (width, height) -> why the processor takes no picture of that size in pixels; None: it does.
         shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` knows.
         generation: overrides of `generate` that the family needs.
         box_frame: frame in which the model writes boxes: "resized_pixels" (after the processor's resize) or
@@ -66,6 +72,7 @@ class Adapter:
     box_frame: Literal["pixels", "resized_pixels", "thousandths"]
     shown_size: Callable[[Any, Size], Size]
     former_names: tuple[tuple[str, str], ...] = ()
+    refuses: Callable[[Size], str | None] = takes_every_size
     shares_prefix: bool = False
     generation: dict[str, Any] = field(default_factory=dict)
 

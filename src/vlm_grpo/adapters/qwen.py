@@ -21,7 +21,9 @@ from transformers.utils import is_torchvision_available
 
 from vlm_grpo.adapters.base import Adapter, ImageOption, Size
 from vlm_grpo.adapters.files import chat_template, model_type
+from vlm_grpo.errors import UserError
 
+LONGEST = 200
 STOCK_PROCESSORS = {
     "qwen2_vl": Qwen2VLProcessor,
     "qwen2_5_vl": Qwen2_5_VLProcessor,
@@ -65,8 +67,17 @@ def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
     return build(image_processor, tokenizer, chat_template=chat_template(path))
 
 
+def refuses(size: Size) -> str | None:
+    """The processor takes no picture that is more than `LONGEST` times as long as wide, or as wide as long."""
+    if max(size) <= LONGEST * min(size):
+        return None
+    return f"is {size[0]} x {size[1]} pixels, and Qwen's processor takes no side more than {LONGEST} times the other"
+
+
 def shown_size(processor: Any, size: Size) -> Size:
-    """The size after the processor's resize to whole merged patches within its limits."""
+    """The size after the processor's resize to whole merged patches within its limits; `UserError` if it is refused."""
+    if refused := refuses(size):
+        raise UserError(f"a picture {refused}; crop it")
     images = processor.image_processor
     height, width = smart_resize(
         size[1],
@@ -99,5 +110,6 @@ QWEN = Adapter(
     },
     box_frame="resized_pixels",
     shown_size=shown_size,
+    refuses=refuses,
     shares_prefix=True,
 )

@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vlm_grpo.adapters.askable import Askable, check_askable
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.evaluation import batches, rows
 from vlm_grpo.evaluation.as_trained import Settled, settle
 from vlm_grpo.evaluation.settings import EvaluationArguments
-from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import AskedRow, messages, render
 from vlm_grpo.tasks.registry import check_solutions
@@ -47,7 +48,7 @@ class EvaluationInputs:
 
 
 def open_inputs(settings: EvaluationArguments, *, given: Collection[str] | None = None) -> EvaluationInputs:
-    """Vet model, adapter, rows, pictures (present and not empty) and lengths; every mistake in them is one line.
+    """Vet model, adapter, rows, pictures, texts and lengths; every mistake in them is one line.
 
     `given` are the settings that the user set; None takes those whose values are not the defaults.
     """
@@ -58,7 +59,8 @@ def open_inputs(settings: EvaluationArguments, *, given: Collection[str] | None 
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
     check_solutions(chosen, where=where)
-    check_present(chosen, root=settings.root)
+    check_pictures(chosen, root=settings.root)
+    check_askable(chosen, Askable(model.adapter, processor, root=settings.root), where=where)
     lengths = PromptLengths(
         model.adapter, processor, root=settings.root, ask=partial(messages, template=settings.prompt)
     )

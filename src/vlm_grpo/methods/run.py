@@ -3,6 +3,7 @@
 import shutil
 import sys
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from functools import partial
@@ -14,6 +15,7 @@ import yaml
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 
 from vlm_grpo.adapters import asked, finite
+from vlm_grpo.adapters.askable import Askable, check_askable, problem_alone
 from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora_fit import WEIGHTS
@@ -28,7 +30,7 @@ from vlm_grpo.methods.resume import attempts, checkpoints
 from vlm_grpo.methods.resume.attempts import DONE, STOPPED, AttemptLog
 from vlm_grpo.methods.resume.stopping import EXIT_STOPPED, StopAtStepEnd, StopRequest, leave
 from vlm_grpo.rows import dataset
-from vlm_grpo.rows.pictures import check_present
+from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
 from vlm_grpo.tasks.asking import messages
@@ -98,7 +100,7 @@ def open_rows(study: StudyArguments) -> DrawnRows:
     where = f"{root} split {study.split!r}"
     drawn = examples.draw(dataset.load(root, study.split), count=study.num_rows, seed=study.row_seed, where=where)
     check_solutions(drawn, where=where)
-    check_present(drawn, root=root)
+    check_pictures(drawn, root=root)
     return DrawnRows(root=root, rows=drawn, fingerprint=dataset.fingerprint(drawn))
 
 
@@ -169,21 +171,29 @@ def claim(identity: dict[str, Any], settings: dict[str, Any], training: GRPOArgu
 
 
 def load(
-    inputs: TrainingInputs, study: StudyArguments, training: GRPOArguments | SFTArguments, *, completion_tokens: int
+    inputs: TrainingInputs,
+    study: StudyArguments,
+    training: GRPOArguments | SFTArguments,
+    *,
+    completion_tokens: int,
+    texts: Callable[[Row], Iterable[str]] = problem_alone,
 ) -> tuple[Any, PreTrainedModel]:
-    """The base's processor and model; the trainer decides on devices.
+    """The base's processor and model; the trainer decides on devices. `texts` is what the model reads of a row.
 
-    `UserError` naming the first row whose prompt leaves no room for `completion_tokens` in the model's context.
+    `UserError` naming the first row that the base cannot be asked, or whose prompt leaves no room for
+    `completion_tokens` in its context.
     """
     base, data = inputs.base, inputs.data
+    where = f"{data.root} split {study.split!r}"
     processor = base.load_processor(**study.image_options)
     if training.should_save:
         tell_other_pictures(base.path, processor)
+    check_askable(data.rows, Askable(base.adapter, processor, root=data.root, texts=texts), where=where)
     check_lengths(
         data.rows,
         PromptLengths(base.adapter, processor, root=data.root, ask=partial(messages, template=study.prompt)),
         limit=context_length(base.path) - completion_tokens,
-        where=f"{data.root} split {study.split!r}",
+        where=where,
     )
     return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
 

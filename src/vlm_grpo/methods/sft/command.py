@@ -18,6 +18,7 @@ from vlm_grpo.methods.resume.stopping import StopRequest
 from vlm_grpo.methods.settings import COMMON, SFT_NO_EFFECT, check_trackers, settle_sft
 from vlm_grpo.methods.sft import budget
 from vlm_grpo.methods.sft.trainer import StudySFTTrainer
+from vlm_grpo.tasks.registry import task_of
 
 KIND = "sft"
 ANSWER_TOKENS = 16
@@ -47,7 +48,13 @@ def _train(parsed: Parsed, stop: StopRequest) -> None:
     settings = run.resolved(parsed)
     identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
-    processor, model = run.load(inputs, study, training, completion_tokens=ANSWER_TOKENS)
+    processor, model = run.load(
+        inputs,
+        study,
+        training,
+        completion_tokens=ANSWER_TOKENS,
+        texts=lambda row: (row.problem, task_of(row).target(row, target.target)),
+    )
     folder = run.claim(identity, settings, training)
     trainer = StudySFTTrainer(
         run=folder,

@@ -24,7 +24,10 @@ DROPPED = "dropped.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class LengthLimit:
-    """Leave out rows of more than `tokens` prompt tokens, as the checkpoint `model` counts the template `prompt`."""
+    """Leave out rows that the checkpoint `model` cannot be asked, or that take it more than `tokens` prompt tokens.
+
+    `prompt` is the template that they are counted with.
+    """
 
     model: str
     tokens: int
@@ -83,6 +86,8 @@ def plan(source: CaptionSource, options: Options) -> BuildPlan:
                     "different labels; remove the wrong one"
                 )
     addresses = {c.image_link: _mirrored(c.image_link, options.mirror) for kept in captions.values() for c in kept}
+    if options.mirror is not None:
+        _check_hosts(addresses)
     return BuildPlan(captions, _places(captions, addresses), addresses, dropped)
 
 
@@ -101,7 +106,22 @@ def _places(captions: dict[str, list[Caption]], addresses: dict[str, str]) -> di
 
 
 def _mirrored(link: str, mirror: str | None) -> str:
-    return link if mirror is None else f"{mirror.rstrip('/')}/{urlsplit(link).path.lstrip('/')}"
+    """The address of a picture: its path and query, on the mirror where there is one."""
+    if mirror is None:
+        return link
+    parts = urlsplit(link)
+    return f"{mirror.rstrip('/')}/{parts.path.lstrip('/')}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _check_hosts(addresses: dict[str, str]) -> None:
+    """`UserError` where a mirror has one address for the pictures of two hosts."""
+    owners: dict[str, str] = {}
+    for link, address in addresses.items():
+        other = owners.setdefault(address, link)
+        if urlsplit(other).netloc != urlsplit(link).netloc:
+            raise UserError(
+                f"{other} and {link} are both {address} on the mirror; build them as data sets of their own"
+            )
 
 
 def _drop(split: str, id: str, reason: str) -> dict[str, Any]:
@@ -126,8 +146,8 @@ def build(out: Path, source: CaptionSource, options: Options) -> Fetched:
         outcome = fetch_pictures({address: out / name for address, name in wanted.pictures.items()}, options.policy)
         splits, dropped = _rows(wanted, outcome)
         if options.longest is not None:
-            splits, too_long = _short_enough(splits, options.longest, root=out)
-            dropped += too_long
+            splits, unfit = _askable(splits, options.longest, root=out)
+            dropped += unfit
         jsonl.write(out / DROPPED, dropped)
         _check_dropped(out, splits, dropped, options.max_dropped)
         dataset.save(
@@ -156,27 +176,31 @@ def _rows(wanted: BuildPlan, outcome: Fetched) -> tuple[dict[str, list[Row]], li
     return splits, dropped
 
 
-def _short_enough(
+def _askable(
     splits: dict[str, list[Row]], longest: LengthLimit, *, root: Path
 ) -> tuple[dict[str, list[Row]], list[dict[str, Any]]]:
+    """The rows that the checkpoint can be asked, in few enough tokens, and those left out."""
     # Imported here: torch and transformers are needed for this filter only.
+    from vlm_grpo.adapters.askable import Askable
     from vlm_grpo.adapters.checkpoint import open_checkpoint
     from vlm_grpo.adapters.lengths import PromptLengths, too_long
     from vlm_grpo.tasks.asking import messages
 
     checkpoint = open_checkpoint(longest.model)
-    lengths = PromptLengths(
-        checkpoint.adapter, checkpoint.load_processor(), root=root, ask=partial(messages, template=longest.prompt)
-    )
+    processor = checkpoint.load_processor()
+    askable = Askable(checkpoint.adapter, processor, root=root)
+    lengths = PromptLengths(checkpoint.adapter, processor, root=root, ask=partial(messages, template=longest.prompt))
     kept: dict[str, list[Row]] = {split: [] for split in splits}
     dropped = []
     for split, rows in splits.items():
         for row in rows:
-            tokens = lengths(row)
-            if tokens <= longest.tokens:
+            reason = askable.fault(row)
+            if reason is None and (tokens := lengths(row)) > longest.tokens:
+                reason = too_long(tokens, longest.tokens)
+            if reason is None:
                 kept[split].append(row)
             else:
-                dropped.append(_drop(split, row.id, too_long(tokens, longest.tokens)))
+                dropped.append(_drop(split, row.id, reason))
     return kept, dropped
 
 

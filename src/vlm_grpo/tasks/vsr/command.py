@@ -6,7 +6,8 @@
 
 Each picture is fetched once, however many rows show it, and checked to be one. A run that was killed, or missed some
 pictures, goes on when the same command is given again. A row whose picture cannot be had, that repeats another, or
-that is too long for the model given by --model, is left out and listed with its reason in OUT/dropped.jsonl.
+that the model given by --model cannot be asked (too long, a control token in the text, a picture of a shape that it
+does not take), is left out and listed with its reason in OUT/dropped.jsonl.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     pictures = made.add_argument_group("pictures")
     pictures.add_argument(
-        "--image-base-url", metavar="URL", help="a mirror: takes the place of http://HOST in addresses"
+        "--image-base-url", type=mirror, metavar="URL", help="a mirror: takes the place of http://HOST in addresses"
     )
     pictures.add_argument(
         "--workers", type=whole("--workers", least=1), default=8, help="fetched at a time (default %(default)s)"
@@ -107,6 +108,14 @@ def seconds(text: str) -> float:
     if not 0 < number < math.inf:
         raise UserError(f"--timeout {text!r} is not a positive number of seconds")
     return number
+
+
+def mirror(text: str) -> str:
+    """An argparse type: an address that paths and queries of pictures can follow."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise UserError(f"--image-base-url {text!r} is no place of pictures; give http://HOST or http://HOST/FOLDER")
+    return text
 
 
 def length_limit(model: str | None, tokens: int | None, prompt: str) -> LengthLimit | None:
@@ -149,7 +158,7 @@ def tell_plan(out: Path, source: CaptionSource, options: Options) -> None:
     print(f"{len(wanted.pictures)} distinct pictures, {len(wanted.pictures) - len(missing)} of them in {out}")
     print(f"would fetch {len(missing)}" + (f" from {hosts}" if hosts else "") + f", {options.policy.workers} at a time")
     if options.longest:
-        print(f"would drop rows of more than {options.longest.tokens} prompt tokens for {options.longest.model}")
+        print(f"would drop rows that {options.longest.model} cannot be asked in {options.longest.tokens} prompt tokens")
 
 
 def tell_result(out: Path, outcome: Fetched) -> None:
