@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.errors import UserError
+from vlm_grpo.errors import UserError, exits_cleanly
 
 COMMAND = """
 import os, signal
