@@ -2,25 +2,28 @@
 
 TRL's `TrlParser` does the parsing; the file's entries are given to it as words before the command line's, so both are
 checked alike. Added here: a file may build on others (`yaml_layers.py`) and each value's place is known; an unknown
-key, a value of the wrong kind, an unset `${VARIABLE}` or a setting that has no effect is one clear line; a leading `~/`
-is home in every setting; `--dry-run`.
+key, a value of the wrong kind, no value where one is needed, an unset `${VARIABLE}` or a setting that has no effect is
+one clear line; a leading `~/` is home in every setting; `--dry-run`.
 """
 
 import json
 import re
 import sys
 from argparse import SUPPRESS, ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args, get_type_hints
 
 from trl import TrlParser
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.paths import expand_word
 from vlm_grpo.yaml_layers import COMMAND_LINE, Layers, fill_variables, read_layers
+from vlm_grpo.yaml_scalars import as_word
+
+OWN_FLAGS = {"config", "dry_run", "help", "help_all"}
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,17 @@ def parse(
     description: str,
     no_effect: dict[str, str],
     common: frozenset[str] | None = None,
+    never_null: frozenset[str] = frozenset(),
 ) -> Parsed:
     """Parse `argv` (default: the process's) into one instance of each of `types`.
 
     `no_effect` maps a setting to the reason why it does nothing here: setting it is an error. `common` are the settings
-    that `--help` shows (None: all); the others work too, and `--help-all` lists them.
+    that `--help` shows (None: all); the others work too, and `--help-all` lists them. A null in a file means unset
+    where the setting's type allows None, but for those of `never_null`, and is an error elsewhere.
     """
     words = [expand_word(word) for word in (sys.argv[1:] if argv is None else argv)]
+    known = sorted(setting_names(*types))
+    needed = never_null | {name for name in known if not _admits_none(name, types)}
     parser = _Parser(
         prog=_program(),
         usage="%(prog)s --config FILE.yaml [--setting value ...] [--dry-run]",
@@ -73,9 +80,10 @@ def parse(
     if common is not None:
         _shorten_help(parser, common | {"help", "config", "dry_run"}, hidden=frozenset(no_effect), words=words)
     path = _value_after(words, "--config")
-    layers = _read(path, known=sorted(setting_names(*types)))
+    _check_flags(words, known)
+    layers = _read(path, known=known, needed=needed)
     from_file = layers.values
-    from_words = {name for name in _names_in(words) if name not in ("config", "dry_run")}
+    from_words = set(_names_in(words)) - OWN_FLAGS
     sources = {name: layers.source(name) for name in from_file} | dict.fromkeys(from_words, COMMAND_LINE)
     for name in sorted(sources.keys() & no_effect.keys()):
         raise UserError(f"setting {name!r} has no effect: {no_effect[name]}; remove it")
@@ -87,11 +95,18 @@ def parse(
     except ValueError as error:
         raise UserError(f"{str(error).strip().splitlines()[0]}; see --help") from None
     except UserError as error:
-        flag = re.search(r"argument --(\w+)", str(error))
+        flag = re.search(r"(?:argument --|setting '|^unknown )(\w+)", str(error))
         blame = f"config {sources[flag[1]]}: " if flag and flag[1] in from_file.keys() - from_words else ""
         raise UserError(f"{blame}{error}") from None
     if unknown:
-        raise UserError(f"unknown setting {unknown[0]!r} on the command line; see --help")
+        several = [key for key, value in from_file.items() if isinstance(value, list) and unknown[0] not in words]
+        if several:
+            raise UserError(f"config {layers.source(several[0])}: key {several[0]!r} takes one value, and no list")
+        raise _unknown(unknown[0], known)
+    for name, value in _texts(arguments, sources):
+        if not value.strip():
+            place = f"config {sources[name]}: " if sources[name] != COMMAND_LINE else ""
+            raise UserError(f"{place}setting {name!r} is empty; give a value, or leave it out")
     return Parsed(arguments=tuple(arguments), dry_run=extra.dry_run, sources=sources)
 
 
@@ -116,17 +131,45 @@ def _as_words(settings: dict[str, Any]) -> list[str]:
     words: list[str] = []
     for key, value in settings.items():
         if isinstance(value, list):
-            words += [f"--{key}", *map(str, value)]
+            words += [f"--{key}", *map(as_word, value)]
         elif isinstance(value, dict):
             words += [f"--{key}", json.dumps(value)]
         elif value is not None:
-            words += [f"--{key}", str(value)]
+            words += [f"--{key}", as_word(value)]
     return words
 
 
 def setting_names(*types: type) -> frozenset[str]:
     """The names of the settings that the dataclasses `types` hold."""
     return frozenset(field.name for t in types for field in fields(t) if field.init)
+
+
+def _admits_none(name: str, types: Sequence[type]) -> bool:
+    """Whether the setting's type has None in it, as it is written: the parser changes the fields' own."""
+    hints = next(hints for t in types if name in (hints := get_type_hints(t)))
+    return type(None) in get_args(hints[name])
+
+
+def _texts(arguments: Sequence[Any], given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The settings that the user gave, of those that are texts."""
+    for part in arguments:
+        yield from ((name, value) for name, value in vars(part).items() if name in given and isinstance(value, str))
+
+
+def _check_flags(words: Sequence[str], known: Sequence[str]) -> None:
+    """`UserError` for the first word of the form `--NAME` that is no setting."""
+    for word in words:
+        for name in _names_in([word]):
+            if name and name not in known and name not in OWN_FLAGS:
+                raise _unknown(word.split("=")[0], known)
+
+
+def _unknown(flag: str, known: Sequence[str]) -> UserError:
+    near = get_close_matches(flag.strip("-").replace("-", "_"), [*known, *OWN_FLAGS], n=1)
+    hint = (
+        f"did you mean '--{near[0].replace('_', '-') if near[0] in OWN_FLAGS else near[0]}'?" if near else "see --help"
+    )
+    return UserError(f"unknown setting {flag!r} on the command line; {hint}")
 
 
 def _names_in(words: Sequence[str]) -> list[str]:
@@ -143,8 +186,11 @@ def _value_after(words: Sequence[str], flag: str) -> Path | None:
     return None
 
 
-def _read(path: Path | None, *, known: list[str]) -> Layers:
-    """The settings of the config `path` and of those it extends, `${VARIABLES}` filled in."""
+def _read(path: Path | None, *, known: Sequence[str], needed: Collection[str]) -> Layers:
+    """The settings of the config `path` and of those it extends, `${VARIABLES}` filled in.
+
+    `UserError` for a key that is not `known`, and for a null where a value is `needed`.
+    """
     if path is None:
         return Layers(COMMAND_LINE)
     layers = read_layers(path)
@@ -154,5 +200,7 @@ def _read(path: Path | None, *, known: list[str]) -> Layers:
             near = get_close_matches(str(key), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "; see --help for the known ones"
             raise UserError(f"{where}: unknown key {key!r}{hint}")
+        if value is None and key in needed:
+            raise UserError(f"{where}: key {key!r} has no value; give one, or remove the line")
         layers.values[key] = fill_variables(value, where=f"{where}: key {key!r}")
     return layers

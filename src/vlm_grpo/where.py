@@ -11,6 +11,7 @@ from pathlib import Path
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.paths import expand_word
 from vlm_grpo.yaml_layers import fill_variables, read_layers
+from vlm_grpo.yaml_scalars import as_word
 
 KEYS = ("output_dir", "out")
 
@@ -27,7 +28,7 @@ def output_folder(words: Sequence[str]) -> Path:
     layers = read_layers(Path(config))
     for key in KEYS:
         if layers.values.get(key):
-            return Path(fill_variables(layers.values[key], where=f"config {layers.source(key)}: key {key!r}"))
+            return Path(fill_variables(as_word(layers.values[key]), where=f"config {layers.source(key)}: key {key!r}"))
     raise UserError(f"config {config} has no {' or '.join(KEYS)}; name the output folder on the command line")
 
 

@@ -7,7 +7,6 @@ What a later file says counts: of a list the last one, and the file itself over 
 by key, everything else is replaced whole. Needs neither torch nor TRL: the workflow and batch scripts read configs too.
 """
 
-import io
 import math
 import os
 import re
@@ -16,9 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from vlm_grpo import text_files
+from vlm_grpo import yaml_scalars
 from vlm_grpo.errors import UserError
 from vlm_grpo.paths import expand_home
 
@@ -90,7 +87,9 @@ def read_layers(path: Path, *, extended_by: tuple[Path, ...] = ()) -> Layers:
     if not path.is_file():
         by = f"; {extended_by[-1]} extends it" if extended_by else ""
         raise UserError(f"config {path}: no such file{by}")
-    values = _load(path)
+    values = yaml_scalars.load(path)
+    if not isinstance(values, dict):
+        raise UserError(f"config {path}: expected one 'key: value' a line")
     layers = Layers(str(path))
     for name in _extended(values.pop(EXTENDS, []), path):
         layers.put(read_layers(path.parent / name, extended_by=(*extended_by, path)))
@@ -103,33 +102,6 @@ def _extended(value: Any, path: Path) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"config {path}: key {EXTENDS!r}: expected a YAML file, or a list of them")
     return [fill_variables(name, where=f"config {path}: key {EXTENDS!r}") for name in names]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's own rules, without keys that are given twice."""
-
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        keys = [key.value for key, _ in node.value]
-        for number, (key, _) in enumerate(node.value):
-            if isinstance(key, yaml.ScalarNode) and key.value in keys[:number]:
-                line = key.start_mark.line + 1
-                raise UserError(
-                    f"config {key.start_mark.name} line {line}: key {key.value!r} is given twice; remove one"
-                )
-        return node
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        text = io.StringIO(text_files.read_text(path))
-        text.name = str(path)
-        values = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"config {path}: not YAML ({error})") from None
-    if not isinstance(values, dict):
-        raise UserError(f"config {path}: expected one 'key: value' a line")
-    return values
 
 
 def fill_variables(value: Any, *, where: str) -> Any:
@@ -156,7 +128,7 @@ def traced(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     lines = []
     for key, value in settings.items():
         in_one_line = isinstance(value, list | dict)
-        text = yaml.safe_dump({key: value}, default_flow_style=in_one_line, allow_unicode=True, width=math.inf).strip()
+        text = yaml_scalars.dump({key: value}, default_flow_style=in_one_line, width=math.inf).strip()
         text = text.removeprefix("{").removesuffix("}") if in_one_line else text
         place = f"# {sources.get(key, DEFAULT)}"
         lines.append(f"{place}\n{text}" if "\n" in text else f"{text:<{COMMENT_COLUMN}} {place}")

@@ -31,7 +31,10 @@ def takes_every_size(size: Size) -> str | None:
 
 @dataclass(frozen=True)
 class ImageOption:
-    """A picture setting of a family: the kind of its value, its help, and the processor's settings it stands for."""
+    """A picture setting of a family: the kind of its value, its help, and the processor's settings it stands for.
+
+    Numbers are of at least 1.
+    """
 
     kind: type
     help: str

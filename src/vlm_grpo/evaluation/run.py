@@ -14,6 +14,7 @@ import torch
 from transformers import PreTrainedModel
 
 from vlm_grpo.adapters import generation
+from vlm_grpo.adapters.attention import check_attention
 from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.evaluation import batches, generations, outcomes
@@ -38,6 +39,7 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
     `given` are the names of the settings that the user set, which stand where the model's training asked otherwise;
     None takes those whose values are not the defaults.
     """
+    check_attention(settings.attention)
     inputs = open_inputs(settings, given=given)
     settings = inputs.settled.settings
     source = Origin(

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from vlm_grpo import prompts
+from vlm_grpo.adapters.attention import check_attention_name
+from vlm_grpo.adapters.cache import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.adapters.image_options import ImageOptions
+from vlm_grpo.adapters.precision import DtypeName
 from vlm_grpo.errors import UserError
+from vlm_grpo.ranges import SEED, check_name, check_numbers
 from vlm_grpo.tasks.answers.rules import Rule
 
 AUTO_BATCH_SIZE = 128
@@ -43,6 +48,13 @@ class EvaluationArguments(ImageOptions):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        self.use_cache = str(self.use_cache).lower()
+        check_numbers(self, {"seed": SEED})
+        check_name("prompt", self.prompt, prompts.TEMPLATES)
+        check_name("use_cache", self.use_cache, CACHE_SETTINGS)
+        check_name("dtype", self.dtype, get_args(DtypeName))
+        check_attention_name(self.attention)
         self.batch_size = str(self.batch_size)
         if self.batch_size != "auto" and not (self.batch_size.isdecimal() and int(self.batch_size) > 0):
             raise UserError(f"batch_size {self.batch_size!r} is neither auto nor a positive number")

@@ -7,11 +7,26 @@ from typing import Literal
 import torch
 from trl import GRPOConfig, SFTConfig
 
+from vlm_grpo import prompts
+from vlm_grpo.adapters.attention import check_attention_name
+from vlm_grpo.adapters.cache import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.errors import UserError
+from vlm_grpo.methods.values import AS_BOOLEAN, GRPO_NAMES, SFT_NAMES, check_values
+from vlm_grpo.ranges import AT_LEAST_1, POSITIVE, SEED, SHARE_BELOW_1, check_name, check_numbers
 from vlm_grpo.tasks.answers.rules import Rule
 
 Budget = Literal["samples", "steps"]
+RANGES = {
+    "num_rows": AT_LEAST_1,
+    "row_seed": SEED,
+    "lora_r": AT_LEAST_1,
+    "lora_alpha": POSITIVE,
+    "lora_dropout": SHARE_BELOW_1,
+}
+REFUSALS = (ValueError, TypeError, KeyError, AttributeError, ImportError, NotImplementedError, OSError)
+"""What TRL and transformers raise on settings that contradict each other, name absent files, or have a wrong form."""
 
 
 @dataclass
@@ -39,6 +54,12 @@ class StudyArguments(ImageOptions):
         metadata={"help": "What an SFT run shares with the GRPO run beside it: samples or steps. GRPO only notes it."},
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, RANGES)
+        check_name("prompt", self.prompt, prompts.TEMPLATES)
+        check_attention_name(self.attention)
+
 
 @dataclass
 class RewardArguments:
@@ -54,6 +75,10 @@ class RewardArguments:
             "help": "KV cache in rollouts: default (as the family needs), auto (parity check first), true, false."
         },
     )
+
+    def __post_init__(self) -> None:
+        self.rollout_cache = self.rollout_cache.lower()
+        check_name("rollout_cache", self.rollout_cache, CACHE_SETTINGS)
 
 
 @dataclass
@@ -85,7 +110,10 @@ class HardwarePrecision:
             os.environ.setdefault("DS_ACCELERATOR", "cpu")  # accelerate loads deepspeed, which warns unless it is told
         self.disable_tqdm = True
         self.logging_nan_inf_filter = False
-        super().__post_init__()  # type: ignore[misc]
+        try:
+            super().__post_init__()  # type: ignore[misc]
+        except REFUSALS as error:
+            raise UserError(f"{' '.join(str(error).split()).rstrip('.') or type(error).__name__}; see --help") from None
 
     @property
     def device(self) -> torch.device:
@@ -98,6 +126,12 @@ class HardwarePrecision:
 class GRPOArguments(HardwarePrecision, GRPOConfig):
     """TRL's GRPO settings; each one that the study fixed is written out in `configs/`."""
 
+    def __post_init__(self) -> None:
+        scale: str = self.scale_rewards  # type: ignore[has-type]
+        self.scale_rewards = AS_BOOLEAN.get(scale.lower(), scale)
+        check_values(self, GRPO_NAMES)
+        super().__post_init__()
+
 
 @dataclass
 class SFTArguments(HardwarePrecision, SFTConfig):
@@ -106,3 +140,7 @@ class SFTArguments(HardwarePrecision, SFTConfig):
     max_length: int | None = field(
         default=None, metadata={"help": "Must stay unset: truncation would cut image tokens."}
     )
+
+    def __post_init__(self) -> None:
+        check_values(self, SFT_NAMES)
+        super().__post_init__()

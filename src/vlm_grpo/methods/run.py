@@ -11,24 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 
+from vlm_grpo import yaml_scalars
 from vlm_grpo.adapters import asked, finite
 from vlm_grpo.adapters.askable import Askable, check_askable, problem_alone
+from vlm_grpo.adapters.attention import check_attention
 from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora_fit import WEIGHTS
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.config import Parsed
+from vlm_grpo.errors import UserError
 from vlm_grpo.methods import examples, tracking
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.asked import asked_by, tell_other_pictures
 from vlm_grpo.methods.divergence import Diverged, leave_diverged
 from vlm_grpo.methods.registry import METHODS
+from vlm_grpo.methods.rehearsal import check_optimiser, check_trackers
 from vlm_grpo.methods.resume import attempts, checkpoints
 from vlm_grpo.methods.resume.attempts import DONE, STOPPED, AttemptLog
 from vlm_grpo.methods.resume.stopping import EXIT_STOPPED, StopAtStepEnd, StopRequest, leave
+from vlm_grpo.methods.settings import check_resumable
+from vlm_grpo.methods.sizes import check_processes
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
@@ -69,8 +74,12 @@ PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trac
 
 @dataclass(frozen=True)
 class DrawnRows:
-    """The rows of a run: the data set's root, the rows in order and their fingerprint."""
+    """The rows of a run: the data set's root, the rows in order and their fingerprint.
 
+    `where` says which they are, to open an error's line.
+    """
+
+    where: str
     root: Path
     rows: list[Row]
     fingerprint: str
@@ -89,6 +98,19 @@ def hush_renamed_settings() -> None:
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
 
 
+def check_settings(training: GRPOArguments | SFTArguments) -> None:
+    """`UserError` for settings that would stop a run of either method once its model is loaded, or when it resumes."""
+    check_trackers(training)
+    check_optimiser(training)
+    check_resumable(training)
+
+
+def check_machine(study: StudyArguments, training: GRPOArguments | SFTArguments) -> None:
+    """`UserError` where this machine lacks what the settings need; a dry run may happen on another."""
+    check_attention(study.attention)
+    check_processes(training)
+
+
 def open_inputs(study: StudyArguments) -> TrainingInputs:
     """Vet the base and the rows; every mistake in either is told before any weight is loaded."""
     return TrainingInputs(base=open_checkpoint(study.model), data=open_rows(study))
@@ -101,7 +123,7 @@ def open_rows(study: StudyArguments) -> DrawnRows:
     drawn = examples.draw(dataset.load(root, study.split), count=study.num_rows, seed=study.row_seed, where=where)
     check_solutions(drawn, where=where)
     check_pictures(drawn, root=root)
-    return DrawnRows(root=root, rows=drawn, fingerprint=dataset.fingerprint(drawn))
+    return DrawnRows(where=where, root=root, rows=drawn, fingerprint=dataset.fingerprint(drawn))
 
 
 def resolved(parsed: Parsed) -> dict[str, Any]:
@@ -166,7 +188,7 @@ def claim(identity: dict[str, Any], settings: dict[str, Any], training: GRPOArgu
     if training.should_save:
         manifest.claim(run, identity)
         tracking.continue_run(training, identity, str(run.absolute()))
-        atomic.write_text(run / "config.yaml", yaml.safe_dump(settings, sort_keys=True, allow_unicode=True))
+        atomic.write_text(run / "config.yaml", yaml_scalars.dump(settings))
     return run
 
 
@@ -184,16 +206,15 @@ def load(
     `completion_tokens` in its context.
     """
     base, data = inputs.base, inputs.data
-    where = f"{data.root} split {study.split!r}"
     processor = base.load_processor(**study.image_options)
     if training.should_save:
         tell_other_pictures(base.path, processor)
-    check_askable(data.rows, Askable(base.adapter, processor, root=data.root, texts=texts), where=where)
+    check_askable(data.rows, Askable(base.adapter, processor, root=data.root, texts=texts), where=data.where)
     check_lengths(
         data.rows,
         PromptLengths(base.adapter, processor, root=data.root, ask=partial(messages, template=study.prompt)),
         limit=context_length(base.path) - completion_tokens,
-        where=where,
+        where=data.where,
     )
     return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
 
@@ -223,7 +244,8 @@ def train(
     log = AttemptLog(run)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(log)
-    trainer.add_callback(StopAtStepEnd(stop))
+    stopping = StopAtStepEnd(stop)
+    trainer.add_callback(stopping)
     if resume.finished:
         _copy_weights(resume.newest, run / FINAL, trainer, state=(*TRAINING_STATE, *METHODS[kind].state_files))
     else:
@@ -231,7 +253,7 @@ def train(
             trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
         except Diverged as died:
             leave_diverged(trainer, log, died)
-        _leave_if_stopped(trainer, log, stop)
+        _leave_if_unfinished(trainer, log, stop, was_asked=stopping.was_asked)
         trainer.save_model(str(run / FINAL))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
@@ -276,10 +298,15 @@ def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer, *, sta
         shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*state), dirs_exist_ok=True)
 
 
-def _leave_if_stopped(trainer: Trainer, log: AttemptLog, stop: StopRequest) -> None:
+def _leave_if_unfinished(trainer: Trainer, log: AttemptLog, stop: StopRequest, *, was_asked: bool) -> None:
     step = trainer.state.global_step
     if step >= trainer.state.max_steps:
         return
+    if not was_asked:
+        raise UserError(
+            f"the run ended by itself after step {step} of {trainer.state.max_steps}: its rows fill no further batch; "
+            "give more rows, or smaller batches"
+        )
     if trainer.is_world_process_zero():
         log.end(STOPPED, step=step, signal=stop.name)
         print(f"stopped after step {step} of {trainer.state.max_steps}; the same command goes on", file=sys.stderr)

@@ -1,6 +1,8 @@
 """Which of TRL's settings do nothing here, and which combinations cannot work: told before anything is loaded."""
 
-import importlib.util
+import sys
+
+from transformers.trainer_utils import SaveStrategy
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import GRPOArguments, RewardArguments, SFTArguments, StudyArguments
@@ -12,6 +14,8 @@ GRPO_TYPES = (StudyArguments, RewardArguments, FastArguments, GRPOArguments)
 _OWN_PRECISION = "dtype decides the precision from the hardware"
 _OWN_MODEL = "model and dtype say what is loaded, and how"
 _NO_EVALUATION = "training does not evaluate; use python -m vlm_grpo.evaluation on the result"
+_NO_HUB = "a run stays on this machine; upload final/ or the merged checkpoint yourself"
+_OWN_ORDER = "rows come in the permutation of seed and epoch"
 
 COMMON_NO_EFFECT = {
     "bf16": _OWN_PRECISION,
@@ -33,7 +37,17 @@ COMMON_NO_EFFECT = {
     "metric_for_best_model": _NO_EVALUATION,
     "resume_from_checkpoint": "a run resumes by itself from its newest complete checkpoint",
     "dataset_num_proc": "pictures are opened when a batch is made",
-    "train_sampling_strategy": "rows come in the permutation of seed and epoch",
+    "train_sampling_strategy": _OWN_ORDER,
+    "data_seed": _OWN_ORDER,
+    "push_to_hub": _NO_HUB,
+    "hub_model_id": _NO_HUB,
+    "hub_strategy": _NO_HUB,
+    "hub_token": _NO_HUB,
+    "hub_private_repo": _NO_HUB,
+    "hub_always_push": _NO_HUB,
+    "hub_revision": _NO_HUB,
+    "router_aux_loss_coef": "no family here is a mixture of experts",
+    "auto_find_batch_size": "it would change what a step is in the midst of a run; lower per_device_train_batch_size",
     "use_liger_kernel": "it is deprecated in TRL for this trainer",
 }
 
@@ -41,6 +55,8 @@ GRPO_NO_EFFECT = COMMON_NO_EFFECT | {
     "num_generations_eval": _NO_EVALUATION,
     "use_cache": "rollout_cache says whether rollouts use the KV cache",
     "use_transformers_continuous_batching": "it does not support pictures",
+    "use_transformers_paged": "it does not support pictures",
+    "transformers_continuous_batching_config": "it does not support pictures",
     "log_completions_hub_repo": "completions are written to completions.jsonl in the output folder",
     "max_tool_calling_iterations": "there are no tools",
 }
@@ -56,6 +72,9 @@ SFT_NO_EFFECT = COMMON_NO_EFFECT | {
     "padding_free": "pictures cannot be trained padding-free",
     "max_length": "nothing is truncated; too long rows are refused",
     "truncation_mode": "nothing is truncated; too long rows are refused",
+    "eos_token": "the checkpoint's own tokens and chat template are used",
+    "pad_token": "the checkpoint's own tokens and chat template are used",
+    "chat_template_path": "the checkpoint's own tokens and chat template are used",
 }
 
 COMMON = frozenset(
@@ -102,7 +121,6 @@ GRPO_COMMON = COMMON | frozenset(
 )
 """TRL's settings that `--help` shows for GRPO."""
 
-TRACKERS = ("wandb", "trackio", "tensorboard", "mlflow")
 _VLLM_ONLY = "vllm_"
 _REF_SYNC_ONLY = ("ref_model_mixup_alpha", "ref_model_sync_steps")
 
@@ -116,20 +134,50 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozens
             f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "
             "give one each"
         )
+    if training.sync_ref_model:
+        raise UserError(
+            "sync_ref_model does not work with LoRA: the reference is the base with the adapter off, and there is no "
+            "second model to bring up to date; remove it"
+        )
+    corrects = training.use_vllm and training.vllm_importance_sampling_correction
+    if corrects and training.loss_type == "vespo" and training.vllm_importance_sampling_mode.startswith("sequence"):
+        raise UserError("loss_type vespo needs a vllm_importance_sampling_mode by token: token_truncate or token_mask")
     for name in sorted(given):
         if name.startswith(_VLLM_ONLY) and not training.use_vllm:
             raise UserError(f"setting {name!r} has no effect without use_vllm: true")
-        if name in _REF_SYNC_ONLY and not training.sync_ref_model:
-            raise UserError(f"setting {name!r} has no effect without sync_ref_model: true")
+        if name in _REF_SYNC_ONLY:
+            raise UserError(f"setting {name!r} has no effect: sync_ref_model does not work with LoRA")
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
 
 
-def check_trackers(training: GRPOArguments | SFTArguments) -> None:
-    """`UserError` when `report_to` names a tracker that is not installed."""
-    for tracker in training.report_to:
-        if tracker in TRACKERS and importlib.util.find_spec(tracker) is None:
-            raise UserError(f"report_to: {tracker} is not installed; pip install {tracker}, or say report_to: none")
+def check_resumable(training: GRPOArguments | SFTArguments) -> None:
+    """`UserError` for settings under which a run could not go on as if nothing had happened.
+
+    What a run without checkpoints loses is told, not refused: it may be short.
+    """
+    if training.save_only_model:
+        raise UserError(
+            "save_only_model leaves optimiser and schedule out of checkpoints, so a run that is stopped could not go "
+            "on; remove it (final/ holds the adapter alone)"
+        )
+    if training.save_strategy == SaveStrategy.BEST:
+        raise UserError(
+            "save_strategy best needs an evaluation, and training does not evaluate; say steps, epoch or no"
+        )
+    if training.ignore_data_skip:
+        raise UserError(
+            "ignore_data_skip shows a resumed run the rows that it has seen already, so it could not go on; remove it"
+        )
+    if not training.dataloader_in_order:
+        raise UserError("dataloader_in_order: false leaves the order of rows to chance; remove it")
+    if training.save_strategy == SaveStrategy.NO and training.should_save:
+        print(
+            "save_strategy no: a checkpoint is written when a signal stops the run, and no other; a run that is killed "
+            "begins anew",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def settle_sft(training: SFTArguments) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.ranges import AT_LEAST_0, check_numbers
 
 FAST = ("auto", "on", "off")
 YAML_BOOLEANS = {"true": "on", "false": "off"}
@@ -33,3 +34,4 @@ class FastArguments:
             raise UserError(f"unknown fast {self.fast!r}; known: {', '.join(FAST)}")
         if self.fast_chunk is not None and self.fast_chunk < 1:
             raise UserError(f"fast_chunk must be at least 1, got {self.fast_chunk}")
+        check_numbers(self, {"fast_vision_mb": AT_LEAST_0})

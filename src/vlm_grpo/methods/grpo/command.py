@@ -26,7 +26,9 @@ from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.resume.stopping import StopRequest
-from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, check_grpo, check_trackers
+from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, check_grpo
+from vlm_grpo.methods.sizes import check_grpo_rows
+from vlm_grpo.methods.values import NEVER_NULL
 from vlm_grpo.methods.vllm import canary
 from vlm_grpo.rewards import registry
 from vlm_grpo.rewards.base import Reward
@@ -40,13 +42,15 @@ def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
     run.hush_renamed_settings()
     common = GRPO_COMMON | setting_names(StudyArguments, RewardArguments, FastArguments)
-    parsed = parse(GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common)
+    parsed = parse(
+        GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL
+    )
     study, reward_arguments, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, parsed.given)
     if not training.use_vllm:
         check_generation_kwargs(training.generation_kwargs)
-    check_trackers(training)
+    run.check_settings(training)
     if parsed.dry_run:
         run.show_plan(KIND, study, parsed, training)
         return
@@ -56,7 +60,9 @@ def main(argv: list[str] | None = None) -> None:
 
 def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     study, reward_arguments, fast, training = parsed.arguments
+    run.check_machine(study, training)
     inputs = run.open_inputs(study)
+    check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
         canary.check_vllm()
     settings = run.resolved(parsed)

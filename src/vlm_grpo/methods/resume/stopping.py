@@ -56,18 +56,19 @@ class StopAtStepEnd(TrainerCallback):
     """Save and stop at the end of the step in which any process was asked to.
 
     The trainer ends the epoch when it stops, wherever it is: what is logged at the end of epochs is kept back unless
-    this is one, and the checkpoint is written after that log, as it would be without a stop.
+    this is one, and the checkpoint is written after that log, as it would be without a stop. `was_asked` says that a
+    process was.
     """
 
     def __init__(self, request: StopRequest) -> None:
         self._request = request
-        self._stopping = False
         self._saved = -1
+        self.was_asked = False
 
     @override
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if any_process(self._request.name is not None, args):
-            self._stopping = control.should_training_stop = True
+            self.was_asked = control.should_training_stop = True
 
     @override
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -75,7 +76,7 @@ class StopAtStepEnd(TrainerCallback):
 
     @override
     def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self._stopping:
+        if self.was_asked:
             ended = float(state.epoch or 0).is_integer() or state.global_step >= state.max_steps
             control.should_log = control.should_log and ended
             control.should_save = self._saved != state.global_step

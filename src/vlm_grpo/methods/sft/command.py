@@ -15,9 +15,11 @@ from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.resume.stopping import StopRequest
-from vlm_grpo.methods.settings import COMMON, SFT_NO_EFFECT, check_trackers, settle_sft
+from vlm_grpo.methods.settings import COMMON, SFT_NO_EFFECT, settle_sft
 from vlm_grpo.methods.sft import budget
 from vlm_grpo.methods.sft.trainer import StudySFTTrainer
+from vlm_grpo.methods.sizes import check_sft_rows
+from vlm_grpo.methods.values import NEVER_NULL
 from vlm_grpo.tasks.registry import task_of
 
 KIND = "sft"
@@ -30,10 +32,10 @@ def main(argv: list[str] | None = None) -> None:
     run.hush_renamed_settings()
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
     common = COMMON | setting_names(StudyArguments, SFTTargetArguments)
-    parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT, common=common)
+    parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT, common=common, never_null=NEVER_NULL)
     study, _, training = parsed.arguments
     settle_sft(training)
-    check_trackers(training)
+    run.check_settings(training)
     if parsed.dry_run:
         run.show_plan(KIND, study, parsed, training)
         return
@@ -43,7 +45,9 @@ def main(argv: list[str] | None = None) -> None:
 
 def _train(parsed: Parsed, stop: StopRequest) -> None:
     study, target, training = parsed.arguments
+    run.check_machine(study, training)
     inputs = run.open_inputs(study)
+    check_sft_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     budget.settle(training, study, target.budget_config, rows=len(inputs.data.rows))
     settings = run.resolved(parsed)
     identity = run.identify(KIND, inputs, settings, training)
