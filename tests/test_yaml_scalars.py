@@ -75,7 +75,7 @@ def test_a_number_is_a_word_as_it_is_written(tmp_path, text):
         ("a: !!python/object/apply:os.getcwd []", "not YAML"),
         ("a: 1\n---\nb: 2", "not YAML .*single document"),
         ("a: \x01", "not YAML"),
-        ("a: Größe".encode("latin-1"), "not YAML"),
+        ("a: Größe".encode("latin-1"), "not UTF-8"),
         ("[" * 5000, "not YAML"),
         ("? [a]\n: 1", "not YAML"),
     ],
@@ -85,7 +85,7 @@ def test_what_is_no_yaml_is_one_line_naming_the_file(tmp_path, text, told):
         load(tmp_path, text)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path, encoding):
     assert load(tmp_path, "größe: 1\nb: 2\n".encode(encoding)) == {"größe": 1, "b": 2}
 

@@ -12,7 +12,7 @@ DOCUMENTED = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
 
 # What others set: the shell, a launcher, Slurm inside a job, an active environment.
 FOREIGN = re.compile(
-    r"BASH_SOURCE|CI|CONDA_\w+|HOME|LINENO|LOCAL_RANK|MPLCONFIGDIR|PATH|PIXI_\w+|PWD|PYTHON\w+|RANK|SECONDS|SLURM_\w+"
+    r"BASH_REMATCH|BASH_SOURCE|CI|CONDA_\w+|HOME|LINENO|LOCAL_RANK|MPLCONFIGDIR|PATH|PIXI_\w+|PPID|PWD|PYTHON\w+|RANK|SECONDS|SLURM_\w+"
     r"|TMPDIR|UID|USER|VIRTUAL_ENV|VLM_GRPO_ROOT|WORLD_SIZE|XDG_\w+"
 )
 READS = {

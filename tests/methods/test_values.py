@@ -201,7 +201,7 @@ def test_an_impossible_setting_is_one_line(command, told, line, tmp_path, capsys
         ("grpo", "gradient_checkpointing: no", "gradient_checkpointing: false"),
         ("grpo", "learning_rate: 1e-5", "learning_rate: 1.0e-05"),
         ("grpo", "optim: sgd", "optim: sgd"),
-        ("grpo", "generation_kwargs: {seed: 010}", "generation_kwargs: {seed: 10}"),
+        ("grpo", "generation_kwargs: {top_k: 010}", "generation_kwargs: {top_k: 10}"),
         ("grpo", "run_name: 010", "run_name: '010'"),
         ("grpo", "run_name: 1.10", "run_name: '1.10'"),
         ("grpo", "run_name: no", "run_name: 'no'"),

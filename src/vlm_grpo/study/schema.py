@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Len
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from vlm_grpo.methods.registry import METHODS
@@ -23,7 +22,7 @@ from vlm_grpo.yaml_layers import Layers
 
 Name = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$")]
 Word = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")]
-Names = Annotated[list[str], Len(1)]
+Names = Annotated[list[str], Field(min_length=1)]
 
 
 class _Section(BaseModel):
@@ -117,7 +116,7 @@ class JudgeEntry(_Section):
 
     old_keys = {"arms": "is now 'pairs': write pairs: [[BASE, ARM], …]"}
 
-    pairs: list[Annotated[list[str], Len(2, 2)]]
+    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
     arguments: str = ""
     min_coverage: float = 0.95
 
@@ -128,7 +127,7 @@ class BiasEntry(_Section):
     title: str
     bases: list[str]
     arms: Names
-    levels: Annotated[dict[str, str], Len(1)]
+    levels: Annotated[dict[str, str], Field(min_length=1)]
     reference: str
     splits: Names
 
@@ -144,7 +143,7 @@ class Study(_Section):
     title: str
     results: str
     work: str
-    seeds: Annotated[list[int], Len(1)]
+    seeds: Annotated[list[int], Field(min_length=1)]
     datasets: dict[Word, DataSetEntry]
     bases: dict[Name, BaseEntry] = {}
     arms: dict[Name, ArmEntry] = {}

@@ -18,6 +18,7 @@ from PIL import Image
 
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import seed
+from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
@@ -116,10 +117,10 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
     parser.add_argument("--seed", type=seed("--seed"), default=0)
     parser.add_argument("--source", choices=SOURCES, default="sklearn", help="where glyphs come from (default sklearn)")
-    parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="MNIST's four IDX files, packed (.gz) or not")
+    parser.add_argument("--mnist", type=user_path, metavar="FOLDER", help="MNIST's four IDX files, packed (.gz) or not")
     for split, default in DEFAULT_PICTURES.items():
         parser.add_argument(f"--{split}", type=int, default=default, metavar="N", help=f"pictures (default {default})")
     given = parser.parse_args(arguments)
