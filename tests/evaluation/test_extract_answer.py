@@ -1,4 +1,4 @@
-from vlm_grpo.tasks.answers.truth import extract_answer
+from vlm_grpo.evaluation.answers import extract_answer
 
 
 def test_a_truth_value_is_read_by_its_rule():
