@@ -101,12 +101,17 @@ def test_both_methods_keep_step(tiny_qwen, data, tmp_path):
         (("--budget_config", "grpo.yaml"), "has no effect without a budget"),
         (("--budget", "steps", "--budget_config", "x", "--max_steps", "3"), "both say how long SFT trains"),
         (("--budget", "steps", "--budget_config", "nowhere.yaml"), "config nowhere.yaml: no such file"),
+        (
+            ("--budget", "steps", "--budget_config", "{grpo}", "--num_rows", "1"),
+            "1 rows, and a batch of rollouts takes 2",
+        ),
     ],
 )
 def test_mistakes_are_one_line(tiny_qwen, data, tmp_path, capsys, more, message):
     config = write(tmp_path / "sft.yaml", SFT, model=tiny_qwen, data=data, out=tmp_path / "sft")
+    reference = write(tmp_path / "grpo.yaml", GRPO, model=tiny_qwen, data=data, out=tmp_path / "grpo")
     with pytest.raises(SystemExit) as left:
-        sft.main(["--config", config, *more])
+        sft.main(["--config", config, *(word.format(grpo=reference) for word in more)])
     assert left.value.code == 2
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(told) == 1

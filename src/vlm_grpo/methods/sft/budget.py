@@ -13,6 +13,7 @@ from vlm_grpo.config import parse
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import Budget, SFTArguments, StudyArguments
 from vlm_grpo.methods.settings import GRPO_TYPES
+from vlm_grpo.methods.sizes import check_grpo_rows
 
 
 def sft_steps(budget: Budget, *, grpo: Any, sft: Any, rows: int, processes: int) -> int:
@@ -55,4 +56,5 @@ def settle(training: SFTArguments, study: StudyArguments, budget_config: str | N
     if training.max_steps > 0:
         raise UserError("max_steps and budget both say how long SFT trains; remove one")
     grpo = parse(GRPO_TYPES, ["--config", budget_config], description="", no_effect={}).arguments[-1]
+    check_grpo_rows(grpo, rows=rows, where=f"budget_config {budget_config}")
     training.max_steps = sft_steps(study.budget, grpo=grpo, sft=training, rows=rows, processes=training.world_size)
