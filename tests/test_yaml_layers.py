@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.study.schema import read_study
 from vlm_grpo.yaml_layers import Layers, read_layers, traced
 
 
@@ -128,3 +129,19 @@ def test_traced_settings_name_their_places():
     assert text.splitlines()[0].endswith(" # a.yaml")
     assert text.splitlines()[1] == "# the command line"
     assert text.splitlines()[-1].split() == ["c:", "null", "#", "default"]
+
+
+def test_a_study_reads_scalars_as_every_config_does(tmp_path):
+    minimal = "title: 010\nresults: r\nwork: w\ndatasets: {}\n"
+    write(tmp_path, good=f"{minimal}seeds: [010, 0x10]\n", colon=f"{minimal}seeds: [1:40]\n", null=f"{minimal}seeds:\n")
+    write(tmp_path, no=f"{minimal}seeds: [no]\n")
+    with pytest.raises(UserError, match=r"good\.yaml: title: input should be a valid string \(here: 10\)"):
+        read_study(read_layers(tmp_path / "good.yaml"))
+    layers = read_layers(tmp_path / "good.yaml")
+    layers.add({"title": "good"}, "the command line")
+    assert read_study(layers).seeds == [10, 16]
+    for name in ("colon", "no", "null"):
+        layers = read_layers(tmp_path / f"{name}.yaml")
+        layers.add({"title": "bad"}, "the command line")
+        with pytest.raises(UserError, match=rf"{name}\.yaml: seeds.*valid"):
+            read_study(layers)

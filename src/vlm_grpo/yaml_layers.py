@@ -128,7 +128,7 @@ def traced(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     lines = []
     for key, value in settings.items():
         in_one_line = isinstance(value, list | dict)
-        text = yaml_scalars.dump({key: value}, default_flow_style=in_one_line, width=math.inf).strip()
+        text = yaml_scalars.dump({key: value}, default_flow_style=in_one_line, width=math.inf).rstrip("\n")
         text = text.removeprefix("{").removesuffix("}") if in_one_line else text
         place = f"# {sources.get(key, DEFAULT)}"
         lines.append(f"{place}\n{text}" if "\n" in text else f"{text:<{COMMENT_COLUMN}} {place}")

@@ -2,7 +2,8 @@
 
 Qwen's are patches of all rows in one tensor (`pixel_values` (patches, values), `image_grid_thw` (images, 3)); those of
 Idefics3 and SmolVLM are tiles, padded to a row each (`pixel_values` (rows, tiles, channels, height, width),
-`pixel_attention_mask` (rows, tiles, height, width)).
+`pixel_attention_mask` (rows, tiles, height, width)); LLaVA's are one entry a picture (`pixel_values` (images, channels,
+height, width)). Layouts with further fields are left to TRL.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,18 +13,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 FIELDS = ("pixel_values", "image_grid_thw", "pixel_attention_mask")
-LAID_OUT = {*FIELDS, "num_images", "token_type_ids", "mm_token_type_ids"}
-"""What a batch of these two layouts holds beside its tokens; all but `FIELDS` have one entry a row."""
+FOREIGN = ("image_sizes", "image_position_ids", "spatial_shapes", "num_tiles")
+"""Fields of layouts that are not known here."""
+
+
+PADDED = 5
+"""Dimensions of `pixel_values` that are padded to a row each."""
 
 
 @dataclass(frozen=True)
 class Pictures:
     """`fields` as the model's forward takes them, and whose they are.
 
-    `counts` says how many pictures each row shows (None: not known), `images` and `patches` are the ranges of each row
-    in Qwen's layout.
+    `counts` says how many pictures each row shows (None: not known). Where pictures are not padded to a row each,
+    `images` are the ranges of each row's pictures and `patches` those of their entries in `pixel_values`.
     """
 
     fields: dict[str, torch.Tensor]
@@ -37,11 +43,12 @@ class Pictures:
             return {}
         if not self.patches:
             return {name: value[list(rows)] for name, value in self.fields.items()}
-        pixels, grid = self.fields["pixel_values"], self.fields["image_grid_thw"]
-        return {
-            "pixel_values": torch.cat([pixels[self.patches[row]] for row in rows]),
-            "image_grid_thw": torch.cat([grid[self.images[row]] for row in rows]),
-        }
+        return {name: torch.cat([apart[row] for row in rows]) for name, apart in self.apart().items()}
+
+    def apart(self) -> dict[str, list[torch.Tensor]]:
+        """The fields with one entry a row; of pictures that are not padded to a row each."""
+        ranges = {"pixel_values": self.patches, "image_grid_thw": self.images}
+        return {name: [value[of_row] for of_row in ranges[name]] for name, value in self.fields.items()}
 
     def are_equal(self, one: int, other: int, *, offset: int = 0) -> bool:
         """True when two rows show the same pictures, down to the last bit; rows are counted from `offset`."""
@@ -52,11 +59,18 @@ class Pictures:
 def by_row(fields: Mapping[str, Any], num_images: Sequence[int] | None) -> Pictures:
     """`fields` (arrays, None where absent) with the rows they belong to; `num_images` counts each row's."""
     present = {name: _tensor(value) for name in FIELDS if (value := fields.get(name)) is not None}
-    if "image_grid_thw" not in present or num_images is None:
+    if num_images is None or not present or present["pixel_values"].ndim == PADDED:
         return Pictures(present, num_images, images=[], patches=[])
     images = _ranges(num_images)
+    if "image_grid_thw" not in present:
+        return Pictures(present, num_images, images=images, patches=images)
     patches = present["image_grid_thw"].prod(-1).tolist()
     return Pictures(present, num_images, images=images, patches=_ranges([sum(patches[row]) for row in images]))
+
+
+def is_foreign(batch: Mapping[str, Any]) -> bool:
+    """Whether the pictures of `batch` are laid out in a way that is not known here."""
+    return any(batch.get(name) is not None for name in FOREIGN)
 
 
 def rows_apart(batch: dict[str, Any]) -> dict[str, Any]:
@@ -64,18 +78,18 @@ def rows_apart(batch: dict[str, Any]) -> dict[str, Any]:
 
     TRL's own does this too, but takes a padded row for a picture where a batch has as many pictures as rows.
     """
-    if "image_grid_thw" not in batch:
-        return batch
-    shown = by_row(batch, batch["num_images"])
-    pixels, grid = shown.fields["pixel_values"], shown.fields["image_grid_thw"]
-    return batch | {
-        "pixel_values": [pixels[of_row] for of_row in shown.patches],
-        "image_grid_thw": [grid[of_row] for of_row in shown.images],
-    }
+    if is_foreign(batch):
+        apart: dict[str, Any] = split_pixel_values_by_grid(batch)
+        return apart
+    shown = by_row(batch, batch.get("num_images"))
+    return batch | shown.apart() if shown.patches else batch
 
 
 def rows_together(rows: dict[str, Any]) -> dict[str, Any]:
     """Some of the rows that `rows_apart` laid out, as the model's forward takes them; without fields of no picture."""
+    if is_foreign(rows):
+        together: dict[str, Any] = unsplit_pixel_values_by_grid(rows)
+        return together
     if not any(rows.get("num_images") or ()):
         return {name: value for name, value in rows.items() if name not in FIELDS}
     apart = {name: value for name, value in rows.items() if name in FIELDS and isinstance(value, list)}

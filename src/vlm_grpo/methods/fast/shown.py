@@ -11,7 +11,7 @@ import torch
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.fingerprint import numbers
-from vlm_grpo.methods.fast.pictures import Pictures, by_row
+from vlm_grpo.methods.fast.pictures import PADDED, Pictures, by_row, is_foreign
 
 MARKS = "picture_marks"
 """Name of the marks in a batch: (rows,) 64-bit integers, 0 where a row shows nothing."""
@@ -23,12 +23,9 @@ def marks(pictures: Pictures, *, rows: int) -> torch.Tensor:
     if not pictures.fields:
         return torch.zeros(rows, dtype=torch.int64)
     pixels = pictures.fields["pixel_values"]
-    if pictures.patches:
-        width = pixels.shape[1]
-        ranges = [(of_row.start * width, (of_row.stop - of_row.start) * width) for of_row in pictures.patches]
-    else:
-        size = pixels[0].numel()
-        ranges = [(row * size, size) for row in range(rows)]
+    entries = pictures.patches or [slice(row, row + 1) for row in range(rows)]
+    size = pixels[0].numel()
+    ranges = [(of_row.start * size, (of_row.stop - of_row.start) * size) for of_row in entries]
     starts, lengths = torch.tensor(ranges, device=pixels.device).T[..., None]
     places = starts + torch.arange(SAMPLES, device=pixels.device) * lengths // SAMPLES
     words = pixels.reshape(-1)[places.clamp(max=pixels.numel() - 1)].float().view(torch.int32).to(torch.int64)
@@ -36,14 +33,16 @@ def marks(pictures: Pictures, *, rows: int) -> torch.Tensor:
     return (words * numbers(SAMPLES, str(pixels.device))[0]).sum(1) * shows
 
 
-def features(pictures: Pictures, config: Any, *, rows: int) -> torch.Tensor:
-    """How many tokens the pictures of each of `rows` rows become in a model of that `config`."""
+def features(pictures: Pictures, config: Any, *, rows: int) -> torch.Tensor | None:
+    """How many tokens the pictures of each of `rows` rows become in a model of that `config`; None: not known."""
     if not pictures.fields:
         return torch.zeros(rows, dtype=torch.int64)
     vision, pixels = config.vision_config, pictures.fields["pixel_values"]
-    if pictures.patches:
+    if "image_grid_thw" in pictures.fields:
         merged = vision.spatial_merge_size**2
         return torch.tensor([(of_row.stop - of_row.start) // merged for of_row in pictures.patches])
+    if pixels.ndim != PADDED:
+        return None
     height, width = (side // vision.patch_size for side in pixels.shape[-2:])
     return pixels.flatten(2).any(-1).sum(1) * (height * width // config.scale_factor**2)
 
@@ -51,15 +50,19 @@ def features(pictures: Pictures, config: Any, *, rows: int) -> torch.Tensor:
 def check_shown(batch: dict[str, Any], config: Any) -> None:
     """`UserError` where a row of `batch` is shown other pictures than it asks for; `config` is the model's.
 
-    A batch that an earlier version saved has no marks, and is counted only.
+    A batch that an earlier version saved has no marks, and is counted only; one of a layout that is not known here is
+    left to TRL.
     """
+    if is_foreign(batch):
+        return
     prompts = batch["prompt_ids"]
     pictures = by_row(batch, batch.get("num_images"))
-    asked = (prompts == config.image_token_id).sum(1).cpu()
-    shown = features(pictures, config, rows=len(prompts)).cpu()
-    for row, (tokens, needed) in enumerate(zip(asked.tolist(), shown.tolist(), strict=True)):
-        if tokens != needed:
-            raise UserError(_mixed_up(row, f"its prompt holds {tokens} picture tokens, its pictures have {needed}"))
+    shown = features(pictures, config, rows=len(prompts))
+    if shown is not None:
+        asked = (prompts == config.image_token_id).sum(1)
+        for row, (tokens, needed) in enumerate(zip(asked.tolist(), shown.tolist(), strict=True)):
+            if tokens != needed:
+                raise UserError(_mixed_up(row, f"its prompt holds {tokens} picture tokens, its pictures have {needed}"))
     if MARKS not in batch:
         return
     same = marks(pictures, rows=len(prompts)).cpu() == batch[MARKS].cpu()

@@ -21,7 +21,7 @@ from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.groups import distinct_prompts, shuffle_whole_groups
-from vlm_grpo.methods.fast.pictures import LAID_OUT, by_row, rows_apart, rows_together
+from vlm_grpo.methods.fast.pictures import by_row, is_foreign, rows_apart, rows_together
 from vlm_grpo.methods.fast.plan import WORTH, make_plan
 from vlm_grpo.methods.fast.prefix import share_prefix
 from vlm_grpo.methods.fast.processing import DistinctProcessing, PictureLists
@@ -77,6 +77,8 @@ class FastGRPOTrainer(GRPOTrainer):
             batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
             self.processing_class = processor
+        if is_foreign(batch):
+            return batch
         return batch | {MARKS: marks(by_row(batch, batch.get("num_images")), rows=len(inputs))}
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
@@ -159,7 +161,7 @@ class FastGRPOTrainer(GRPOTrainer):
         score = super()._get_per_token_logps_and_entropies
         present = {name: value for name, value in inputs.items() if value is not None}
         rows = len(input_ids)
-        if not present.keys() <= LAID_OUT:
+        if is_foreign(present):
             return score(model, input_ids, attention_mask, logits_to_keep, batch_size=batch_size, **asked, **inputs)
         pictures = by_row(present, present.get("num_images"))
         others = {name: value for name, value in present.items() if name not in pictures.fields}
