@@ -112,7 +112,8 @@ def test_a_mistake_in_a_study_is_one_line(checkout):
     where = "configs/study/embedded_chained.yaml: arms.sft_grpo.method"
     line = f"error: config {where}: no method 'gpro'; did you mean 'grpo'?"
     for words in (["scripts/quickstart.sh", "--study", "chained"], ["scripts/submit_study.sh", str(study), "-n"]):
-        done = subprocess.run(["bash", *words], cwd=checkout, capture_output=True, text=True, timeout=300)
+        kept = {**os.environ, "VLM_GRPO_PYTHON": sys.executable}
+        done = subprocess.run(["bash", *words], cwd=checkout, capture_output=True, text=True, timeout=300, env=kept)
         assert done.returncode == 2
         assert line in done.stderr.splitlines()
         assert "Traceback" not in done.stdout + done.stderr

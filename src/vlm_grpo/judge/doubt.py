@@ -10,13 +10,18 @@ from vlm_grpo.judge.ledger import Entry
 from vlm_grpo.judge.providers import Key, RefusedError
 
 SUSPICIOUS = 8
-"""Failures without any answer after which a run stops."""
+"""Failures without any answer after which a run stops, where fewer than twice as many calls are made at once."""
 
 
 class Doubt:
-    """What failed since the last answer. `trusted` says whether this run has answers from earlier, or has them now."""
+    """What failed since the last answer.
 
-    def __init__(self, *, trusted: bool) -> None:
+    `trusted` says whether this run has answers from earlier, or has them now; `at_once` is how many calls are made at
+    a time: the more there are, the more failures may come back before the first answer does.
+    """
+
+    def __init__(self, *, trusted: bool, at_once: int) -> None:
+        self._many = max(SUSPICIOUS, at_once // 2)
         self._trusted = trusted
         self._failed: Counter[Key] = Counter()
         self._held: list[tuple[int, Entry]] = []
@@ -36,7 +41,7 @@ class Doubt:
         """
         self._failed[key] += 1
         many = len(self._failed) if self._trusted else self._failed.total()
-        if many >= SUSPICIOUS and max(self._failed.values()) > 1:
+        if many >= self._many and max(self._failed.values()) > 1:
             raise self._refused(reason)
 
     def hopeless(self, entry: Entry, *, alone: bool, sent: int) -> list[Entry]:

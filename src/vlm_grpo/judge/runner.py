@@ -81,7 +81,7 @@ class Runner:
         self._budget_freed = asyncio.Condition()
         self._under_way = 0
         self._refused: RefusedError | None = None
-        self._doubt = Doubt(trusted=ledger.trusted)
+        self._doubt = Doubt(trusted=ledger.trusted, at_once=pace.concurrency)
 
     async def run(self, calls: Sequence[Call]) -> Tally:
         """Ask `calls`; returns when all are answered, given up, or out of budget.
