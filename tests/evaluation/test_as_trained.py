@@ -108,7 +108,7 @@ def test_what_the_user_says_counts_and_is_told(words, differs, grpo_adapter, tin
 
 def test_a_config_s_value_is_the_user_s_and_a_null_is_not(grpo_adapter, tiny_qwen, data, tmp_path):
     config = tmp_path / "evaluate.yaml"
-    config.write_text(f"model: {tiny_qwen}\nadapter: {grpo_adapter}\nprompt: reason\nmax_pixels:\nanswers:\n")
+    config.write_text(f"model: {tiny_qwen}\nadapter: {grpo_adapter}\nprompt: reason\nmax_pixels:\n")
     resolved = ask(data, tmp_path / "out", "--config", str(config))
     assert (resolved["prompt"], resolved["max_pixels"], resolved["answers"]) == ("reason", SMALL, "relaxed")
 
