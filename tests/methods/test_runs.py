@@ -136,7 +136,7 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
         (["--rewards", "acuracy"], "unknown reward 'acuracy'; known: accuracy, credit, format"),
         (["--split", "test"], "has no split 'test'"),
         (["--prompt", "sonnet"], "unknown prompt 'sonnet'"),
-        (["--rollout_cache", "perhaps"], "unknown use_cache 'perhaps'"),
+        (["--rollout_cache", "perhaps"], "unknown rollout_cache 'perhaps'"),
         (["--max_pixels", "3136", "--longest_edge", "100"], "longest_edge has no effect on the family qwen"),
         (["--model", "/nowhere/model"], "no such folder"),
         (["--dtype", "float8"], "unknown dtype 'float8'"),
