@@ -7,10 +7,11 @@ another model, split, prompt or decoding are refused and never scored as if they
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.store import jsonl
+from vlm_grpo.evaluation import records_by_id
+from vlm_grpo.evaluation.records_by_id import RowRecord
 
 FILE = "generations.jsonl"
 
@@ -28,7 +29,7 @@ class Origin(BaseModel):
     sampling: dict[str, Any]
 
 
-class Generation(Origin):
+class Generation(RowRecord, Origin):
     """One line.
 
     Attributes:
@@ -43,7 +44,6 @@ class Generation(Origin):
         finish_reason: "stop" after an end token, "length" when cut off at `max_new_tokens`.
     """
 
-    id: str
     images: tuple[str, ...]
     task: str = "vsr"
     problem: str
@@ -63,19 +63,13 @@ def read(folder: Path, *, is_finished: bool = False) -> dict[str, Generation]:
 
     `is_finished` says that nobody is writing there any more (`jsonl.read`).
     """
-    path = folder / FILE
-    by_id: dict[str, Generation] = {}
-    for number, record in enumerate(jsonl.read(path, is_finished=is_finished), start=1):
-        try:
-            generation = Generation.model_validate(record)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise UserError(f"{path} line {number}: field {field!r}: {first['msg']}; remove that line") from None
-        if generation.id in by_id:
-            raise UserError(f"{path} line {number}: row {generation.id!r} occurs twice; remove one of the lines")
-        by_id[generation.id] = generation
-    return by_id
+    return records_by_id.read(
+        folder / FILE,
+        Generation,
+        is_finished=is_finished,
+        damaged="remove that line",
+        twice="remove one of the lines",
+    )
 
 
 def check_origin(by_id: dict[str, Generation], source: Origin, *, hashes: dict[str, str], where: Path) -> None:

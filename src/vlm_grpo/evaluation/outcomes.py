@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation import records_by_id
 from vlm_grpo.evaluation.generations import Generation
+from vlm_grpo.evaluation.records_by_id import RowRecord
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl
 from vlm_grpo.tasks.answers.rules import Rule
@@ -23,12 +25,11 @@ from vlm_grpo.tasks.view import AS_IS, View
 FILE = "outcomes.jsonl"
 
 
-class OutcomeRecord(BaseModel):
+class OutcomeRecord(RowRecord):
     """One line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
     task: str
     rule: str
     said: Any
@@ -94,16 +95,5 @@ def write(folder: Path, outcomes: Mapping[str, Outcome], rows: Sequence[Row], *,
 
 def read(folder: Path) -> dict[str, OutcomeRecord]:
     """The outcomes in `folder` by row id; none where there is no such file."""
-    path = folder / FILE
-    records: dict[str, OutcomeRecord] = {}
-    for number, line in enumerate(jsonl.read(path, is_finished=True), start=1):
-        try:
-            record = OutcomeRecord.model_validate(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise UserError(f"{path} line {number}: field {field!r}: {first['msg']}; evaluate again") from None
-        if record.id in records:
-            raise UserError(f"{path} line {number}: row {record.id!r} occurs twice; evaluate again")
-        records[record.id] = record
-    return records
+    remedy = "evaluate again"
+    return records_by_id.read(folder / FILE, OutcomeRecord, is_finished=True, damaged=remedy, twice=remedy)
