@@ -80,3 +80,11 @@ def test_the_template_asks_for_a_script():
     )
     assert done.returncode == 2
     assert done.stderr == "error: name the script: VLM_GRPO_SCRIPT=scripts/my_method.sh sbatch slurm/train.sbatch\n"
+
+
+@pytest.mark.parametrize("words", [[], ["gpro"], ["--help"]])
+def test_a_stage_that_there_is_not_is_one_line(words):
+    done = subprocess.run(["bash", ROOT / "scripts/run.sh", *words], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: no stage '")
+    assert done.stderr.count("\n") == 1
