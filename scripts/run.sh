@@ -5,7 +5,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$VLM_GRPO_ROOT/scripts/launch.sh"
-if [[ -z ${1:-} ]] || ! compgen -G "$VLM_GRPO_ROOT/configs/vsr/*_$1.yaml" >/dev/null; then
+if [[ ! ${1:-} =~ ^[a-z]+$ ]] || ! (cd "$VLM_GRPO_ROOT/configs/vsr" && compgen -G "*_$1.yaml" >/dev/null); then
     echo "error: no stage '${1:-}'; usage: bash scripts/run.sh grpo|sft|merge|evaluate [ARGUMENT ...]" >&2
     exit 2
 fi

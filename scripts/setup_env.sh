@@ -156,7 +156,7 @@ wanted=$(flavour)
 make_environment
 supported "$python" || fail "$prefix has $("$python" --version): the locked packages are for Python 3.11 and 3.12"
 rm -f "$stamp" "$log"
-if [[ $wanted == cuda ]] && compgen -G "$prefix/lib/python3*/site-packages/torch-*+cpu.dist-info" >/dev/null; then
+if [[ $wanted == cuda ]] && (cd "$prefix/lib" && compgen -G "python3*/site-packages/torch-*+cpu.dist-info" >/dev/null); then
     "$python" -m pip uninstall --quiet --yes torch
 fi
 export DS_BUILD_OPS=0 # deepspeed compiles its kernels when they are first used

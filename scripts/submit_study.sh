@@ -43,7 +43,7 @@ list_jobs() {
 if [[ " $* " == *" --dry-run "* || " $* " == *" -n "* ]]; then
     if ! listing=$(python -m snakemake "${arguments[@]}" "$@" 2>&1); then
         grep '^error: ' <<<"$listing" >&2 && exit 2 # the study's own mistake, told in one line
-        sed -n 's/^snakemake: error: //p' <<<"$listing" | grep . >&2 || echo "$listing" >&2
+        sed -n 's/^[^:]*: error: //p' <<<"$listing" | grep . >&2 || echo "$listing" >&2
         fail "Snakemake cannot list the jobs of $study: see above"
     fi
     list_jobs <<<"$listing"

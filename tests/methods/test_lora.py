@@ -5,7 +5,6 @@ import torch
 from peft import get_peft_model
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import StudyArguments
 from vlm_grpo.methods.lora import check_placement, lora_config
 
@@ -35,8 +34,3 @@ def test_a_trainable_vision_weight_is_noticed(tiny_qwen):
     config.target_modules = "all-linear"
     with pytest.raises(AssertionError, match="vision tower"):
         check_placement(get_peft_model(model, config), checkpoint.adapter)
-
-
-def test_a_rank_of_zero_is_told(tiny_qwen):
-    with pytest.raises(UserError, match="lora_r must be at least 1"):
-        lora_config(StudyArguments(model="x", data="y", lora_r=0), open_checkpoint(str(tiny_qwen)).adapter)

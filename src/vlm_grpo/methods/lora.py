@@ -7,14 +7,11 @@ from peft import LoraConfig
 from transformers import PreTrainedModel
 
 from vlm_grpo.adapters.base import Adapter
-from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import StudyArguments
 
 
 def lora_config(arguments: StudyArguments, adapter: Adapter) -> LoraConfig:
     """The PEFT configuration for `adapter`'s language tower."""
-    if arguments.lora_r < 1:
-        raise UserError(f"lora_r must be at least 1, got {arguments.lora_r}")
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=arguments.lora_r,
