@@ -134,7 +134,10 @@ EMBEDDING = f"{PREFIX}model.language_model.embed_tokens.weight"
 @pytest.mark.parametrize(
     "change, told",
     [
-        (lambda tensors: {name: tensor.to(torch.int8) for name, tensor in tensors.items()}, r"hold whole numbers .*int8"),
+        (
+            lambda tensors: {name: tensor.to(torch.int8) for name, tensor in tensors.items()},
+            r"hold whole numbers .*int8",
+        ),
         (
             lambda tensors: tensors | {next(iter(tensors)).replace(".weight", ".default.weight"): torch.zeros(4, 1)},
             "under two names",

@@ -58,7 +58,19 @@ def _image_only(stock: type[ProcessorMixin]) -> type[ProcessorMixin]:
 
 
 def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
-    """The processor of the checkpoint in `path`; `image_settings` may hold `min_pixels` and `max_pixels`."""
+    """The processor of the checkpoint in `path`; `image_settings` may hold `min_pixels` and `max_pixels`.
+
+    `UserError` where the smallest picture is larger than the largest; one of the two may be the checkpoint's own.
+    """
+    processor = _load_processor(path, image_settings)
+    size = processor.image_processor.size
+    least, most = size["shortest_edge"], size["longest_edge"]
+    if least > most:
+        raise UserError(f"model {path}: min_pixels {least} is more than max_pixels {most}; set both, or neither")
+    return processor
+
+
+def _load_processor(path: Path, image_settings: dict[str, Any]) -> Any:
     if is_torchvision_available():
         return AutoProcessor.from_pretrained(path, trust_remote_code=False, **image_settings)
     image_processor = Qwen2VLImageProcessorPil.from_pretrained(path, **image_settings)
