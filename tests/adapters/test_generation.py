@@ -218,6 +218,7 @@ def test_the_user_s_end_tokens_and_suppressed_ones_join(data, tmp_path):
         ({"prompt_lookup_num_tokens": 3}, "rollouts are generated in batches"),
         ({"eos_token_id": "end"}, "eos_token_id is 'end', expected a token's id"),
         ({"suppress_tokens": [-1]}, "suppress_tokens is [-1], expected a token's id"),
+        ("top_k", "are no settings"),
         ({"typical_p": 5}, "setting 'typical_p': 5 is out of range"),
         ({"min_p": -1}, "setting 'min_p': -1 is out of range"),
     ],

@@ -61,6 +61,8 @@ def check_generation_kwargs(user: dict[str, Any] | None, *, use_vllm: bool = Fal
 
     vLLM has settings of its own, and refuses what it does not know: there only the temperature is looked at.
     """
+    if not isinstance(user, dict | None):
+        raise UserError(f"generation_kwargs: {user!r} are no settings; give names with their values")
     if use_vllm:
         user = {name: value for name, value in (user or {}).items() if name == "temperature"}
     known = [name for name in vars(GenerationConfig()) if not name.startswith("_")]
