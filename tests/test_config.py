@@ -123,8 +123,8 @@ def test_bad_words_are_told(words, message):
         (["--reward_weights", "1"], "1 numbers for 2 rewards"),
         (["--answers", "bare"], "without tags"),
         (["--vllm_mode", "colocate"], "'vllm_mode' has no effect without use_vllm"),
-        (["--ref_model_sync_steps", "4"], "'ref_model_sync_steps' has no effect: sync_ref_model does not work"),
-        (["--sync_ref_model", "true"], "sync_ref_model does not work with LoRA"),
+        (["--ref_model_sync_steps", "4"], "'ref_model_sync_steps' has no effect without sync_ref_model"),
+        (["--sync_ref_model", "true", "--beta", "0"], "sync_ref_model has no effect with beta: 0"),
     ],
 )
 def test_settings_that_contradict_each_other(config, tmp_path, words, message):

@@ -12,12 +12,13 @@ from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 from vlm_grpo.methods.grpo import state
 from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.reference import KeepsReference
 from vlm_grpo.methods.resume.epoch_order import EpochGroups
 from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
 
 
-class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
+class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, FastGRPOTrainer, ReadsWhatIsScored):
     """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
 
     def __init__(self, *, completions: CompletionsFile, **trl: Any) -> None:
@@ -39,12 +40,14 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, FastGRPOTrainer, ReadsWha
             rollouts=None if between_rollouts else self._buffered_inputs,
             metrics=self._metrics["train"],
         )
+        self.save_reference(folder)
 
     @override
     def _load_extra_state(self, folder: Path) -> None:
         saved = state.load(folder, process=self.args.process_index, device=self.args.device)
         self._step, self._buffered_inputs = saved["micro_step"], saved["rollouts"]
         self._metrics["train"].update(saved["metrics"])
+        self.load_reference(folder)
 
     @override
     def _generate_single_turn(self, *prompts: Any, **settings: Any) -> Any:
