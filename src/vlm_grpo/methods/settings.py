@@ -7,8 +7,9 @@ from transformers.trainer_utils import SaveStrategy
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import GRPOArguments, RewardArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.grpo.arguments import WatchArguments
 
-GRPO_TYPES = (StudyArguments, RewardArguments, FastArguments, GRPOArguments)
+GRPO_TYPES = (StudyArguments, RewardArguments, WatchArguments, FastArguments, GRPOArguments)
 """Where a GRPO config's keys belong."""
 
 _OWN_PRECISION = "dtype decides the precision from the hardware"
@@ -128,7 +129,7 @@ _VLLM_ONLY = "vllm_"
 _REF_SYNC_ONLY = ("ref_model_mixup_alpha", "ref_model_sync_steps")
 
 
-def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozenset[str]) -> None:
+def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchArguments, given: frozenset[str]) -> None:
     """`UserError` for GRPO settings that contradict each other or do nothing beside the others."""
     if rewards.answers.startswith("bare"):
         raise UserError(f"answers {rewards.answers!r} reads texts without tags; GRPO asks for tags: strict or relaxed")
@@ -139,6 +140,8 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozens
         )
     if training.sync_ref_model and training.beta == 0:
         raise UserError("sync_ref_model has no effect with beta: 0, which asks for no reference; give a beta")
+    if watch.kl_alarm == "stop" and training.beta == 0:
+        raise UserError("kl_alarm: stop has no effect with beta: 0, which measures no KL; give a beta")
     corrects = training.use_vllm and training.vllm_importance_sampling_correction
     if corrects and training.loss_type == "vespo" and training.vllm_importance_sampling_mode.startswith("sequence"):
         raise UserError("loss_type vespo needs a vllm_importance_sampling_mode by token: token_truncate or token_mask")
