@@ -37,8 +37,8 @@ GRPO = CONFIG + (
     "rewards: [vowels]\n"
 )
 REUSED = GRPO + "steps_per_generation: 2\nnum_iterations: 2\n"
-FOLLOWED = REUSED + "sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\n"
-"""The reference is a mix of three adapters by step 7."""
+FOLLOWED = REUSED + ("sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\nadvantages: cubic\n")
+"""The reference is a mix of three adapters by step 7, and the rollouts in hand have shaped advantages."""
 
 
 @pytest.fixture(scope="module")

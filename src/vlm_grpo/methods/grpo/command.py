@@ -98,6 +98,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             *([] if watch.kl_alarm == "off" else [KLAlarm(watch.kl_alarm)]),
         ],
         completions=CompletionsFile(folder),
+        shaping=watch.advantages,
         fast=fast,
     )
     if training.use_vllm:
