@@ -69,7 +69,7 @@ def test_a_checkpoint_without_generation_settings_has_end_tokens(tmp_path):
     assert generation.told(folder) == ""
 
 
-@pytest.mark.parametrize("value", ["<|im_end|>", ["2"], True, {"id": 2}])
+@pytest.mark.parametrize("value", ["<|im_end|>", ["2"], True, {"id": 2}, -1, [2, -1]])
 def test_an_end_token_that_is_no_id_is_one_line(value, tmp_path):
     folder = copy_of(shipped_folder("qwen2_5_vl"), tmp_path / "model", eos_token_id=value)
     with pytest.raises(UserError, match=r"generation_config\.json: eos_token_id is .*, expected a token's id"):
@@ -214,6 +214,13 @@ def test_the_user_s_end_tokens_and_suppressed_ones_join(data, tmp_path):
         ({"stop_strings": ["x"]}, "give eos_token_id"),
         ({"max_new_tokens": 3}, "max_completion_length says"),
         ({"use_cache": False}, "rollout_cache says"),
+        ({"temperature": 0.5}, "the setting temperature says it"),
+        ({"prompt_lookup_num_tokens": 3}, "rollouts are generated in batches"),
+        ({"eos_token_id": "end"}, "eos_token_id is 'end', expected a token's id"),
+        ({"suppress_tokens": [-1]}, "suppress_tokens is [-1], expected a token's id"),
+        ("top_k", "are no settings"),
+        ({"typical_p": 5}, "setting 'typical_p': 5 is out of range"),
+        ({"min_p": -1}, "setting 'min_p': -1 is out of range"),
     ],
 )
 def test_generation_kwargs_that_cannot_count_are_one_line(given, told, tiny_qwen, data, tmp_path, capsys):

@@ -40,6 +40,15 @@ def remove(*names: str) -> Damage:
     return lambda folder: [(folder / name).unlink() for name in names]
 
 
+def change(name: str, key: str, value: object) -> Damage:
+    def damage(folder: Path) -> None:
+        settings = json.loads((folder / name).read_text())
+        assert key in settings
+        (folder / name).write_text(json.dumps(settings | {key: value}))
+
+    return damage
+
+
 def link_to_nothing(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
     (folder / WEIGHTS).symlink_to(folder / "blob-that-was-cleaned-up")
@@ -92,12 +101,31 @@ def test_a_damaged_file_is_named(copied, damage, named, told):
     [
         (write("tokenizer.json", "{}"), "the processor in"),
         (write("chat_template.jinja", "{% for message in %}"), "TemplateSyntaxError"),
+        (lambda folder: (folder / "chat_template.jinja").write_bytes("{{ 1 }}".encode("utf-16")), "encoded in UTF-16"),
+        *(
+            (change("preprocessor_config.json", name, 7), f"processor has {name} 7 where config.json asks for")
+            for name in ("patch_size", "temporal_patch_size", "merge_size")
+        ),
     ],
 )
 def test_whole_json_that_says_nonsense_is_one_line(copied, damage, told):
     damage(copied)
     with pytest.raises(UserError, match=told):
         open_checkpoint(str(copied)).load_processor()
+
+
+@pytest.mark.parametrize(
+    "file, name, value",
+    [
+        ("processor_config.json", "image_seq_len", 64),
+        ("preprocessor_config.json", "max_image_size", {"longest_edge": 56}),
+    ],
+)
+def test_a_smolvlm_whose_tiles_are_another_checkpoint_s_is_one_line(tiny_smolvlm, tmp_path, file, name, value):
+    folder = Path(shutil.copytree(tiny_smolvlm, tmp_path / "model"))
+    change(file, name, value)(folder)
+    with pytest.raises(UserError, match=rf"processor has {name} \d+ where config.json asks for \d+"):
+        open_checkpoint(str(folder)).load_processor()
 
 
 @pytest.fixture

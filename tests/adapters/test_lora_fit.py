@@ -1,6 +1,7 @@
 """Every trained tensor lands in the model, by its present or its former name, or one line says which does not."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -125,6 +126,30 @@ def test_another_rank_is_one_line(adapter):
     assert "have another shape than adapter_config.json asks for" in message
     assert "(4, " in message
     assert "instead of (8, " in message
+
+
+EMBEDDING = f"{PREFIX}model.language_model.embed_tokens.weight"
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (
+            lambda tensors: {name: tensor.to(torch.int8) for name, tensor in tensors.items()},
+            r"hold whole numbers .*int8",
+        ),
+        (
+            lambda tensors: tensors | {next(iter(tensors)).replace(".weight", ".default.weight"): torch.zeros(4, 1)},
+            "under two names",
+        ),
+        (lambda tensors: tensors | {EMBEDDING: torch.zeros(3, 3)}, rf"the first {EMBEDDING}: \(3, 3\) instead of"),
+        (lambda tensors: tensors | {"step": torch.zeros(1)}, "1 of its .* have no place in the base, the first step"),
+    ],
+    ids=["quantised", "a tensor twice", "an embedding of another vocabulary", "a foreign tensor"],
+)
+def test_tensors_that_are_no_part_of_an_adapter_are_one_line(adapter, change, told):
+    save_file(change(load_file(adapter / WEIGHTS)), adapter / WEIGHTS)
+    assert re.search(told, refused(adapter))
 
 
 def test_targets_that_match_no_module_are_one_line(adapter):

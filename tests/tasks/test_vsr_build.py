@@ -201,7 +201,10 @@ def test_two_hosts_have_no_picture_in_common_on_a_mirror(
     assert told.startswith(f"{links[0]} and {links[1]} are both {picture_server.address}/1.png on the mirror")
 
 
-@pytest.mark.parametrize("mirror", ["mirror.invalid", "ftp://mirror.invalid", "http://m.invalid/?key=1", "http://", ""])
+NO_PLACES = ["mirror.invalid", "ftp://m.invalid", "http://m.invalid/?key=1", "http://", "", "http://[::1", "http://m:x"]
+
+
+@pytest.mark.parametrize("mirror", NO_PLACES)
 def test_a_mirror_is_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str], mirror: str) -> None:
     told = refused(capsys, "--out", tmp_path / "out", "--jsonl", tmp_path, "--image-base-url", mirror)
     assert told.startswith(f"--image-base-url {mirror!r} is no place of pictures")
@@ -265,6 +268,8 @@ def test_repeats_are_dropped_and_contradictions_refused(
         ({"label": None}, "column 'label'"),
         ({"caption": ""}, "column 'caption'"),
         ({"image": "../a.png"}, "column 'image': Value error, expected a plain file name"),
+        ({"image": "x" * 251 + ".png"}, "column 'image': Value error, expected a file name of at most 240 bytes"),
+        ({"image_link": "http://[bad/1.png"}, "column 'image_link': Value error, Invalid IPv6 URL"),
         ({"subj": 3}, "column 'subj'"),
         ({"id": "first"}, "id 'first' is that of line 1 too"),
     ],

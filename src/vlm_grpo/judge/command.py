@@ -250,6 +250,7 @@ class Run:
 
 def _named(text: str) -> tuple[str, Path]:
     name, _, path = text.partition("=")
+    name = name.strip()
     if not name or not path:
         raise UserError(f"--generations {text!r}: give NAME=FILE, for example base=runs/base/generations.jsonl")
     return well_formed(name), user_path(path)

@@ -47,8 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, watch, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, watch, parsed.given)
-    if not training.use_vllm:
-        check_generation_kwargs(training.generation_kwargs)
+    check_generation_kwargs(training.generation_kwargs, use_vllm=training.use_vllm)
     run.check_settings(training)
     if parsed.dry_run:
         run.show_plan(KIND, study, parsed, training)
