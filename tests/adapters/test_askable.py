@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from transformers import AddedToken
 
+from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from vlm_grpo.adapters.askable import Askable, check_askable, special_tokens
 from vlm_grpo.adapters.checkpoint import open_checkpoint
@@ -33,15 +34,7 @@ def spoil(rows: list[Row], *at: int, problem: str) -> list[Row]:
 
 
 def refused(main, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main(words)
-    assert left.value.code == 2
-    told = capsys.readouterr()
-    lines = [line for line in told.err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    assert "Traceback" not in told.err
-    return lines[0]
+    return refusal(capsys, main, words, alone=False)
 
 
 @pytest.mark.parametrize("family", TOKENS)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from refusals import refusal
 from relation_data import relation_cases, relation_row, save_relation_data
 from tiny_data import save_tiny_data
 from tiny_generations import save_arm
@@ -262,13 +263,7 @@ def test_a_visual_cue_is_scored_overall_on_the_rows_without_it(tmp_path, capsys)
 
 
 def refused(capsys, *arguments: str) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    assert left.value.code == 2
-    errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 1
-    return errors[0]
+    return refusal(capsys, main, arguments)
 
 
 def test_rows_without_groups(world, tmp_path, capsys):

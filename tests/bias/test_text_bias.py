@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from refusals import refusal
 from relation_data import HELD_OUT, TRAIN, relation_cases, relation_row, save_relation_data
 from vlm_grpo.bias.cases import Case
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
@@ -28,14 +29,7 @@ def build(source: Path, out: Path, *words: str) -> Path:
 
 
 def refused(capsys, *words: object) -> str:
-    """The one line that the command ends with, having checked that it is one and that the exit code is 2."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        text.main([str(word) for word in words])
-    assert left.value.code == 2
-    errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 1
-    return errors[0]
+    return refusal(capsys, text.main, words)
 
 
 @pytest.fixture(scope="module")

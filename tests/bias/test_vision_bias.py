@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from refusals import refusal
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.bias.vision import command as vision
 from vlm_grpo.evaluation import batches
@@ -227,13 +228,7 @@ def test_a_dry_run_writes_nothing(source, tmp_path, capsys):
 
 
 def refused(capsys, words: list[str]) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        vision.main(words)
-    assert left.value.code == 2
-    told = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, vision.main, words)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 import pytest
 from filelock import FileLock
 
+from refusals import refusal
 from tiny_data import save_pictures, save_tiny_data, tiny_rows
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.__main__ import main
@@ -144,13 +145,7 @@ def test_a_config_is_read_and_overridden(tiny_qwen, tiny_data, tmp_path, monkeyp
 
 
 def refused(capsys, arguments):
-    """Exit code 2 and one line on stderr, which is returned."""
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    assert left.value.code == 2
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, main, arguments, alone=False)
 
 
 def test_a_folder_without_config_is_refused(tiny_data, tmp_path, capsys):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from refusals import refusal
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.run import evaluate
@@ -20,12 +21,7 @@ def run(adapter, out, *more):
 
 
 def refused(capsys, adapter, out, *more):
-    with pytest.raises(SystemExit) as left:
-        run(adapter, out, *more)
-    assert left.value.code == 2
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, merge.main, ["--adapter", adapter, "--out", out, *more], alone=False)
 
 
 @pytest.fixture(scope="module")

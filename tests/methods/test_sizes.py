@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
 from vlm_grpo.methods.grpo import command as grpo
@@ -48,12 +49,7 @@ def write(folder: Path, text: str, *, model: Path, data: Path) -> list[str]:
 
 
 def refused(main: Any, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as left:
-        main(words)
-    assert left.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    return lines[0]
+    return refusal(capsys, main, words, alone=False)
 
 
 @pytest.mark.parametrize(

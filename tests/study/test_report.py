@@ -4,6 +4,7 @@ import re
 import pytest
 from PIL import Image
 
+from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_generations import save_tiny_arm
 from vlm_grpo.errors import UserError
@@ -165,12 +166,7 @@ def test_metrics_that_are_no_numbers_are_one_line(runs, tmp_path, capsys, line):
 
 
 def refused(capsys, arguments):
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    assert left.value.code == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, main, arguments)
 
 
 @pytest.mark.parametrize(
