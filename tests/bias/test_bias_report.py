@@ -1,6 +1,7 @@
 """The bias report: groups, gap, paired tests, and what is refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -147,6 +148,21 @@ def test_how_often_true_is_said_beside_the_shortcut_and_the_label(told, world):
     assert suggested["predicted_true"]["n"] == suggested["shortcut_true"]["n"] == 80, "on the same rows"
     said = [says for number, says in enumerate(says) if number % 10 != 9]
     assert suggested["predicted_true"]["k"] == said.count(True)
+
+
+def test_who_still_reasons_stands_beside_the_answers(world, tmp_path):
+    rows = dataset.load(world / "1", "test")
+    bare = save_arm(
+        tmp_path / "bare", world / "1", {row.id: True for row in rows}, split="test", text="<answer> True </answer>"
+    )
+    arms = [f"--arm=grpo:1={world / 'grpo1'}", f"--arm=grpo:1@7={bare}"]
+    main([*arms, "--out", str(tmp_path / "out")])
+    shown = (tmp_path / "out" / "bias.md").read_text()
+    answers = shown[shown.index("Answers") :].split("note")[0]
+    assert re.findall(r"\| (grpo:1\S*) .* (\d\.\d{3}) \|$", answers, re.M) == [
+        ("grpo:1", "1.000"),
+        ("grpo:1@7", "0.000"),
+    ]
 
 
 def test_methods_are_compared_level_by_level(told):

@@ -13,7 +13,7 @@ from vlm_grpo.statistics.intervals import wilson
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.study import figures
 from vlm_grpo.study.report import main
-from vlm_grpo.study.summary import summarise
+from vlm_grpo.study.summary import pairs_table, summarise
 
 STEPS = [
     {"step": step, "reward": step / 10, "rewards/accuracy/mean": step / 20, "rewards/format/mean": step / 20}
@@ -84,6 +84,16 @@ def test_the_tables(report, runs, tmp_path, capsys):
     assert "| grpo | 2 | 0.917 | 0.118 | 0.833 | 1.000 |" in text
     assert "(accuracy.png)" in text
     assert "(reward.png)" in text
+
+
+def test_pairs_of_graded_arms_show_how_far_their_mean_credits_differ(report):
+    summary = json.loads((report / "summary.json").read_text())
+    assert len(pairs_table(summary).header) == 6
+    summary["pairs"]["base-grpo"]["credit_difference"] = {"value": 0.25, "ci_low": -0.05, "ci_high": 0.5}
+    summary["pairs"]["base-sft"]["credit_difference"] = {"value": 0.0, "ci_low": None, "ci_high": None}
+    table = pairs_table(summary)
+    assert [row[-1] for row in table.rows] == ["+0.000 (–)", "+0.250 (-0.050 to +0.500)", "–"]
+    assert len({len(row) for row in table.rows} | {len(table.header)}) == 1
 
 
 def test_the_report_is_complete_and_repeatable(report, runs, tmp_path):

@@ -31,7 +31,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
                 str(figures["correct"]),
                 f"{figures['accuracy']:.3f}",
                 f"{figures['ci_low']:.3f} to {figures['ci_high']:.3f}",
-                *((_credit(figures.get("mean_credit")),) if is_graded else ()),
+                *((credit_cell(figures.get("mean_credit")),) if is_graded else ()),
                 f"{figures['parse_rate']:.3f}",
                 *(_cell(figures.get(column.key), column) for column in columns),
                 NOTHING if "reasoning_rate" not in figures else f"{figures['reasoning_rate']:.3f}",
@@ -53,8 +53,10 @@ def _cell(value: Any, column: Column) -> str:
     return NOTHING if value is None else format(value, column.format)
 
 
-def _credit(credit: Mapping[str, Any] | None) -> str:
+def credit_cell(credit: Mapping[str, Any] | None, *, sign: str = "") -> str:
+    """A mean credit, or with `sign="+"` a difference of two, with the ends of its interval where it has one."""
     if credit is None:
         return NOTHING
-    ends = NOTHING if credit["ci_low"] is None else f"{credit['ci_low']:.3f} to {credit['ci_high']:.3f}"
-    return f"{credit['value']:.3f} ({ends})"
+    form = f"{sign}.3f"
+    ends = NOTHING if credit["ci_low"] is None else f"{credit['ci_low']:{form}} to {credit['ci_high']:{form}}"
+    return f"{credit['value']:{form}} ({ends})"

@@ -13,7 +13,7 @@ from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import SHOWN, Arm, compare
-from vlm_grpo.evaluation.summary import arms_table, task_columns
+from vlm_grpo.evaluation.summary import arms_table, credit_cell, task_columns
 from vlm_grpo.pair_names import pair_names
 from vlm_grpo.statistics.paired import holm
 from vlm_grpo.store import manifest
@@ -90,10 +90,14 @@ def runs_table(summary: Mapping[str, Any]) -> Table:
 
 
 def pairs_table(summary: Mapping[str, Any]) -> Table:
-    """Every pair of arms: discordant counts and the exact McNemar test."""
+    """Every pair of arms: discordant counts, exact McNemar test, and how far mean credits differ where there are any."""
+    is_graded = any("credit_difference" in pair for pair in summary["pairs"].values())
     return Table(
         title="Pairs of arms on the same rows",
-        header=("pair", "only first right (b)", "only second right (c)", "difference", "McNemar p", "Holm p"),
+        header=(
+            *("pair", "only first right (b)", "only second right (c)", "difference", "McNemar p", "Holm p"),
+            *(("mean credit's difference",) if is_graded else ()),
+        ),
         rows=tuple(
             (
                 name,
@@ -102,10 +106,14 @@ def pairs_table(summary: Mapping[str, Any]) -> Table:
                 f"{pair['difference']:+.3f}",
                 f"{pair['mcnemar_p']:.2g}",
                 f"{pair['holm_p']:.2g}",
+                *((credit_cell(pair.get("credit_difference"), sign="+"),) if is_graded else ()),
             )
             for name, pair in summary["pairs"].items()
         ),
-        notes=("exact two-sided test on b and c; Holm adjusts for the number of pairs",),
+        notes=(
+            "exact two-sided test on b and c; Holm adjusts for the number of pairs",
+            *(("mean credit: 95 % bootstrap interval over pictures, arms paired",) if is_graded else ()),
+        ),
     )
 
 

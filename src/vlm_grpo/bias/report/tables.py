@@ -47,7 +47,7 @@ def answers_table(report: Mapping[str, Any]) -> Table:
     """What the arms say, beside what the shortcut says and what is true."""
     return Table(
         title="Answers",
-        header=("arm", "n", "read", "said True", "shortcut says True", "is True", "follows the shortcut"),
+        header=("arm", "n", "read", "said True", "shortcut says True", "is True", "follows the shortcut", "reasons"),
         rows=tuple(
             (
                 name,
@@ -55,12 +55,14 @@ def answers_table(report: Mapping[str, Any]) -> Table:
                 f"{group['parse_rate']:.3f}",
                 *(_rate(group[which]) for which in ("predicted_true", "shortcut_true", "label_true")),
                 _rate(arm["follows_shortcut"]),
+                _rate(group["reasoned"]),
             )
             for name, arm in report["arms"].items()
             if (group := arm["suggested"] or arm["groups"][OPPOSING] or arm["groups"][AGREEING])
         ),
         notes=(
             "shares of the rows of which the shortcut says something; where a cue asks rows twice: of opposing rows",
+            "reasons: a thought that is not empty",
         ),
     )
 
