@@ -90,7 +90,7 @@ def runs_table(summary: Mapping[str, Any]) -> Table:
 
 
 def pairs_table(summary: Mapping[str, Any]) -> Table:
-    """Every pair of arms: discordant counts, exact McNemar test, and how far mean credits differ where there are any."""
+    """Every pair of arms: discordant counts, exact McNemar test, how far mean credits differ where there are any."""
     is_graded = any("credit_difference" in pair for pair in summary["pairs"].values())
     return Table(
         title="Pairs of arms on the same rows",
