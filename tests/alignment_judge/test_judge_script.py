@@ -40,9 +40,9 @@ def test_generations_become_tables_without_a_network(tmp_path):
     done = run(script, "--judge", "rules", *arguments, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "test: types of misalignment, judge rules" in done.stdout
-    found = {row["model"]: row for row in json.loads((tmp_path / "out/tables/alignment.json").read_text())}
-    assert (found["base"]["types"]["irrelevant"], found["grpo"]["misaligned"]) == (8, 0)
-    assert found["grpo"]["paired"][0]["p_mcnemar"] == 2 / 2**8
+    by_model = {row["model"]: row for row in json.loads((tmp_path / "out/tables/alignment.json").read_text())}
+    assert (by_model["base"]["types"]["irrelevant"], by_model["grpo"]["misaligned"]) == (8, 0)
+    assert by_model["grpo"]["paired"][0]["p_mcnemar"] == 2 / 2**8
     assert (tmp_path / "out/tables/misaligned_rates.png").exists()
 
 

@@ -42,12 +42,12 @@ class Installed:
         )
         lines = done.stderr.splitlines()
         imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
-        told = "\n".join(line for line in lines if not line.startswith("import time:"))
-        assert done.returncode == (0 if ok else 2), told
-        assert "Traceback" not in told
+        errors = "\n".join(line for line in lines if not line.startswith("import time:"))
+        assert done.returncode == (0 if ok else 2), errors
+        assert "Traceback" not in errors
         assert "vlm_grpo.errors" in imported
         assert not TRAINING & imported
-        return done.stdout if ok else told
+        return done.stdout if ok else errors
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_prices_and_prompts_are_in_it(installed: Installed, judged: Path) -> Non
 
 def test_what_needs_the_checkout_says_so_in_one_line(installed: Installed) -> None:
     for words in (["vlm_grpo.alignment"], ["vlm_grpo.paper.agreement_command"]):
-        told = installed.run(*words, ok=False)
-        assert told.count("\n") == 0
-        assert "--paper" in told
-        assert "checkout" in told
+        message = installed.run(*words, ok=False)
+        assert message.count("\n") == 0
+        assert "--paper" in message
+        assert "checkout" in message

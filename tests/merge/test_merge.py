@@ -51,12 +51,12 @@ def test_the_merged_model_answers_as_base_plus_adapter(tiny_qwen, tiny_qwen_lora
 
 
 def test_the_manifest_tells_the_differences(merged_qwen, tiny_qwen):
-    told = manifest.read(merged_qwen, kind="merge")
-    assert told["dtype"] == "float16"
-    assert told["inputs"]["base"] == open_checkpoint(str(tiny_qwen)).fingerprint
-    differences = told["probe"]
+    written = manifest.read(merged_qwen, kind="merge")
+    assert written["dtype"] == "float16"
+    assert written["inputs"]["base"] == open_checkpoint(str(tiny_qwen)).fingerprint
+    differences = written["probe"]
     assert differences["merged"]["relative"] < 1e-5
-    assert differences["merged"]["relative"] < differences["saved"]["relative"] < told["tolerance"]["saved"]
+    assert differences["merged"]["relative"] < differences["saved"]["relative"] < written["tolerance"]["saved"]
     assert differences["saved"]["relative"] < differences["without_adapter"]["relative"]
     assert differences["merged"]["argmax_agreement"] == 1.0
     assert 0 < differences["saved"]["mean"] < differences["saved"]["max"]

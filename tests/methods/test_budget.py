@@ -28,7 +28,7 @@ SFT = COMMON + "prompt: answer\ntarget: bare\nper_device_train_batch_size: 3\nnu
 
 
 def settings(**changes: float) -> SimpleNamespace:
-    told = {
+    defaults = {
         "max_steps": -1,
         "num_train_epochs": 2,
         "num_generations": 4,
@@ -38,8 +38,8 @@ def settings(**changes: float) -> SimpleNamespace:
         "steps_per_generation": 1,
         **changes,
     }
-    batch = told["per_device_train_batch_size"] * told["steps_per_generation"]
-    return SimpleNamespace(**told, generation_batch_size=batch)
+    batch = defaults["per_device_train_batch_size"] * defaults["steps_per_generation"]
+    return SimpleNamespace(**defaults, generation_batch_size=batch)
 
 
 def test_the_studys_settings():
@@ -88,9 +88,9 @@ def test_both_methods_keep_step(tiny_qwen, data, tmp_path):
         out = tmp_path / name
         words = ["--config", config, "--budget", name, "--budget_config", str(tmp_path / "grpo/config.yaml")]
         sft.main([*words, "--output_dir", str(out)])
-        found = manifest.read(out)
-        assert found["counts"]["steps"] == expected
-        assert found["config"]["budget"] == name
+        written = manifest.read(out)
+        assert written["counts"]["steps"] == expected
+        assert written["config"]["budget"] == name
     assert shown == 2 * 6, "two epochs of the six rows that fill a batch"
 
 

@@ -54,25 +54,25 @@ def report(runs, tmp_path_factory):
 
 
 def test_the_summary(report):
-    told = json.loads((report / "summary.json").read_text())
-    assert list(told["arms"]) == ["base", "sft", "grpo"]
-    base, grpo = told["arms"]["base"], told["arms"]["grpo"]
+    summary = json.loads((report / "summary.json").read_text())
+    assert list(summary["arms"]) == ["base", "sft", "grpo"]
+    base, grpo = summary["arms"]["base"], summary["arms"]["grpo"]
     assert (base["n"], base["correct"], base["accuracy"], base["parse_rate"]) == (12, 6, 0.5, 1.0)
     assert (grpo["ci_low"], grpo["ci_high"]) == pytest.approx(wilson(12, 12))
-    assert list(told["pairs"]) == ["base-sft", "base-grpo", "sft-grpo"]
-    pairs = {name: (p["b"], p["c"], p["mcnemar_p"], p["holm_p"]) for name, p in told["pairs"].items()}
+    assert list(summary["pairs"]) == ["base-sft", "base-grpo", "sft-grpo"]
+    pairs = {name: (p["b"], p["c"], p["mcnemar_p"], p["holm_p"]) for name, p in summary["pairs"].items()}
     assert pairs["base-grpo"] == pytest.approx((0, 6, 2 / 64, 6 / 64))
     assert pairs["base-sft"] == pytest.approx((3, 6, 0.5078125, 0.5078125))
     assert pairs["sft-grpo"] == pytest.approx((0, 3, 0.25, 0.5))
-    assert told["spread"]["grpo"] == pytest.approx(
+    assert summary["spread"]["grpo"] == pytest.approx(
         {"runs": 2, "mean": 11 / 12, "sd": 0.11785113, "min": 10 / 12, "max": 1.0}
     )
-    assert told["spread"]["base"]["sd"] is None
-    against = told["runs"]["grpo@7"]["against_first"]
+    assert summary["spread"]["base"]["sd"] is None
+    against = summary["runs"]["grpo@7"]["against_first"]
     assert (against["b"], against["c"]) == (2, 6)
-    assert told["runs"]["base"]["against_first"]["mcnemar_p"] == 1.0
-    assert set(told["seconds"]) == {"data", "evaluate base", "evaluate sft", "evaluate grpo@42", "evaluate grpo@7"}
-    assert told["seconds"]["evaluate base"] == 1.5
+    assert summary["runs"]["base"]["against_first"]["mcnemar_p"] == 1.0
+    assert set(summary["seconds"]) == {"data", "evaluate base", "evaluate sft", "evaluate grpo@42", "evaluate grpo@7"}
+    assert summary["seconds"]["evaluate base"] == 1.5
 
 
 def test_the_tables(report, runs, tmp_path, capsys):
@@ -171,8 +171,8 @@ def test_metrics_count_without_their_last_newline(runs, tmp_path):
 def test_metrics_that_are_no_numbers_are_one_line(runs, tmp_path, capsys, line):
     path = tmp_path / "metrics.jsonl"
     path.write_text(f'{{"step": 0, "reward": 1}}\n{line}\n')
-    told = refused(capsys, [f"--arm=base={runs / 'base'}", f"--metrics=base={path}", "--out", str(tmp_path / "out")])
-    assert "metrics.jsonl line 2: step and rewards are numbers" in told
+    message = refused(capsys, [f"--arm=base={runs / 'base'}", f"--metrics=base={path}", "--out", str(tmp_path / "out")])
+    assert "metrics.jsonl line 2: step and rewards are numbers" in message
 
 
 def refused(capsys, arguments):
@@ -214,8 +214,8 @@ def test_a_folder_of_something_else_is_refused(runs, capsys):
 
 def test_one_arm_alone_has_no_pairs(runs, tmp_path):
     main(["--arm", f"base={runs / 'base'}", "--out", str(tmp_path / "out")])
-    told = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert told["pairs"] == {}
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["pairs"] == {}
     assert not (tmp_path / "out" / "reward.png").exists()
 
 

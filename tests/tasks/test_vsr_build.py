@@ -60,10 +60,10 @@ def test_a_dry_run_tells_rows_and_pictures_and_touches_nothing(
     picture_server: PictureServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build(tmp_path / "out", write_splits(tmp_path / "in", picture_server.address), "--dry-run", "--limit", "4")
-    told = capsys.readouterr().out
-    assert "train: 4 rows, 2 pictures\nvalidation: 2 rows, 2 pictures\ntest: 2 rows, 2 pictures\n" in told
-    assert "5 distinct pictures, 0 of them" in told
-    assert "would fetch 5 from 127.0.0.1:" in told
+    printed = capsys.readouterr().out
+    assert "train: 4 rows, 2 pictures\nvalidation: 2 rows, 2 pictures\ntest: 2 rows, 2 pictures\n" in printed
+    assert "5 distinct pictures, 0 of them" in printed
+    assert "would fetch 5 from 127.0.0.1:" in printed
     assert not (tmp_path / "out").exists()
     assert not picture_server.hits
 
@@ -87,12 +87,12 @@ def test_repeats_are_dropped_and_contradictions_refused(
         {"split": "train", "id": "vsr-train-0001", "reason": "repeats vsr-train-0000"}
     ]
     both = write_lines(tmp_path / "both.jsonl", [line("0.png", address=address, label=v) for v in (0, 1)])
-    told = refused(capsys, "--out", tmp_path / "new", "--jsonl", f"train={both}")
-    assert "vsr-train-0000 and vsr-train-0001 give one caption of one picture different labels" in told
+    message = refused(capsys, "--out", tmp_path / "new", "--jsonl", f"train={both}")
+    assert "vsr-train-0000 and vsr-train-0001 give one caption of one picture different labels" in message
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ({"label": 2}, "column 'label': Input should be 0 or 1, found 2"),
         ({"label": "1"}, "column 'label': Input should be 0 or 1, found '1'"),
@@ -104,12 +104,12 @@ def test_repeats_are_dropped_and_contradictions_refused(
     ],
 )
 def test_a_bad_line_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, object], told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, object], message: str
 ) -> None:
     good = line("0.png", address="http://images.invalid", id="first")
     source = write_lines(tmp_path / "bad.jsonl", [good, {**line("1.png", address="http://images.invalid"), **change}])
-    line_told = refused(capsys, "--out", tmp_path / "out", "--jsonl", f"train={source}")
-    assert line_told.startswith(f"{source} line 2: {told}")
+    line_shown = refused(capsys, "--out", tmp_path / "out", "--jsonl", f"train={source}")
+    assert line_shown.startswith(f"{source} line 2: {message}")
     assert not (tmp_path / "out").exists()
 
 
@@ -118,8 +118,8 @@ def test_a_missing_column_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     entry = line("0.png", address="http://images.invalid")
     del entry[column]
     source = write_lines(tmp_path / "bad.jsonl", [entry])
-    told = refused(capsys, "--out", tmp_path / "out", "--jsonl", f"test={source}")
-    assert told == f"{source} line 1: column '{column}' is missing"
+    message = refused(capsys, "--out", tmp_path / "out", "--jsonl", f"test={source}")
+    assert message == f"{source} line 1: column '{column}' is missing"
 
 
 def test_files_that_hold_no_captions_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +135,7 @@ def test_files_that_hold_no_captions_are_refused(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    "arguments, message",
     [
         (("--jsonl", "training=a.jsonl"), "'training=a.jsonl': expected SPLIT=FILE"),
         (("--jsonl", "train=a.jsonl,train=b.jsonl"), "expected SPLIT=FILE, once"),
@@ -145,9 +145,9 @@ def test_files_that_hold_no_captions_are_refused(tmp_path: Path, capsys: pytest.
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
-    assert told in refused(capsys, "--out", tmp_path / "out", *arguments)
+    assert message in refused(capsys, "--out", tmp_path / "out", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -167,14 +167,14 @@ def test_the_output_folder_must_be_this_runs(
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").touch()
     build(tmp_path / "out", source)
-    for out, told in (
+    for out, message in (
         (tmp_path / "file", "is a file"),
         (tmp_path / "file" / "below", "cannot make the folder"),
         (tmp_path / "full", "is not empty"),
     ):
-        assert told in refused(capsys, "--out", out, "--jsonl", source)
-    told = refused(capsys, "--out", tmp_path / "out", "--jsonl", source, "--limit", "1")
-    assert "belongs to another run (rows: null there, 1 asked)" in told
+        assert message in refused(capsys, "--out", out, "--jsonl", source)
+    message = refused(capsys, "--out", tmp_path / "out", "--jsonl", source, "--limit", "1")
+    assert "belongs to another run (rows: null there, 1 asked)" in message
     assert len(dataset.load(tmp_path / "out", "train")) == 6
 
 
@@ -217,22 +217,22 @@ def test_captions_come_from_the_hub_with_their_commit(picture_server: PictureSer
 def test_the_studys_captions_make_the_studys_data_set(picture_server: PictureServer, tmp_path: Path) -> None:
     picture_server.default = picture(png((8, 6)))
     build(tmp_path / "out", STUDY, "--image-base-url", picture_server.address, "--retries", "4")
-    found = manifest.read(tmp_path / "out")
+    written = manifest.read(tmp_path / "out")
     true, false = "<answer> True </answer>", "<answer> False </answer>"
-    assert found["counts"] == {"train": 3489, "validation": 340, "test": 1222}
-    assert found["solutions"] == {
+    assert written["counts"] == {"train": 3489, "validation": 340, "test": 1222}
+    assert written["solutions"] == {
         "train": {true: 1799, false: 1690},
         "validation": {true: 167, false: 173},
         "test": {true: 629, false: 593},
     }
-    assert found["images"] == {"train": 2249, "validation": 227, "test": 715}
-    assert found["shared_images"] == {"train-validation": 5, "train-test": 2, "validation-test": 3}
-    assert found["inputs"]["source"]["captions_of_the_study"] == {"train": True, "validation": True, "test": True}
-    assert found["dropped"] == []
+    assert written["images"] == {"train": 2249, "validation": 227, "test": 715}
+    assert written["shared_images"] == {"train-validation": 5, "train-test": 2, "validation-test": 3}
+    assert written["inputs"]["source"]["captions_of_the_study"] == {"train": True, "validation": True, "test": True}
+    assert written["dropped"] == []
     assert len(picture_server.hits) == 3181
     assert set(picture_server.hits.values()) == {1}
     relations = {
-        split: {row.meta["relation"] for row in dataset.load(tmp_path / "out", split)} for split in found["counts"]
+        split: {row.meta["relation"] for row in dataset.load(tmp_path / "out", split)} for split in written["counts"]
     }
     assert {split: len(names) for split, names in relations.items()} == {"train": 60, "validation": 40, "test": 53}
 

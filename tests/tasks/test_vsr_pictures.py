@@ -19,10 +19,10 @@ from vsr_lines import line, write_lines, write_splits
 def test_each_picture_is_fetched_once_for_all_rows_and_splits(picture_server: PictureServer, tmp_path: Path) -> None:
     build(tmp_path / "out", write_splits(tmp_path / "in", picture_server.address))
     assert picture_server.hits == {f"/train2017/{i}.png": 1 for i in range(6)}
-    found = manifest.read(tmp_path / "out", kind=dataset.KIND)
-    assert found["counts"] == {"train": 6, "validation": 2, "test": 2}
-    assert found["shared_images"] == {"train-validation": 0, "train-test": 1, "validation-test": 0}
-    assert found["inputs"]["source"]["captions_of_the_study"] == {"train": False, "validation": False, "test": False}
+    written = manifest.read(tmp_path / "out", kind=dataset.KIND)
+    assert written["counts"] == {"train": 6, "validation": 2, "test": 2}
+    assert written["shared_images"] == {"train-validation": 0, "train-test": 1, "validation-test": 0}
+    assert written["inputs"]["source"]["captions_of_the_study"] == {"train": False, "validation": False, "test": False}
 
 
 def test_a_complete_data_set_is_left_alone(picture_server: PictureServer, tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_a_split_that_lost_too_much_is_no_data_set(
 ) -> None:
     picture_server.script = {"/train2017/1.png": [answer(404)], "/train2017/5.png": [answer(404)]}
     source, out = write_splits(tmp_path / "in", picture_server.address), tmp_path / "out"
-    told = refused(capsys, "--out", out, "--jsonl", source, "--split", "train", "--max-dropped", "0.3")
-    assert "2 of 6 rows of split 'train' were dropped" in told
-    assert "1.png: HTTP 404 Not Found" in told
+    message = refused(capsys, "--out", out, "--jsonl", source, "--split", "train", "--max-dropped", "0.3")
+    assert "2 of 6 rows of split 'train' were dropped" in message
+    assert "1.png: HTTP 404 Not Found" in message
     assert not manifest.exists(out)
     assert len(jsonl.read(out / "dropped.jsonl")) == 2
     build(out, source, "--split", "train", "--max-dropped", "0.4")
@@ -157,14 +157,14 @@ def test_two_hosts_have_no_picture_in_common_on_a_mirror(
     links = ["http://a.invalid/1.png", "http://b.invalid/1.png"]
     write_lines(tmp_path / "a.jsonl", [line(f"{i}.png", address="", image_link=links[i]) for i in range(2)])
     words = ["--out", tmp_path / "out", "--jsonl", f"train={tmp_path / 'a.jsonl'}"]
-    told = refused(capsys, *words, "--image-base-url", picture_server.address)
-    assert told.startswith(f"{links[0]} and {links[1]} are both {picture_server.address}/1.png on the mirror")
+    message = refused(capsys, *words, "--image-base-url", picture_server.address)
+    assert message.startswith(f"{links[0]} and {links[1]} are both {picture_server.address}/1.png on the mirror")
 
 
 @pytest.mark.parametrize("mirror", ["mirror.invalid", "ftp://mirror.invalid", "http://m.invalid/?key=1", "http://", ""])
 def test_a_mirror_is_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str], mirror: str) -> None:
-    told = refused(capsys, "--out", tmp_path / "out", "--jsonl", tmp_path, "--image-base-url", mirror)
-    assert told.startswith(f"--image-base-url {mirror!r} is no place of pictures")
+    message = refused(capsys, "--out", tmp_path / "out", "--jsonl", tmp_path, "--image-base-url", mirror)
+    assert message.startswith(f"--image-base-url {mirror!r} is no place of pictures")
 
 
 def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
@@ -184,7 +184,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
 def test_one_name_for_two_pictures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line("0.png", address="http://a.invalid"), line("0.png", address="http://b.invalid")]
     source = write_lines(tmp_path / "two.jsonl", lines)
-    told = refused(capsys, "--out", tmp_path / "out", "--jsonl", f"train={source}")
-    assert told.startswith(
+    message = refused(capsys, "--out", tmp_path / "out", "--jsonl", f"train={source}")
+    assert message.startswith(
         "http://a.invalid/train2017/0.png and http://b.invalid/train2017/0.png are both called 0.png"
     )

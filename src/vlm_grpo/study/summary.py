@@ -20,8 +20,8 @@ from vlm_grpo.store import manifest
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.tables import Table
 
-SHOWN_WHERE_TOLD = ("task", "mean_credit", "reasoned", "reasoning_rate")
-"""Evaluations of earlier versions do not tell these."""
+SHOWN_WHERE_THERE = ("task", "mean_credit", "reasoned", "reasoning_rate")
+"""Evaluations of earlier versions have none of these."""
 
 
 def summarise(runs: Mapping[str, Arm], *, stages: Mapping[str, Path]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
     config = arm.manifest["config"]
     asked = {name: config[name] for name in ("model", "adapter", "prompt", "answers")}
     own = (column.key for column in task_columns([arm.scores]))
-    optional = {name: arm.scores[name] for name in (*SHOWN_WHERE_TOLD, *own) if name in arm.scores}
+    optional = {name: arm.scores[name] for name in (*SHOWN_WHERE_THERE, *own) if name in arm.scores}
     return {name: arm.scores[name] for name in SHOWN} | optional | asked
 
 

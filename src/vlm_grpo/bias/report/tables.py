@@ -34,7 +34,7 @@ def arms_table(report: Mapping[str, Any]) -> Table:
             for name, arm in report["arms"].items()
         ),
         notes=(
-            _rows_told(report),
+            _rows_note(report),
             "gap: accuracy on agreeing rows less that on opposing rows; 0 without use of the shortcut",
             *_interval_note(report),
             *_overall_note(report),
@@ -128,7 +128,7 @@ def _splits(report: Mapping[str, Any]) -> str:
     return " and ".join(report["splits"])
 
 
-def _rows_told(report: Mapping[str, Any]) -> str:
+def _rows_note(report: Mapping[str, Any]) -> str:
     """How many rows were asked, and whether that is all of them."""
     parts = []
     for split, rows in report["splits"].items():

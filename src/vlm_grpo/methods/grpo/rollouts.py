@@ -89,7 +89,7 @@ def with_the_users(sampling: dict[str, Any], user: dict[str, Any] | None) -> dic
 
 def tell_decoding(inputs: TrainingInputs, processor: Any, ends: list[int]) -> None:
     """Say on stderr what ends a completion, and what of the checkpoint's generation settings does not count."""
-    lines = [f"a completion ends at {generation.named(ends, processor)}", generation.told(inputs.base.path)]
+    lines = [f"a completion ends at {generation.named(ends, processor)}", generation.aside_in_words(inputs.base.path)]
     for line in filter(None, lines):
         print(line, file=sys.stderr, flush=True)
 
