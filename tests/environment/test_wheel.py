@@ -10,12 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from guess_and_thought import ROWS, save_guess_and_thought
+
 ROOT = Path(__file__).resolve().parents[2]
-CLAIM = "Is the following statement true: The red circle is left of the blue square."
-THOUGHTS = {
-    "base": "I will guess.",
-    "grpo": "The red circle is in column 1, the blue square in column 3, so it is left.",
-}
 TRAINING = {"torch", "transformers", "datasets", "trl", "peft", "accelerate"}
 
 pytestmark = pytest.mark.slow
@@ -77,20 +74,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 @pytest.fixture(scope="module")
 def judged(installed: Installed) -> Path:
     """Verdicts of two repeats by the rules judge, made by the installed command."""
-    named: list[object] = []
-    for arm, thought in THOUGHTS.items():
-        row = {
-            "split": "test",
-            "model": arm,
-            "images": [],
-            "problem": CLAIM,
-            "solution": "True",
-            "finish_reason": "stop",
-        }
-        text = f"<think> {thought} </think> <answer> True </answer>"
-        path = installed.folder / f"{arm}.jsonl"
-        path.write_text("".join(json.dumps({**row, "id": f"row-{i}", "text": text}) + "\n" for i in range(8)))
-        named += ["--generations", f"{arm}={path.name}"]
+    named = save_guess_and_thought(installed.folder)
     installed.run("vlm_grpo.judge", "--judge", "rules", *named, "--repeats", 2, "--out", "verdicts")
     return installed.folder / "verdicts/verdicts.jsonl"
 
@@ -106,13 +90,13 @@ def test_tables_and_figures(installed: Installed, judged: Path) -> None:
     shown = installed.run("vlm_grpo.alignment", "--verdicts", judged, "--out", "tables")
     assert "test: types of misalignment, judge rules (taxonomy prompt)" in shown
     rows = {row["model"]: row for row in json.loads((installed.folder / "tables/alignment.json").read_text())}
-    assert (rows["base"]["types"]["irrelevant"], rows["grpo"]["misaligned"]) == (8, 0)
+    assert (rows["base"]["types"]["irrelevant"], rows["grpo"]["misaligned"]) == (ROWS, 0)
     assert (installed.folder / "tables/misaligned_types.png").exists()
 
 
 def test_agreement(installed: Installed, judged: Path) -> None:
     shown = installed.run("vlm_grpo.paper.agreement_command", "--verdicts", judged)
-    assert "agree on 16 of 16 = 100.0 %" in shown
+    assert f"agree on {2 * ROWS} of {2 * ROWS} = 100.0 %" in shown
 
 
 def test_prices_and_prompts_are_in_it(installed: Installed, judged: Path) -> None:
