@@ -13,12 +13,12 @@ from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import SHOWN, Arm, compare
-from vlm_grpo.evaluation.summary import arms_table, credit_cell, task_columns
+from vlm_grpo.evaluation.summary import arms_table, task_columns
 from vlm_grpo.pair_names import pair_names
 from vlm_grpo.statistics.paired import holm
 from vlm_grpo.store import manifest
 from vlm_grpo.study.run_names import arm_of
-from vlm_grpo.tables import Table
+from vlm_grpo.tables import Table, estimate_cell
 
 SHOWN_WHERE_THERE = ("task", "mean_credit", "reasoned", "reasoning_rate")
 """Evaluations of earlier versions have none of these."""
@@ -106,7 +106,7 @@ def pairs_table(summary: Mapping[str, Any]) -> Table:
                 f"{pair['difference']:+.3f}",
                 f"{pair['mcnemar_p']:.2g}",
                 f"{pair['holm_p']:.2g}",
-                *((credit_cell(pair.get("credit_difference"), sign="+"),) if is_graded else ()),
+                *((estimate_cell(pair.get("credit_difference"), sign="+"),) if is_graded else ()),
             )
             for name, pair in summary["pairs"].items()
         ),

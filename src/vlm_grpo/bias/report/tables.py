@@ -6,9 +6,7 @@ from typing import Any
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
 from vlm_grpo.bias.report.arm_names import ArmName
 from vlm_grpo.bias.report.comparisons import ALL
-from vlm_grpo.tables import Table
-
-NOTHING = "–"
+from vlm_grpo.tables import NOTHING, Table, estimate_cell
 
 
 def all_tables(report: Mapping[str, Any]) -> list[Table]:
@@ -28,7 +26,7 @@ def arms_table(report: Mapping[str, Any]) -> Table:
                 _accuracy(arm["overall"]),
                 _accuracy(arm["groups"][AGREEING]),
                 _accuracy(arm["groups"][OPPOSING]),
-                _estimate(arm["gap"]),
+                estimate_cell(arm["gap"], sign="+"),
                 _accuracy(arm["groups"][NEUTRAL]),
             )
             for name, arm in report["arms"].items()
@@ -99,7 +97,11 @@ def changes_table(report: Mapping[str, Any]) -> Table:
     return Table(
         title="Differences of gaps",
         header=("first", "second", "second gap less first"),
-        rows=tuple((first, second, _estimate(estimate)) for first, second, estimate in between + levels if estimate),
+        rows=tuple(
+            (first, second, estimate_cell(estimate, sign="+"))
+            for first, second, estimate in between + levels
+            if estimate
+        ),
         notes=(
             "95 % intervals, arms paired on each row: "
             + " and ".join(sorted({estimate["interval"] for *_, estimate in between + levels if estimate})),
@@ -154,13 +156,6 @@ def _accuracy(share: Mapping[str, Any] | None) -> str:
     if share is None:
         return NOTHING
     return f"{share['accuracy']:.3f} ({share['ci_low']:.3f} to {share['ci_high']:.3f})"
-
-
-def _estimate(estimate: Mapping[str, Any] | None) -> str:
-    if estimate is None:
-        return NOTHING
-    ends = NOTHING if estimate["ci_low"] is None else f"{estimate['ci_low']:+.3f} to {estimate['ci_high']:+.3f}"
-    return f"{estimate['value']:+.3f} ({ends})"
 
 
 def _rate(share: Mapping[str, Any] | None) -> str:
