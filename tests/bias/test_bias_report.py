@@ -290,6 +290,15 @@ def test_rows_without_groups(world, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_answers_of_another_task(tmp_path, capsys):
+    counted = {"task": "counting", "solution": "3"}
+    rows = [relation_row(case).model_copy(update=counted) for case in relation_cases(HELD_OUT, split="test")]
+    data = save_tiny_data(tmp_path / "data", test=rows)
+    arm = save_arm(tmp_path / "arm", data, dict.fromkeys((row.id for row in rows), None), split="test")
+    message = refused(capsys, f"--arm=base={arm}", "--out", str(tmp_path / "out"))
+    assert "a bias needs answers that are True or False; the task counting asks for a whole number" in message
+
+
 def test_groups_of_other_rows(world, tmp_path, capsys):
     out = ("--out", str(tmp_path / "out"))
     cases = relation_cases(HELD_OUT, split="test")

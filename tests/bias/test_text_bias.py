@@ -208,6 +208,11 @@ def broken(row, **changes):
         ("test", without_relation, "split 'test' row test-000: relation ' ' is empty"),
         ("train", lambda row: broken(row, solution="<answer> 2 </answer>"), "is neither True nor False"),
         ("train", lambda row: broken(row, meta={**row.meta, "label": 2}), "row train-000: label 2 is not 1"),
+        (
+            "train",
+            lambda row: broken(row, task="counting", solution="3"),
+            "a bias needs answers that are True or False; the task counting asks for a whole number",
+        ),
         ("validation", lambda row: broken(row, images=("images/none.png",)), "images/none.png is missing"),
         ("train", lambda row: broken(row, meta={**row.meta, "shortcut": True}), "marked by another bias"),
     ],

@@ -119,12 +119,13 @@ def _asked(row: Row) -> tuple[Any, ...]:
 
 
 def _answer(row: Row, said: bool | None, *, reasons: bool, where: str) -> Answer:
+    label = truth_of(row, where=where)
     if GROUP not in row.meta or SHORTCUT not in row.meta:
         raise UserError(
             f"{where} has no column {GROUP!r}; evaluate on a data set that bias.text or bias.vision built, or name one "
             "with the same rows with --groups-from"
         )
-    label, says = truth_of(row, where=where), row.meta[SHORTCUT]
+    says = row.meta[SHORTCUT]
     if row.meta[GROUP] != group_of(label, says):
         raise UserError(f"{where} is marked {row.meta[GROUP]!r}, its label and shortcut say {group_of(label, says)!r}")
     return Answer(row.meta[GROUP], label, says, said, reasons)
