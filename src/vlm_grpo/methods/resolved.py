@@ -29,6 +29,7 @@ ALWAYS_SHOWN = {
     "loss_type",
     "temperature",
 }
+OF_A_REFERENCE_THAT_FOLLOWS = {"ref_model_sync_steps", "ref_model_mixup_alpha"}
 
 
 def resolved(parsed: Parsed) -> dict[str, Any]:
@@ -37,6 +38,8 @@ def resolved(parsed: Parsed) -> dict[str, Any]:
     for arguments in parsed.arguments:
         if isinstance(arguments, TrainingArguments):
             shown = parsed.given | ALWAYS_SHOWN
+            if getattr(arguments, "sync_ref_model", False):
+                shown |= OF_A_REFERENCE_THAT_FOLLOWS
             settings |= {f.name: getattr(arguments, f.name) for f in fields(arguments) if f.init and f.name in shown}
         else:
             settings |= asdict(arguments)

@@ -4,7 +4,7 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from transformers import PrinterCallback, Trainer
 
@@ -22,7 +22,14 @@ from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.rehearsal import check_optimiser, check_trackers
 from vlm_grpo.methods.resume import attempts, checkpoints
 from vlm_grpo.methods.resume.attempts import DONE, STOPPED, AttemptLog
-from vlm_grpo.methods.resume.stopping import EXIT_STOPPED, StopAtStepEnd, StopRequest, leave
+from vlm_grpo.methods.resume.stopping import (
+    EXIT_STOPPED,
+    EndedEarly,
+    StopAtStepEnd,
+    StopRequest,
+    leave,
+    leave_telling,
+)
 from vlm_grpo.methods.settings import check_resumable
 from vlm_grpo.methods.sizes import check_processes
 from vlm_grpo.store import atomic, manifest
@@ -123,6 +130,8 @@ def train(
             trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
         except Diverged as died:
             leave_diverged(trainer, log, died)
+        except EndedEarly as ended:
+            _leave_early(trainer, log, ended)
         _leave_if_unfinished(trainer, log, stop, was_asked=stopping.was_asked)
         trainer.save_model(str(run / FINAL))
     trainer.accelerator.wait_for_everyone()
@@ -166,6 +175,19 @@ def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer, *, sta
     assert checkpoint is not None
     if trainer.is_world_process_zero():
         shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*state), dirs_exist_ok=True)
+
+
+def _leave_early(trainer: Trainer, log: AttemptLog, ended: EndedEarly) -> NoReturn:
+    step = trainer.state.global_step
+    trainer.callback_handler.on_train_end(trainer.args, trainer.state, trainer.control)
+    if trainer.is_world_process_zero():
+        log.end(STOPPED, step=step, reason=str(ended))
+    leave_telling(
+        f"{trainer.args.output_dir}: stopped after step {step} of {trainer.state.max_steps}: {ended}; "
+        f"checkpoint-{step} is saved, and the same command goes on; or start again in another output_dir with "
+        f"{ended.advice}",
+        trainer,
+    )
 
 
 def _leave_if_unfinished(trainer: Trainer, log: AttemptLog, stop: StopRequest, *, was_asked: bool) -> None:
