@@ -47,10 +47,10 @@ def make_trainer(
 
     `tower` puts LoRA into the vision tower too; `settings` are TRL's.
     """
-    found = open_checkpoint(str(checkpoint))
-    model = found.load_model(dtype=torch.float32, attention=attention)
-    targets = rf"{found.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
-    lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else found.adapter.lora_targets)
+    base = open_checkpoint(str(checkpoint))
+    model = base.load_model(dtype=torch.float32, attention=attention)
+    targets = rf"{base.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
+    lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else base.adapter.lora_targets)
     arguments = {
         "num_generations": 2,
         "max_completion_length": 6,
@@ -74,7 +74,7 @@ def make_trainer(
     trainer: GRPOTrainer = (kind if fast is None else FastGRPOTrainer)(
         model=model,
         args=args,
-        processing_class=found.load_processor(),
+        processing_class=base.load_processor(),
         reward_funcs=[vowels],
         train_dataset=Dataset.from_list(ask((SHORT, [0]), (LONG, [1]), (SHORT, [2]), (LONG, [3]), times=2)),
         peft_config=lora,
@@ -100,9 +100,9 @@ def score(trainer: GRPOTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, di
     stock = trainer._get_per_token_logps_and_entropies
 
     def keep(*args: Any, **kwargs: Any) -> Any:
-        found = stock(*args, **kwargs)
-        seen.append(found[0].detach())
-        return found
+        loss = stock(*args, **kwargs)
+        seen.append(loss[0].detach())
+        return loss
 
     trainer._get_per_token_logps_and_entropies = keep
     trainer.model.zero_grad()
@@ -112,8 +112,8 @@ def score(trainer: GRPOTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, di
     return seen[0], gradients
 
 
-def distance(found: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> float:
+def distance(tensors: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> float:
     """Norm of the difference of two sets of gradients over the norm of the reference."""
-    assert found.keys() == reference.keys()
-    gap = sum((found[name] - reference[name]).pow(2).sum() for name in reference)
+    assert tensors.keys() == reference.keys()
+    gap = sum((tensors[name] - reference[name]).pow(2).sum() for name in reference)
     return (gap / sum(g.pow(2).sum() for g in reference.values())).sqrt().item()

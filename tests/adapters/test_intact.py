@@ -65,7 +65,7 @@ def copied(tiny_qwen: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "damage, named, told",
+    "damage, named, message",
     [
         (write(WEIGHTS, POINTER), WEIGHTS, "is a Git-LFS pointer, not the file itself; run git lfs pull"),
         (write(WEIGHTS, ""), WEIGHTS, "is empty"),
@@ -88,16 +88,16 @@ def copied(tiny_qwen: Path, tmp_path: Path) -> Path:
         (write("chat_template.jinja", POINTER), "chat_template.jinja", "is a Git-LFS pointer"),
     ],
 )
-def test_a_damaged_file_is_named(copied, damage, named, told):
+def test_a_damaged_file_is_named(copied, damage, named, message):
     damage(copied)
     with pytest.raises(UserError) as refused:
         open_checkpoint(str(copied))
     assert named in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    "damage, told",
+    "damage, message",
     [
         (write("tokenizer.json", "{}"), "the processor in"),
         (write("chat_template.jinja", "{% for message in %}"), "TemplateSyntaxError"),
@@ -108,9 +108,9 @@ def test_a_damaged_file_is_named(copied, damage, named, told):
         ),
     ],
 )
-def test_whole_json_that_says_nonsense_is_one_line(copied, damage, told):
+def test_whole_json_that_says_nonsense_is_one_line(copied, damage, message):
     damage(copied)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         open_checkpoint(str(copied)).load_processor()
 
 
@@ -156,10 +156,10 @@ def test_a_missing_shard_is_named(sharded):
         open_checkpoint(str(sharded))
 
 
-@pytest.mark.parametrize("text, told", [(POINTER, "Git-LFS pointer"), ("", "is empty")])
-def test_a_damaged_shard_is_named(sharded, text, told):
+@pytest.mark.parametrize("text, message", [(POINTER, "Git-LFS pointer"), ("", "is empty")])
+def test_a_damaged_shard_is_named(sharded, text, message):
     shard(sharded).write_text(text)
-    with pytest.raises(UserError, match=rf"{shard(sharded).name} is .*{told}|{shard(sharded).name} {told}"):
+    with pytest.raises(UserError, match=rf"{shard(sharded).name} is .*{message}|{shard(sharded).name} {message}"):
         open_checkpoint(str(sharded))
 
 
@@ -185,7 +185,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor], str]
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         (lambda tensors, name: tensors.pop(name), "the weights lack 1 of the model's tensors, the first {name}"),
         (
@@ -198,11 +198,11 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor], str]
     ],
     ids=["missing", "shape", "nan", "inf", "-inf"],
 )
-def test_a_tensor_that_cannot_be_used_is_named(copied, change, told, caplog):
+def test_a_tensor_that_cannot_be_used_is_named(copied, change, message, caplog):
     name = change_weights(copied, change)
     with pytest.raises(UserError) as refused:
         open_checkpoint(str(copied)).load_model(dtype=torch.float32)
-    assert told.format(name=name) in str(refused.value)
+    assert message.format(name=name) in str(refused.value)
     assert "LOAD REPORT" not in caplog.text
 
 
@@ -219,7 +219,7 @@ def adapter(tiny_qwen_lora: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "damage, told",
+    "damage, message",
     [
         (write("adapter_model.safetensors", POINTER), "adapter_model.safetensors is a Git-LFS pointer"),
         (write("adapter_model.safetensors", ""), "adapter_model.safetensors is empty"),
@@ -228,9 +228,9 @@ def adapter(tiny_qwen_lora: Path, tmp_path: Path) -> Path:
         (write("base.json", '{"name": '), "base.json: damaged JSON"),
     ],
 )
-def test_a_damaged_adapter_is_named(adapter, damage, told):
+def test_a_damaged_adapter_is_named(adapter, damage, message):
     damage(adapter)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         open_lora(adapter)
 
 

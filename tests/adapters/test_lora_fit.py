@@ -85,9 +85,9 @@ def test_other_spellings_of_the_same_name_land_too(adapter, change):
 
 def refused(folder: Path) -> str:
     lora = open_lora(folder)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         lora.attach(lora.base.load_model(dtype=torch.float32))
-    return str(told.value)
+    return str(raised.value)
 
 
 def test_names_of_no_module_are_counted_and_the_first_is_named(adapter):

@@ -86,7 +86,7 @@ def named(ids: Iterable[int], processor: Any) -> str:
     return ", ".join(f"{processor.tokenizer.convert_ids_to_tokens(number) or 'no token'} ({number})" for number in ids)
 
 
-def told(checkpoint: Path) -> str:
+def aside_in_words(checkpoint: Path) -> str:
     """One line on what is put aside; empty where nothing is."""
     aside = ", ".join(f"{name} {value}" for name, value in put_aside(checkpoint).items())
     return f"put aside of the checkpoint's {FILE}: {aside}" if aside else ""

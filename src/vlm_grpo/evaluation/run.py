@@ -131,7 +131,7 @@ def _generate(
         seed=settings.seed,
     )
     tell(f"a completion ends at {generation.named(decoder.end_tokens, inputs.processor)}")
-    if aside := generation.told(inputs.model.path):
+    if aside := generation.aside_in_words(inputs.model.path):
         tell(aside)
     encode = partial(batches.encode, adapter=family, processor=inputs.processor, root=settings.root)
     use_cache = choose_cache(

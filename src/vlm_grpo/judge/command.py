@@ -170,7 +170,7 @@ class Run:
         notes = BatchNotes(self.given.out)
         if notes.under_way() and not self.given.batch:
             raise UserError(
-                f"a batch is under way ({notes.told()}); add --batch to wait for its answers: they are paid"
+                f"a batch is under way ({notes.in_words()}); add --batch to wait for its answers: they are paid"
             )
         if self.given.judge == "rules":
             print(f"note: {rules.SCOPE}", file=sys.stderr)

@@ -159,10 +159,10 @@ def test_reference_and_entropy(trainers):
     ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
     mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
     length = batch["completion_ids"].shape[1]
-    found = []
+    kept = []
     for trainer in trainers:
         with torch.no_grad(), trainer.model.disable_adapter():
-            found.append(
+            kept.append(
                 trainer._get_per_token_logps_and_entropies(
                     trainer.model,
                     ids,
@@ -175,11 +175,11 @@ def test_reference_and_entropy(trainers):
                     **inputs,
                 )
             )
-    for expected, got in zip(*[tensors[:2] for tensors in found], strict=True):
+    for expected, got in zip(*[tensors[:2] for tensors in kept], strict=True):
         assert expected.abs().max() > 1
         assert torch.allclose(got, expected, atol=LOGP, rtol=0)
     adapted = score(stock, batch)[0]
-    assert (adapted - found[0][0]).abs().max() > 1e-2, "the adapter matters"
+    assert (adapted - kept[0][0]).abs().max() > 1e-2, "the adapter matters"
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -43,8 +43,8 @@ def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
             asked.append(keys[position])
             return features[keys[position]]
 
-        found = cache.collect(list(keys), encode)
-        assert [f is features[key] for f, key in zip(found, keys, strict=True)] == [True] * len(keys)
+        collected = cache.collect(list(keys), encode)
+        assert [f is features[key] for f, key in zip(collected, keys, strict=True)] == [True] * len(keys)
 
     collect("aabab")
     assert asked == ["a", "b"]
@@ -62,8 +62,8 @@ def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
 def test_prompts_are_distinct_by_text_and_pictures():
     pictures = ["x", "x", "y", "x", "x"]
     prompts = [[1, 2], [1, 2], [1, 2], [1, 3], [1, 2]]
-    found = distinct_prompts(prompts, lambda one, other: pictures[one] == pictures[other])
-    assert found == DistinctPrompts(first=[0, 2, 3], of_row=[0, 0, 1, 2, 0])
+    distinct = distinct_prompts(prompts, lambda one, other: pictures[one] == pictures[other])
+    assert distinct == DistinctPrompts(first=[0, 2, 3], of_row=[0, 0, 1, 2, 0])
 
 
 @pytest.mark.parametrize("group", [1, 2, 3, 6])
@@ -171,10 +171,10 @@ def test_distinct_rows_are_processed_once_with_the_same_result(family, request):
     expected = processor(text=texts, images=[row["images"] for row in rows], **settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(processor.image_processor), "preprocess", count)
-        found = DistinctProcessing(processor)(text=texts, images=[row["images"] for row in rows], **settings)
+        processed = DistinctProcessing(processor)(text=texts, images=[row["images"] for row in rows], **settings)
         template = {"tokenize": True, "return_dict": True, "add_generation_prompt": True}
         ids = DistinctProcessing(processor).apply_chat_template(conversations, **template)["input_ids"]
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert processed.keys() == expected.keys()
+    assert all(torch.equal(processed[name], expected[name]) for name in expected)
     assert ids == processor.apply_chat_template(conversations, **template)["input_ids"]
     assert max(seen) < 8, "six rows show eight pictures, four of them distinct"

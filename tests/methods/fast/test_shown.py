@@ -49,9 +49,9 @@ def alone(trainer, rows):
         text = trainer.processing_class.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-        found = trainer.processing_class(text=[text], images=[row["images"]] if row["images"] else None)
-        shown = by_row(found, [len(row["images"])]).narrow([0])
-        expected[tuple(torch.as_tensor(found["input_ids"])[0].tolist())] = shown
+        processed = trainer.processing_class(text=[text], images=[row["images"]] if row["images"] else None)
+        shown = by_row(processed, [len(row["images"])]).narrow([0])
+        expected[tuple(torch.as_tensor(processed["input_ids"])[0].tolist())] = shown
     return expected
 
 

@@ -21,9 +21,11 @@ from vlm_grpo.methods.grpo.rollouts import (
     with_the_users,
 )
 from vlm_grpo.methods.grpo.trainer import StudyGRPOTrainer
+from vlm_grpo.methods.inputs import load, open_inputs
 from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
 from vlm_grpo.methods.registry import METHODS
+from vlm_grpo.methods.resolved import resolved, show_plan
 from vlm_grpo.methods.resume.stopping import StopRequest
 from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, check_grpo
 from vlm_grpo.methods.sizes import check_grpo_rows
@@ -50,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     check_generation_kwargs(training.generation_kwargs, use_vllm=training.use_vllm)
     run.check_settings(training)
     if parsed.dry_run:
-        run.show_plan(KIND, study, parsed, training)
+        show_plan(KIND, study, parsed, training)
         return
     with StopRequest() as stop:
         _train(parsed, rewards, stop)
@@ -59,14 +61,14 @@ def main(argv: list[str] | None = None) -> None:
 def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     study, reward_arguments, watch, fast, training = parsed.arguments
     run.check_machine(study, training)
-    inputs = run.open_inputs(study)
+    inputs = open_inputs(study)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
         canary.check_vllm()
-    settings = run.resolved(parsed)
+    settings = resolved(parsed)
     identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
-    processor, model = run.load(inputs, study, training, completion_tokens=training.max_completion_length)
+    processor, model = load(inputs, study, training, completion_tokens=training.max_completion_length)
     folder = run.claim(identity, settings, training)
     ends = settle_end_tokens(model, processor, user=training.generation_kwargs)
     sampling = (

@@ -17,7 +17,7 @@ from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.errors import UserError
-from vlm_grpo.methods.run import TrainingInputs
+from vlm_grpo.methods.inputs import TrainingInputs
 from vlm_grpo.ranges import AT_LEAST_0, POSITIVE, SHARE, SHARE_ABOVE_0, SHARE_BELOW_1, Range, check_numbers
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.tasks.asking import render
@@ -122,7 +122,7 @@ def with_the_users(sampling: dict[str, Any], user: dict[str, Any] | None) -> dic
 
 def tell_decoding(inputs: TrainingInputs, processor: Any, ends: list[int]) -> None:
     """Say on stderr what ends a completion, and what of the checkpoint's generation settings does not count."""
-    lines = [f"a completion ends at {generation.named(ends, processor)}", generation.told(inputs.base.path)]
+    lines = [f"a completion ends at {generation.named(ends, processor)}", generation.aside_in_words(inputs.base.path)]
     for line in filter(None, lines):
         print(line, file=sys.stderr, flush=True)
 
