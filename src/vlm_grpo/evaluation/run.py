@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 
 from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.attention import check_attention
-from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.decoding.cache_choice import choose_cache
 from vlm_grpo.evaluation import batches, generations, outcomes
 from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete

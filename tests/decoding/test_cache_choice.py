@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from tiny_data import tiny_rows
-from vlm_grpo.adapters.cache import choose_cache, greedy_parity
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.decoding.cache_choice import choose_cache, greedy_parity
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches
 from vlm_grpo.tasks import asking
