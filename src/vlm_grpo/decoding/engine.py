@@ -87,7 +87,7 @@ class Engine:
 
     @contextmanager
     def in_place_of_generate(self, distinct: DistinctPrompts, pictures: Pictures) -> Iterator[None]:
-        """Within the context `model.generate` is the engine's, for a batch of these `distinct` prompts and `pictures`."""
+        """Within the context `model.generate` is the engine's, for a batch of which this is known."""
         stock = self._model.generate
         decode = partial(self._decode, distinct=distinct, pictures=pictures)
 

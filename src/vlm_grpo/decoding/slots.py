@@ -50,8 +50,8 @@ class Window:
 class Slots:
     """Storage for `rows` rows of `length` tokens, shaped like the `prompts`' cache.
 
-    `positions` are those of the token after each prompt, (N,) or (3, N); `mask` is the mask's dtype, its value at places
-    that count and that at those that do not.
+    `positions` are those of the token after each prompt, (N,) or (3, N); `mask` is the mask's dtype, its value at
+    places that count and that at those that do not.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Slots:
         dtype, self._counts, self._ignored = mask
         device = positions.device
         self.rows, self.length = rows, length
-        self._storage = [tuple(_room(part, rows, length) for part in pair) for pair in _pairs(prompts)]
+        self._storage = [(_room(keys, rows, length), _room(values, rows, length)) for keys, values in _pairs(prompts)]
         self._at = torch.zeros(1, dtype=torch.long, device=device)
         self._ids = torch.zeros(rows, 1, dtype=torch.long, device=device)
         self._positions = torch.zeros(*positions.shape[:-1], rows, 1, dtype=torch.long, device=device)
@@ -115,7 +115,7 @@ class Slots:
 
     def window(self, rows: int, length: int, *, masked: bool = True) -> Window:
         """The first `rows` rows and `length` places."""
-        layers = [Slot(*(part[:rows, :, :length] for part in pair), self._at) for pair in self._storage]
+        layers = [Slot(keys[:rows, :, :length], values[:rows, :, :length], self._at) for keys, values in self._storage]
         mask = self._mask[:rows, ..., :length] if masked else None
         return Window(self._ids[:rows], self._positions[..., :rows, :], Cache(layers=layers), mask)
 
