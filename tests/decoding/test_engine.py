@@ -7,6 +7,7 @@ import torch
 
 from recorded_ops import record
 from tiny_decoding import FAMILIES, Bench
+from vlm_grpo.decoding import buckets
 from vlm_grpo.decoding.buckets import length_bucket, row_bucket
 from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.decoding.step import tower_step
@@ -54,15 +55,25 @@ def test_a_record_is_made_anew_when_a_weight_moves_or_the_path_changes(bench):
     assert len(made) == 3
 
 
-def test_places_of_a_longer_batch_serve_a_shorter_one(bench):
+def test_places_of_a_longer_batch_serve_a_shorter_one(bench, monkeypatch):
+    monkeypatch.setattr(buckets, "PLACES", 8)
     counting, made = counted_records()
     engine = bench.engine(record=counting)
-    long = GREEDY | {"max_new_tokens": 100}
+    long = GREEDY | {"max_new_tokens": 20}
     assert torch.equal(bench.tokens(engine, **long).tokens, bench.tokens(None, **long).tokens)
     assert torch.equal(bench.tokens(engine, **GREEDY).tokens, bench.tokens(None, **GREEDY).tokens)
     assert len(made) == 2, "a step of its own over fewer places"
-    engine.free()
-    assert torch.equal(bench.tokens(engine, **GREEDY).tokens, bench.tokens(None, **GREEDY).tokens)
+
+
+@pytest.mark.parametrize("free, kept", [(None, True), (10**9, True), (0, False)])
+def test_places_that_would_be_missed_are_given_back(bench, monkeypatch, free, kept):
+    counting, made = counted_records()
+    engine = bench.engine(record=counting)
+    monkeypatch.setattr("vlm_grpo.decoding.engine.free_bytes", lambda device: free)
+    for _ in range(2):
+        assert torch.equal(bench.tokens(engine, **GREEDY).tokens, bench.tokens(None, **GREEDY).tokens)
+        engine.make_room()
+    assert len(made) == (1 if kept else 2)
 
 
 def fails_above(rows):

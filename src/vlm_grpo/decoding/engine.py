@@ -22,6 +22,7 @@ from transformers.cache_utils import Cache
 
 from vlm_grpo.decoding.capture import Run, capture
 from vlm_grpo.decoding.choosing import Choosing, default_generator
+from vlm_grpo.decoding.memory import free_bytes
 from vlm_grpo.decoding.pictures import Pictures
 from vlm_grpo.decoding.prefill import prefill, shared_prefill
 from vlm_grpo.decoding.prompts import DistinctPrompts
@@ -29,6 +30,8 @@ from vlm_grpo.decoding.step import BuildStep, tower_step
 from vlm_grpo.decoding.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+KEPT = 0.1
+"""Share of the free memory that keys and values may hold between batches, so that records need not be made anew."""
 LOOK_EVERY = 8
 """Tokens between two looks at which rows have ended, where the host waits for the device to look."""
 
@@ -104,9 +107,11 @@ class Engine:
         finally:
             del self._model.generate
 
-    def free(self) -> None:
-        """Give up the memory that is held between batches."""
-        self._workspace.free()
+    def make_room(self) -> None:
+        """Give the memory that is held between batches back where what follows might miss it."""
+        free = free_bytes(self._model.device)
+        if free is not None and self._workspace.bytes > KEPT * free:
+            self._workspace.free()
 
     def _or_stock(self, ours: Callable[[], torch.Tensor], stock: Callable[[], torch.Tensor]) -> torch.Tensor:
         generator = default_generator(self._model.device)

@@ -22,7 +22,8 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
-from vlm_grpo.methods.fast.guard import allocated_bytes, free_bytes, rows_at_once
+from vlm_grpo.decoding.memory import allocated_bytes, free_bytes
+from vlm_grpo.methods.fast.guard import rows_at_once
 
 
 def describe(

@@ -114,7 +114,10 @@ class FastGRPOTrainer(GRPOTrainer):
         shown = by_row(multimodal_fields, images and [len(of_row or ()) for of_row in images])
         distinct = distinct_prompts(prompt_ids, shown.are_equal)
         with self._sharing(distinct, shown):
-            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+            said = super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+        if self._engine is not None:
+            self._engine.make_room()
+        return said
 
     def _sharing(self, distinct: DistinctPrompts, shown: Pictures) -> AbstractContextManager[None]:
         """Within it, `generate` prefills the distinct prompts only."""
