@@ -57,7 +57,7 @@ def make_plan(fast: str, *, model: PreTrainedModel, args: Any, accelerator: Any,
     if fast == "off":
         return FastPlan(*["fast is off"] * 4)
     family = unknown_family(model)
-    sharded = _sharded(accelerator)
+    sharded = sharding(accelerator)
     vision = family or sharded or ("the vision tower trains" if tower_trains(model.base_model) else None)
     shared = family or sharded or special
     plan = FastPlan(
@@ -70,7 +70,8 @@ def make_plan(fast: str, *, model: PreTrainedModel, args: Any, accelerator: Any,
     return plan
 
 
-def _sharded(accelerator: Any) -> str | None:
+def sharding(accelerator: Any) -> str | None:
+    """What spreads single parameters over processes, as the beginning of a sentence; None where nothing does."""
     plugin = accelerator.state.deepspeed_plugin
     if plugin is not None and plugin.zero_stage == 3:
         return "ZeRO-3 shards the parameters"
