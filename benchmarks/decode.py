@@ -5,6 +5,10 @@ in one run, timed by the clock on a GPU and in CPU-seconds without one; in float
 and `proxy` are for a CPU, `qwen3b` and `smolvlm2b` have the real shapes in bfloat16, for a GPU. `ms_per_token` is what
 one more token costs all rows; `rollout_seconds` is the whole, with each row's prefill by generate and each prompt's by
 the engine. `floor_ms` is what reading the weights, keys and values once takes at the device's measured copy speed.
+
+Measured on one CPU core, tokens equal, the tower's own step: proxy, 64 tokens, batch 8 and 16: a token 1.10 and 1.22
+times faster, the rollout 2.4 and 3.4 times; tiny, 40 tokens, batch 8, 16, 64 and 128: a token 1.0 to 1.1 times, the
+rollout 1.2, 1.3, 1.7 and 2.1 times. Nothing is captured on a CPU. The GPU sizes have not been run yet.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
 Both answer the same rows of synthetic_vsr greedily in one run, pictures opened and encoded included, and must give
 equal texts. Batched is the code that `python -m vlm_grpo.evaluation` runs (median of three); the loop of one opens,
-encodes and decodes one row after the other, as the study did.
+encodes and decodes one row after the other by transformers' `generate`, as the study did.
 
-Measured on two CPU cores, 340 rows, embedded Qwen2.5-VL: 9.3 times faster in batches of 128 (14.9 s against 1.6 s); in
-batches of 64, 7.4 to 10.1 times.
+Measured on one CPU core beside other work, in its seconds, 340 rows, embedded Qwen2.5-VL: 9.3 times faster in batches
+of 128 (15.8 s against 1.7 s).
 """
 
 import argparse
