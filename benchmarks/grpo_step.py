@@ -8,10 +8,10 @@ rollout (reference and policy passes, backward, optimiser, encoding pictures for
 `peak_memory_ratio` the memory at its highest, one model's weights included. `--sweep` varies group size, prompt and
 completion length around the size's own.
 
-Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (three runs): scoring + update 4.7,
-4.7 and 5.0 times faster (5.3 times fewer multiply-adds), the step 3.0, 3.2 and 3.6 times, 0.47 to 0.50 of the memory;
-completions and losses equal. How that changes with the setting: benchmarks/README.md. The GPU sizes have not been run
-yet.
+Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (one run beside other work):
+scoring + update 4.6 times faster (5.3 times fewer multiply-adds), the rollout 2.4 times, the step 3.9 times, 0.47 of
+the memory; completions and losses equal. How that changes with the setting: benchmarks/README.md. The GPU sizes have
+not been run yet.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from refusals import refusal
 from tiny_data import save_pictures, save_tiny_data, tiny_rows
+from vlm_grpo.decoding import serving
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.__main__ import main
 from vlm_grpo.evaluation.run import evaluate
@@ -110,6 +111,14 @@ def test_smolvlm_says_whether_it_used_the_cache(tiny_smolvlm, tiny_data, tmp_pat
     assert manifest.read(tmp_path / "auto")["use_cache"] is True
     assert "the same tokens, so the cache is on" in caplog.text
     assert lines(tmp_path / "auto") == lines(tmp_path / "default")
+
+
+def test_what_is_not_served_is_decoded_by_generate(finished, tiny_qwen, tiny_data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(serving, "ATTENTION", ())
+    evaluate(settings(tiny_qwen, tiny_data, tmp_path / "stock"))
+    told = "decoding by transformers' generate: attention sdpa takes no mask over fixed places"
+    assert told in capsys.readouterr().err.splitlines()
+    assert lines(tmp_path / "stock") == lines(finished)
 
 
 def test_a_limit_is_seeded_and_told(tiny_qwen, tiny_data, tmp_path):

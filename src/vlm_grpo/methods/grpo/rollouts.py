@@ -15,7 +15,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.base import Adapter
-from vlm_grpo.adapters.cache import choose_cache
+from vlm_grpo.decoding.cache_choice import choose_cache
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.inputs import TrainingInputs
 from vlm_grpo.ranges import AT_LEAST_0, POSITIVE, SHARE, SHARE_ABOVE_0, SHARE_BELOW_1, Range, check_numbers
