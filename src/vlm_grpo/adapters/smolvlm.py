@@ -1,7 +1,7 @@
 """SmolVLM (Idefics3 architecture) and SmolVLM2.
 
 The study generated with the KV cache disabled, because a former transformers release lost the image while decoding
-from the cache. That stays the default here for fidelity; `adapters/cache.py` turns it on once parity is shown.
+from the cache. That stays the default here for fidelity; `decoding/cache_choice.py` turns it on once parity is shown.
 """
 
 from pathlib import Path

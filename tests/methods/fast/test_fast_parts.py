@@ -8,10 +8,11 @@ from trl.trainer.utils import shuffle_sequence_dict
 
 from tiny_grpo import LONG, SHORT, ask, make_trainer
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.fingerprint import fingerprint
-from vlm_grpo.methods.fast.groups import DistinctPrompts, distinct_prompts, shuffle_whole_groups
+from vlm_grpo.methods.fast.groups import shuffle_whole_groups
 from vlm_grpo.methods.fast.guard import rows_at_once
 from vlm_grpo.methods.fast.processing import DistinctProcessing
 from vlm_grpo.methods.fast.vision_features import FeatureCache

@@ -10,9 +10,9 @@ import torch
 from tiny_data import save_pictures
 from tiny_grpo import ask, make_trainer
 from tiny_reward import VOWELS
+from vlm_grpo.decoding.pictures import by_row
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
-from vlm_grpo.methods.fast.pictures import by_row
 from vlm_grpo.methods.fast.shown import MARKS, check_shown
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.rewards import registry

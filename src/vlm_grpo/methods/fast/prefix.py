@@ -22,11 +22,8 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
-from vlm_grpo.adapters.registry import FAMILIES
-from vlm_grpo.methods.fast.guard import allocated_bytes, free_bytes, rows_at_once
-
-MODEL_TYPES = tuple(kind for family in FAMILIES if family.shares_prefix for kind in family.model_types)
-"""`model_type`s whose positions and caches this file knows."""
+from vlm_grpo.decoding.memory import allocated_bytes, free_bytes
+from vlm_grpo.methods.fast.guard import rows_at_once
 
 
 def describe(
@@ -43,7 +40,7 @@ def describe(
     """What `backbone(shared_prefix=...)` needs, as plain tensors and numbers.
 
     Args:
-        backbone: a model of `MODEL_TYPES`.
+        backbone: a model of `decoding.serving.MODEL_TYPES`.
         prompt_ids: (N, P) the distinct prompts, padded on the left.
         prompt_mask: (N, P) 0 at padding.
         pictures: the distinct prompts' pictures, as the forward takes them.

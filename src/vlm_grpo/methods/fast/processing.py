@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from transformers import BatchFeature
 
-from vlm_grpo.methods.fast.pictures import by_row
+from vlm_grpo.decoding.pictures import by_row
 
 
 class PictureLists:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from vlm_grpo.methods.fast.groups import DistinctPrompts, distinct_prompts
-from vlm_grpo.methods.fast.pictures import Pictures
+from vlm_grpo.decoding.pictures import Pictures
+from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.methods.fast.prefix import describe
 
 IGNORED = -100

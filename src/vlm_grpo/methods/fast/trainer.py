@@ -9,6 +9,7 @@ either way (`pictures`), and checked in every micro-batch (`shown`).
 """
 
 import logging
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -19,13 +20,16 @@ from transformers import PreTrainedModel
 from trl import GRPOTrainer
 from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
+from vlm_grpo.decoding.engine import Engine
+from vlm_grpo.decoding.pictures import Pictures, by_row, is_foreign
+from vlm_grpo.decoding.prefill import shared_prefill
+from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.methods.fast.arguments import FastArguments
-from vlm_grpo.methods.fast.groups import distinct_prompts, shuffle_whole_groups
-from vlm_grpo.methods.fast.pictures import by_row, is_foreign, rows_apart, rows_together
+from vlm_grpo.methods.fast.groups import shuffle_whole_groups
+from vlm_grpo.methods.fast.layout import rows_apart, rows_together
 from vlm_grpo.methods.fast.plan import WORTH, make_plan
 from vlm_grpo.methods.fast.prefix import share_prefix
 from vlm_grpo.methods.fast.processing import DistinctProcessing, PictureLists
-from vlm_grpo.methods.fast.rollout import shared_prefill
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
 from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
 from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
@@ -56,6 +60,7 @@ class FastGRPOTrainer(GRPOTrainer):
         self._rows_per_chunk = fast.fast_chunk
         self._told_not_worth = False
         backbone = self._inner_model().base_model
+        self._engine = Engine(self._inner_model()) if self.plan.rollout is self.plan.engine is None else None
         if self.plan.vision is None:
             self.features = reuse_features(backbone, limit=fast.fast_vision_mb * MIB)
         if self.plan.scoring is None:
@@ -108,8 +113,17 @@ class FastGRPOTrainer(GRPOTrainer):
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
         shown = by_row(multimodal_fields, images and [len(of_row or ()) for of_row in images])
         distinct = distinct_prompts(prompt_ids, shown.are_equal)
-        with shared_prefill(self._inner_model(), distinct, shown):
-            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+        with self._sharing(distinct, shown):
+            said = super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+        if self._engine is not None:
+            self._engine.make_room()
+        return said
+
+    def _sharing(self, distinct: DistinctPrompts, shown: Pictures) -> AbstractContextManager[None]:
+        """Within it, `generate` prefills the distinct prompts only."""
+        if self._engine is None:
+            return shared_prefill(self._inner_model(), distinct, shown)
+        return self._engine.in_place_of_generate(distinct, shown)
 
     def _get_per_token_logps_and_entropies(
         self,

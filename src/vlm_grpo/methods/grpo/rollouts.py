@@ -13,7 +13,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.base import Adapter
-from vlm_grpo.adapters.cache import choose_cache
+from vlm_grpo.decoding.cache_choice import choose_cache
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.run import TrainingInputs
 from vlm_grpo.rows.pictures import open_picture

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 FIELDS = ("pixel_values", "image_grid_thw", "pixel_attention_mask")
 FOREIGN = ("image_sizes", "image_position_ids", "spatial_shapes", "num_tiles")
@@ -71,29 +70,6 @@ def by_row(fields: Mapping[str, Any], num_images: Sequence[int] | None) -> Pictu
 def is_foreign(batch: Mapping[str, Any]) -> bool:
     """Whether the pictures of `batch` are laid out in a way that is not known here."""
     return any(batch.get(name) is not None for name in FOREIGN)
-
-
-def rows_apart(batch: dict[str, Any]) -> dict[str, Any]:
-    """`batch` with one entry a row in every picture field, ready to be shuffled and cut by rows.
-
-    TRL's own does this too, but takes a padded row for a picture where a batch has as many pictures as rows.
-    """
-    if is_foreign(batch):
-        apart: dict[str, Any] = split_pixel_values_by_grid(batch)
-        return apart
-    shown = by_row(batch, batch.get("num_images"))
-    return batch | shown.apart() if shown.patches else batch
-
-
-def rows_together(rows: dict[str, Any]) -> dict[str, Any]:
-    """Some of the rows that `rows_apart` laid out, as the model's forward takes them; without fields of no picture."""
-    if is_foreign(rows):
-        together: dict[str, Any] = unsplit_pixel_values_by_grid(rows)
-        return together
-    if not any(rows.get("num_images") or ()):
-        return {name: value for name, value in rows.items() if name not in FIELDS}
-    apart = {name: value for name, value in rows.items() if name in FIELDS and isinstance(value, list)}
-    return rows | {name: torch.cat(value) for name, value in apart.items()}
 
 
 def _ranges(lengths: Sequence[int]) -> list[slice]:

@@ -1,10 +1,9 @@
-"""Prefill each distinct prompt once and decode its completions from the repeated KV cache.
+"""Prefill each distinct prompt of a batch once.
 
-`generate` stays transformers' own: only its prefill is narrowed to the distinct prompts and its result repeated. The
-sampling loop, its batch and its draws from the random generator are the stock ones, so the same seed gives the same
-completions, up to a draw that falls within rounding of the border between two tokens.
+The forward is transformers' own (`_prefill`); its inputs are narrowed to the distinct prompts. `shared_prefill` gives
+that to the stock `generate`, for what the engine leaves to it.
 
-Left out: rollouts without a KV cache, which read the whole prompt at every token anyway.
+Left out: decoding without a KV cache, which reads the whole prompt at every token anyway.
 """
 
 from collections.abc import Iterator
@@ -12,37 +11,48 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from vlm_grpo.methods.fast.groups import DistinctPrompts
-from vlm_grpo.methods.fast.pictures import FIELDS, Pictures
+from vlm_grpo.decoding.pictures import FIELDS, Pictures
+from vlm_grpo.decoding.prompts import DistinctPrompts
 
 ENCODED = "mm_encoder_outputs"
 
 
+def prefill(
+    model: PreTrainedModel,
+    input_ids: torch.Tensor,
+    config: GenerationConfig,
+    model_kwargs: dict[str, Any],
+    *,
+    distinct: DistinctPrompts,
+    pictures: Pictures,
+) -> ModelOutput:
+    """Logits (N, 1, V) and KV cache of the N prompts at the rows `distinct.first` of `input_ids` (B, P)."""
+    rows = len(distinct.of_row)
+    narrowed = {name: _narrow(name, value, rows, distinct.first, pictures) for name, value in model_kwargs.items()}
+    narrowed |= pictures.narrow(distinct.first) if "pixel_values" in model_kwargs else {}
+    return model._prefill(input_ids[distinct.first], config, narrowed)
+
+
 @contextmanager
 def shared_prefill(model: PreTrainedModel, distinct: DistinctPrompts, pictures: Pictures) -> Iterator[None]:
-    """Within the context `model.generate` prefills only the rows `distinct.first` of the batch it is given."""
-    stock = model._prefill
-    rows = len(distinct.of_row)
+    """Within the context `model._prefill` reads only the rows `distinct.first` of the batch it is given."""
 
-    def prefill(
-        input_ids: torch.Tensor, generation_config: Any, model_kwargs: dict[str, Any], **settings: Any
-    ) -> ModelOutput:
-        narrowed = {name: _narrow(name, value, rows, distinct.first, pictures) for name, value in model_kwargs.items()}
-        narrowed |= pictures.narrow(distinct.first) if "pixel_values" in model_kwargs else {}
-        outputs = stock(input_ids[distinct.first], generation_config, narrowed, **settings)
+    def repeated(input_ids: torch.Tensor, config: GenerationConfig, model_kwargs: dict[str, Any], **_: Any) -> Any:
+        del model._prefill
+        outputs = prefill(model, input_ids, config, model_kwargs, distinct=distinct, pictures=pictures)
         of_row = torch.tensor(distinct.of_row, device=input_ids.device)
         outputs.logits = outputs.logits[of_row]
         outputs.past_key_values.batch_select_indices(of_row)
         return outputs
 
-    model._prefill = prefill
+    model._prefill = repeated
     try:
         yield
     finally:
-        del model._prefill
+        vars(model).pop("_prefill", None)
 
 
 def _narrow(name: str, value: Any, rows: int, first: list[int], pictures: Pictures) -> Any:
