@@ -69,6 +69,16 @@ def test_what_comes_and_goes_is_looked_at_before_each_rollout(tiny_qwen):
     assert torch.equal(prompts.decode(step)[0], adapted)
 
 
+def test_hooks_are_not_passed_over(tiny_qwen):
+    model = random_model(tiny_qwen)
+    tower = model.get_decoder()
+    for module, name in ((tower, "the tower"), (tower.layers[1].mlp.up_proj, "layers.1.mlp.up_proj")):
+        hook = module.register_forward_hook(lambda module, inputs, output: output * 2)
+        assert why_not_lean(model) == f"{name} has hooks or a forward of its own"
+        hook.remove()
+    assert why_not_lean(model) is None
+
+
 def test_eager_attention_is_left_to_the_model(tiny_smolvlm):
     assert why_not_lean(random_model(tiny_smolvlm, attention="eager")) == "attention is eager, not sdpa"
 

@@ -18,6 +18,8 @@ STACKED = (("self_attn", ("q_proj", "k_proj", "v_proj")), ("mlp", ("gate_proj", 
 """Linear layers that read the same input."""
 ADDED = (("self_attn", ("o_proj",)), ("mlp", ("down_proj",)))
 """Linear layers whose output goes onto the residual stream."""
+CALLED = ("embed_tokens", "rotary_emb")
+"""Modules that the lean step calls as they are, hooks included."""
 MOVING_ROPE = ("dynamic", "longrope")
 """Rotations that depend on the length reached, which the host has to read."""
 
@@ -46,6 +48,9 @@ def _of_tower(tower: Any) -> Iterator[str]:
         yield f"the embedding is a {type(tower.embed_tokens).__name__}"
     if tower.training and (config.attention_dropout or any(_drops(module) for module in tower.modules())):
         yield "dropout is on"
+    for name, module in tower.named_modules():
+        if name not in CALLED and (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)):
+            yield f"{name or 'the tower'} has hooks or a forward of its own"
     weights = [parameter for name, parameter in tower.named_parameters() if "lora_" not in name]
     if len({(weight.dtype, weight.device) for weight in weights}) > 1:
         yield "the weights have several number formats or lie on several devices"
