@@ -8,7 +8,6 @@ step: what `lean_layout.why_not_lean` names.
 """
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,10 +16,14 @@ from transformers.cache_utils import Cache
 
 from vlm_grpo.decoding.lean_layer import LeanLayer, norm
 from vlm_grpo.decoding.lean_layout import why_not_lean
+from vlm_grpo.decoding.step import Step, tower_step
 
 logger = logging.getLogger(__name__)
-Step = Callable[[torch.Tensor, torch.Tensor, Cache, torch.Tensor | None], torch.Tensor]
-"""(ids (B, 1), positions (B, 1) or (3, B, 1), cache, mask (B, 1, 1, L) or None) -> hidden states (B, width)."""
+
+
+def lean_step(model: PreTrainedModel) -> "LeanStep":
+    """The lean step of `model` (the one with the output layer, without PEFT's wrapper), or the tower's own."""
+    return LeanStep(model, tower_step(model))
 
 
 class LeanStep:
