@@ -147,7 +147,7 @@ def copy_speed(device: str) -> float:
 def table(size: str, results: list[dict[str, Any]]) -> str:
     """Results as a Markdown table."""
     lines = [
-        "| size | batch | generate, ms a token | engine | ratio | floor | tokens/s | rollout | capture, s | equal tokens |",
+        "| size | batch | generate, ms a token | engine | ratio | floor | tokens/s | rollout | capture, s | equal |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in results:

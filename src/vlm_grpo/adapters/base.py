@@ -58,7 +58,7 @@ class Adapter:
         image_options: picture settings the user may give, by name.
         shown_size: (processor, (width, height)) -> the size in pixels at which the model sees a picture.
         refuses: (width, height) -> why the processor takes no picture of that size in pixels; None: it does.
-        shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` knows.
+        shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` and `decoding` know.
         generation: overrides of `generate` that the family needs.
         box_frame: frame in which the model writes boxes: "resized_pixels" (after the processor's resize) or
             "thousandths" (0-1000 of each side).
