@@ -22,11 +22,12 @@ from transformers.cache_utils import Cache
 
 from vlm_grpo.decoding.capture import Run, capture
 from vlm_grpo.decoding.choosing import Choosing, default_generator
+from vlm_grpo.decoding.lean import lean_step
 from vlm_grpo.decoding.memory import free_bytes
 from vlm_grpo.decoding.pictures import Pictures
 from vlm_grpo.decoding.prefill import prefill, shared_prefill
 from vlm_grpo.decoding.prompts import DistinctPrompts
-from vlm_grpo.decoding.step import BuildStep, tower_step
+from vlm_grpo.decoding.step import BuildStep
 from vlm_grpo.decoding.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Engine:
         self,
         model: PreTrainedModel,
         *,
-        build_step: BuildStep = tower_step,
+        build_step: BuildStep = lean_step,
         record: Callable[[Run], Run] | None = None,
         look_every: int | None = None,
     ) -> None:

@@ -15,6 +15,7 @@ from transformers.cache_utils import Cache
 
 from vlm_grpo.decoding.buckets import CAPTURED, length_bucket, row_bucket
 from vlm_grpo.decoding.capture import Run, what_a_record_depends_on
+from vlm_grpo.decoding.lean import LeanStep
 from vlm_grpo.decoding.slots import Slots
 from vlm_grpo.decoding.step import Step
 
@@ -61,6 +62,8 @@ class Workspace:
             prompt_of_row: (B,) the prompt that each row continues.
             length: tokens of prompt and completion.
         """
+        if isinstance(self._step, LeanStep):
+            self._step.refresh()
         self._rows = self._bucket(len(prompt_of_row))
         self._length = length_bucket(length)
         self._end = prompts.layers[0].keys.shape[2]
