@@ -52,6 +52,7 @@ def make_trainer(
     targets = rf"{found.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
     lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else found.adapter.lora_targets)
     arguments = {
+        "bf16": False,
         "num_generations": 2,
         "max_completion_length": 6,
         "beta": 0.04,
@@ -64,7 +65,6 @@ def make_trainer(
         output_dir=str(out),
         per_device_train_batch_size=rows,
         use_cpu=True,
-        bf16=False,
         report_to="none",
         save_strategy="no",
         disable_tqdm=True,

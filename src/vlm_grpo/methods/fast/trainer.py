@@ -57,7 +57,9 @@ class FastGRPOTrainer(GRPOTrainer):
         self._told_not_worth = False
         backbone = self._inner_model().base_model
         if self.plan.vision is None:
-            self.features = reuse_features(backbone, limit=fast.fast_vision_mb * MIB)
+            self.features = reuse_features(
+                backbone, limit=fast.fast_vision_mb * MIB, precision=self.accelerator.autocast
+            )
         if self.plan.scoring is None:
             share_prefix(backbone)
         if fast.fast != "off" and self.accelerator.is_main_process:
