@@ -93,8 +93,9 @@ def reuse_features(
 ) -> FeatureCache:
     """Make `backbone` encode each distinct picture once, keeping at most `limit` bytes of features.
 
-    `precision` opens the context in which the tower runs, whatever its caller's: the trainer's `autocast`. Pictures come
-    as flat patches with `image_grid_thw` (Qwen) or as tiles (rows, tiles, channels, height, width) with
+    `precision` opens the context in which the tower runs, whatever its caller's: the trainer's `autocast`.
+
+    Pictures come as flat patches with `image_grid_thw` (Qwen) or as tiles (rows, tiles, channels, height, width) with
     `pixel_attention_mask` (Idefics3, SmolVLM).
     """
     assert not tower_trains(backbone), "the features of a tower that trains cannot be reused"
