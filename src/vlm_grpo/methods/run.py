@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
@@ -91,11 +90,6 @@ class TrainingInputs:
 
     base: Checkpoint
     data: DrawnRows
-
-
-def hush_renamed_settings() -> None:
-    """Silence the warning about `gradient_checkpointing`: TRL's name for what transformers is about to rename."""
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
 
 
 def check_settings(training: GRPOArguments | SFTArguments) -> None:

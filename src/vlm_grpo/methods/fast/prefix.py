@@ -23,6 +23,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
 from vlm_grpo.adapters.registry import FAMILIES
+from vlm_grpo.adapters.renamed import cache_name
 from vlm_grpo.methods.fast.guard import allocated_bytes, free_bytes, rows_at_once
 
 MODEL_TYPES = tuple(kind for family in FAMILIES if family.shares_prefix for kind in family.model_types)
@@ -102,6 +103,7 @@ def _completion_states(
     device = completion_ids.device
     before = allocated_bytes(device)
     read = stock(**prompt, use_cache=True)
+    cache = cache_name(stock)
     last = read.last_hidden_state[prompt_of_row, -1:]
     rows, tokens = completion_ids.shape
     if tokens == 0:
@@ -109,13 +111,13 @@ def _completion_states(
 
     def continue_prompts(some: slice) -> torch.Tensor:
         together = group if len(chunks) == 1 else None
-        layers = [_ContinuedLayer(layer, prompt_of_row[some], together) for layer in read.past_key_values.layers]
+        layers = [_ContinuedLayer(layer, prompt_of_row[some], together) for layer in read[cache].layers]
         return stock(
             input_ids=completion_ids[some],
             attention_mask=attention_mask[some],
             position_ids=position_ids[..., some, :],
-            past_key_values=Cache(layers=layers),
             use_cache=True,
+            **{cache: Cache(layers=layers)},
         ).last_hidden_state
 
     keeps_graph = torch.is_grad_enabled()
