@@ -24,6 +24,7 @@ from transformers import (
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.embedded import build_qwen, build_smolvlm
+from vlm_grpo.embedded.curriculum import LESSONS
 
 PICTURE = (640, 480)
 
@@ -32,7 +33,7 @@ PICTURE = (640, 480)
 class Size:
     """How to build a model: its embedded relative's builder, the changes of its shape, and what its step is like."""
 
-    build: Callable[[int], Any]
+    build: Callable[..., Any]
     dtype: torch.dtype
     prompt: int
     completion: int
@@ -143,7 +144,7 @@ class Shaped:
 
 def build(size: Size, *, device: str, seed: int = 0) -> Shaped:
     """The model with random weights on `device`, its vision tower frozen."""
-    family = size.build(seed)
+    family = size.build(LESSONS, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         family.save(Path(folder))
         checkpoint = open_checkpoint(folder)

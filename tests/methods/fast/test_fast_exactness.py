@@ -11,7 +11,7 @@ import torch
 from tiny_grpo import LONG, SHORT, ask, distance, make_trainer, score
 from vlm_grpo.methods.fast import trainer as fast_trainer
 from vlm_grpo.methods.fast.arguments import FastArguments
-from vlm_grpo.methods.fast.processing import DistinctProcessing
+from vlm_grpo.methods.fast.processing import PictureLists
 
 FAMILIES = ["tiny_qwen", "tiny_smolvlm"]
 LOGP = 1e-5
@@ -43,7 +43,7 @@ def rollout(stock, rows):
     """A batch that the stock trainer generated, with completions of unequal lengths, one of which ends at once."""
     torch.manual_seed(3)
     stock.num_generations = 1
-    processor, stock.processing_class = stock.processing_class, DistinctProcessing(stock.processing_class)
+    processor, stock.processing_class = stock.processing_class, PictureLists(stock.processing_class)
     batch = stock._generate_and_score_completions(rows)  # TRL alone cannot process a row without a picture
     stock.processing_class = processor
     mask = batch["completion_mask"]
