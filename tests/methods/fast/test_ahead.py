@@ -46,10 +46,10 @@ def run(checkpoint, out, *, ahead):
     trainer = make_trainer(
         checkpoint, out, fast=FastArguments(fast="on"), rows=4, max_steps=STEPS, logging_steps=1, learning_rate=1e-2
     )
-    counted = trainer._ahead._image_processor = Counted(trainer._ahead._image_processor)
+    counted = trainer.ahead._image_processor = Counted(trainer.ahead._image_processor)
     if not ahead:
         trainer.data_collator = lambda rows: rows
-    trainer.add_callback(Joined(trainer._ahead))
+    trainer.add_callback(Joined(trainer.ahead))
     trainer.train()
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     return losses, list(trainer._logs["completion"]), torch.get_rng_state(), counted.threads

@@ -48,6 +48,11 @@ class PicturesAhead:
             self._thread.submit(self._begin, rows, self._settings)
         return rows
 
+    def clear(self) -> None:
+        """Forget all results."""
+        with self._lock:
+            self._results.clear()
+
     def _begin(self, rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
         first, _ = distinct([(row["prompt"], row["images"]) for row in rows])
         self._processed([rows[row]["images"] or [] for row in first], settings)

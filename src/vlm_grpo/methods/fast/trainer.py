@@ -41,7 +41,8 @@ MIB = 1 << 20
 class FastGRPOTrainer(GRPOTrainer):
     """`GRPOTrainer` with `fast`, the settings of the fast path (None: off).
 
-    `plan` says which parts are used, `features` is the cache of picture features (None when it is not used).
+    `plan` says which parts are used, `features` is the cache of picture features and `ahead` what prepares pictures
+    (None where they are not used).
     """
 
     def __init__(self, *, fast: FastArguments | None = None, **trl: Any) -> None:
@@ -57,11 +58,11 @@ class FastGRPOTrainer(GRPOTrainer):
         )
         self._buffered_inputs: list[dict[str, Any]] | None
         self.processing_class: Any
-        self._ahead: PicturesAhead | None = None
+        self.ahead: PicturesAhead | None = None
         if self.plan.processing is None:
-            self._ahead = PicturesAhead(self.processing_class.image_processor)
+            self.ahead = PicturesAhead(self.processing_class.image_processor)
             if self.args.dataloader_num_workers == 0:
-                self.data_collator = self._ahead.prepare
+                self.data_collator = self.ahead.prepare
         self.features: FeatureCache | None = None
         self._rows_per_chunk = fast.fast_chunk
         self._told_not_worth = False
@@ -86,9 +87,9 @@ class FastGRPOTrainer(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """As in TRL, but each distinct prompt is processed once, and each row's pictures are marked."""
         processor: Any = self.processing_class
-        self.processing_class = (PictureLists if self._ahead is None else DistinctProcessing)(processor)
+        self.processing_class = (PictureLists if self.ahead is None else DistinctProcessing)(processor)
         try:
-            with before(processor, self._ahead) if self._ahead is not None else nullcontext():
+            with before(processor, self.ahead) if self.ahead is not None else nullcontext():
                 batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
             self.processing_class = processor
