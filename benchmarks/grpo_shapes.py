@@ -78,6 +78,7 @@ DERIVED = ("layer_types", "head_dim")
 QWEN_PIXELS = {"max_pixels": PICTURE[0] * PICTURE[1] * 2}
 SIZES = {
     "tiny": Size(build_qwen.build, torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
+    "tiny_smolvlm": Size(build_smolvlm.build, torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
     "proxy": Size(
         build_qwen.build,
         torch.float32,

@@ -50,7 +50,7 @@ def rollout(stock, rows):
     for row in range(len(mask)):
         mask[row, 1 + (3 * row) % mask.shape[1] :] = 0
     batch["completion_ids"] = batch["completion_ids"] * mask
-    batch["advantages"] = torch.linspace(-1, 1.5, len(mask), dtype=torch.float64)
+    batch["advantages"] = torch.linspace(-1, 1.5, len(mask), dtype=torch.float64, device=mask.device)
     for name in ("ref_per_token_logps", "old_per_token_logps"):
         if name in batch:
             batch[name] = batch[name] * mask
@@ -147,7 +147,7 @@ def test_completions_that_all_end_at_once(trainers):
 def test_equal_rewards_move_nothing(trainers):
     stock, ours = trainers
     batch = rollout(stock, CASES["unequal prompts"])
-    batch["advantages"] = torch.zeros(len(batch["advantages"]))
+    batch["advantages"] = torch.zeros_like(batch["advantages"])
     batch["ref_per_token_logps"] = score(ours, batch)[0]
     assert all(gradient.abs().max() < 1e-6 for gradient in score(ours, batch)[1].values())
 

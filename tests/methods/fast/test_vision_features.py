@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tiny_grpo import LONG, SHORT, ask, make_trainer, score
+from tiny_grpo import DEVICE, LONG, SHORT, ask, make_trainer, score
 from vlm_grpo.methods.fast.arguments import FastArguments
 
 FAMILIES = {"tiny_qwen": "visual", "tiny_smolvlm": "vision_model"}
@@ -21,7 +21,7 @@ def test_rollout_reference_and_policy_share_one_encoding(family, precision, requ
     trainer = make_trainer(checkpoint, tmp_path, fast=FastArguments(fast="on"), **SETTINGS[precision])
     calls, tiles = [], []
     tower = getattr(trainer._inner_model().base_model, FAMILIES[family])
-    tower.register_forward_hook(lambda *_: calls.append(torch.is_autocast_enabled("cpu")))
+    tower.register_forward_hook(lambda *_: calls.append(torch.is_autocast_enabled(DEVICE)))
     encoded = trainer.features.encoded
     batch = trainer._generate_and_score_completions(ROWS)
     tiles.append(trainer.features.encoded - encoded)
