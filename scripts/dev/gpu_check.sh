@@ -52,7 +52,7 @@ fi
 
 exact() {
     VLM_GRPO_TEST_DEVICE=$device python -m pytest -q -n 0 -p no:cacheprovider \
-        tests/methods/fast/test_vision_features.py tests/methods/fast/test_fast_exactness.py
+        tests/methods/fast/test_{packed,vision_features,fast_exactness}.py
 }
 decode() { python benchmarks/decode.py "${qwen[@]}" --json "$out/decode.json"; }
 decode_smolvlm() { python benchmarks/decode.py "${smolvlm[@]}" --json "$out/decode_smolvlm.json"; }
