@@ -76,6 +76,7 @@ DERIVED = ("layer_types", "head_dim")
 QWEN_PIXELS = {"max_pixels": PICTURE[0] * PICTURE[1] * 2}
 SIZES = {
     "tiny": Size("qwen2_5_vl", torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
+    "tiny_smolvlm": Size("smolvlm", torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
     "proxy": Size(
         "qwen2_5_vl",
         torch.float32,

@@ -6,6 +6,7 @@ does meanwhile does not count.
 
 import ctypes
 import gc
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -45,10 +46,12 @@ class PhaseClock:
             self._open[-1] = (phase, moment)
 
     def watch(self, owner: Any, method: str, phase: str | Callable[[], str]) -> None:
-        """Time every call of `owner.method` as `phase`."""
+        """Time every call of `owner.method` as `phase`; what another thread does meanwhile is no phase of the step."""
         stock = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                return stock(*args, **kwargs)
             with self(phase if isinstance(phase, str) else phase()):
                 return stock(*args, **kwargs)
 

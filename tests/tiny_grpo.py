@@ -1,5 +1,6 @@
 """Trainers over random tiny models, TRL's and ours with the same weights, and batches to score with both."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 
+DEVICE = os.environ.get("VLM_GRPO_TEST_DEVICE", "cpu")
+"""Where these trainers compute: "cuda" proves the fast path on a GPU."""
 LORA_SCALE = 0.05
 PICTURES = [
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (112, 112, 3), dtype=np.uint8)) for seed in range(4)
@@ -52,6 +55,7 @@ def make_trainer(
     targets = rf"{base.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
     lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else base.adapter.lora_targets)
     arguments = {
+        "bf16": False,
         "num_generations": 2,
         "max_completion_length": 6,
         "beta": 0.04,
@@ -63,8 +67,7 @@ def make_trainer(
     args = GRPOConfig(
         output_dir=str(out),
         per_device_train_batch_size=rows,
-        use_cpu=True,
-        bf16=False,
+        use_cpu=DEVICE == "cpu",
         report_to="none",
         save_strategy="no",
         disable_tqdm=True,
@@ -83,7 +86,7 @@ def make_trainer(
     generator = torch.Generator().manual_seed(5)
     for name, parameter in trainer.model.named_parameters():
         if "lora_B" in name:
-            parameter.data.normal_(std=LORA_SCALE, generator=generator)
+            parameter.data.copy_(torch.empty(parameter.shape).normal_(std=LORA_SCALE, generator=generator))
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.train()
     return trainer

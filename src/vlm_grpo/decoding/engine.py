@@ -20,6 +20,7 @@ from torch.nn.functional import pad
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 from transformers.cache_utils import Cache
 
+from vlm_grpo.adapters.renamed import cache_name
 from vlm_grpo.decoding.capture import Run, capture
 from vlm_grpo.decoding.choosing import Choosing, default_generator
 from vlm_grpo.decoding.lean import lean_step
@@ -153,7 +154,7 @@ class Engine:
         mask, following = model_kwargs["attention_mask"], model_kwargs["position_ids"][..., first, -1] + 1
         batch = _Batch(
             logits=read.logits[:, -1].float(),
-            cache=read.past_key_values,
+            cache=read[cache_name(model.forward)],
             mask=None if mask is None else mask[first],
             positions=following[-3:] if following.ndim == 2 else following,
             ids=input_ids,

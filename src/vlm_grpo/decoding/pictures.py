@@ -42,17 +42,29 @@ class Pictures:
             return {}
         if not self.patches:
             return {name: value[list(rows)] for name, value in self.fields.items()}
-        return {name: torch.cat([apart[row] for row in rows]) for name, apart in self.apart().items()}
+        ranges = self._ranges()
+        return {name: torch.cat([value[ranges[name][row]] for row in rows]) for name, value in self.fields.items()}
 
     def apart(self) -> dict[str, list[torch.Tensor]]:
         """The fields with one entry a row; of pictures that are not padded to a row each."""
-        ranges = {"pixel_values": self.patches, "image_grid_thw": self.images}
+        ranges = self._ranges()
         return {name: [value[of_row] for of_row in ranges[name]] for name, value in self.fields.items()}
 
     def are_equal(self, one: int, other: int, *, offset: int = 0) -> bool:
         """True when two rows show the same pictures, down to the last bit; rows are counted from `offset`."""
-        here, there = self.narrow([offset + one]), self.narrow([offset + other])
-        return here.keys() == there.keys() and all(torch.equal(here[name], there[name]) for name in here)
+        one, other = offset + one, offset + other
+        if self.counts is not None and self.counts[one] != self.counts[other]:
+            return False
+        ranges = self._ranges()
+        return all(
+            torch.equal(value[ranges[name][one]], value[ranges[name][other]])
+            if self.patches
+            else torch.equal(value[one], value[other])
+            for name, value in self.fields.items()
+        )
+
+    def _ranges(self) -> dict[str, list[slice]]:
+        return {"pixel_values": self.patches, "image_grid_thw": self.images}
 
 
 def by_row(fields: Mapping[str, Any], num_images: Sequence[int] | None) -> Pictures:

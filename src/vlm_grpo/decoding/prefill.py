@@ -14,6 +14,7 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
+from vlm_grpo.adapters.renamed import cache_name
 from vlm_grpo.decoding.pictures import FIELDS, Pictures
 from vlm_grpo.decoding.prompts import DistinctPrompts
 
@@ -45,7 +46,7 @@ def shared_prefill(model: PreTrainedModel, distinct: DistinctPrompts, pictures: 
         outputs = prefill(model, input_ids, config, model_kwargs, distinct=distinct, pictures=pictures)
         of_row = torch.tensor(distinct.of_row, device=input_ids.device)
         outputs.logits = outputs.logits[of_row]
-        outputs.past_key_values.batch_select_indices(of_row)
+        outputs[cache_name(model.forward)].batch_select_indices(of_row)
         return outputs
 
     model._prefill = repeated

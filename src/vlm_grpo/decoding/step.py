@@ -12,6 +12,8 @@ import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from vlm_grpo.adapters.renamed import cache_name
+
 Step = Callable[[torch.Tensor, torch.Tensor, Cache, torch.Tensor | None], torch.Tensor]
 """(ids (B, 1), positions (B, 1) or (3, B, 1), cache, mask (B, 1, 1, L) or None) -> hidden states (B, width).
 
@@ -23,9 +25,10 @@ BuildStep = Callable[[PreTrainedModel], Step]
 def tower_step(model: PreTrainedModel) -> Step:
     """The step by the language tower as it is; `model` is the one with the output layer, without PEFT's wrapper."""
     tower = model.get_decoder()
+    named = cache_name(tower.forward)
 
     def step(ids: torch.Tensor, positions: torch.Tensor, cache: Cache, mask: torch.Tensor | None) -> torch.Tensor:
-        read = tower(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
+        read = tower(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **{named: cache})
         state: torch.Tensor = read.last_hidden_state[:, -1]
         return state
 

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,11 +49,6 @@ TRAINING_STATE = (
 """What every method's checkpoints hold beside the weights; the methods name their own files."""
 
 PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
-
-
-def hush_renamed_settings() -> None:
-    """Silence the warning about `gradient_checkpointing`: TRL's name for what transformers is about to rename."""
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.* is deprecated", category=FutureWarning)
 
 
 def check_settings(training: GRPOArguments | SFTArguments) -> None:

@@ -7,6 +7,7 @@ GRPOConfig can be given too: `--help-all` lists them.
 
 from transformers import set_seed
 
+from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, run
@@ -41,7 +42,7 @@ KIND = "grpo"
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
-    run.hush_renamed_settings()
+    hush_renamed()
     common = GRPO_COMMON | setting_names(*GRPO_TYPES[:-1])
     parsed = parse(
         GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL

@@ -7,6 +7,7 @@ collator; reference, section 2.5).
 
 from transformers import set_seed
 
+from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, run
@@ -31,7 +32,7 @@ ANSWER_TOKENS = 16
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Run SFT as the command line says."""
-    run.hush_renamed_settings()
+    hush_renamed()
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
     common = COMMON | setting_names(StudyArguments, SFTTargetArguments)
     parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT, common=common, never_null=NEVER_NULL)
