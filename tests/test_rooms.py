@@ -28,6 +28,7 @@ ROOMS = (
     "adapters",
     "tasks",
     "rewards",
+    "environments",
     "methods",
     "merge",
     "evaluation",

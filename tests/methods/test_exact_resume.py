@@ -37,6 +37,10 @@ GRPO = CONFIG + (
     "rewards: [vowels]\n"
 )
 REUSED = GRPO + "steps_per_generation: 2\nnum_iterations: 2\n"
+CHECKED = REUSED.replace("completion_length: 5", "completion_length: 120") + (
+    f"environment: double_check\ngeneration_kwargs: {{{{eos_token_id: {list(range(20, 120))}}}}}\n"
+)
+"""Rollouts of two turns, used twice; a random model's turns end at one of many tokens."""
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +65,9 @@ class SignalAt(MetricsFile):
         (sft, SFT, 5, (1, 3)),
         (grpo, GRPO, 8, (2, 7)),
         (grpo, REUSED, 8, (1, 6, 7)),
+        (grpo, CHECKED, 3, (1,)),
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts"],
+    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-double-check"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
@@ -88,6 +93,7 @@ def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_
     for log in ("completions.jsonl", "seen.jsonl"):
         assert jsonl.read(stopped / log) == jsonl.read(undisturbed / log)
     assert losses(stopped) == losses(undisturbed)
+    assert config is not CHECKED or any(len(r["turns"]) == 3 for r in jsonl.read(stopped / "completions.jsonl"))
     starts = [a["step"] for a in attempts.read(stopped) if a["event"] == "started"]
     ends = [(a["event"], a["step"]) for a in attempts.read(stopped) if a["event"] != "started"]
     assert starts == [0, *stops]

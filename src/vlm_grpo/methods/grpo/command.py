@@ -13,6 +13,7 @@ from vlm_grpo.methods import examples, lora, run
 from vlm_grpo.methods.arguments import RewardArguments, StudyArguments
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
     rollout_settings,
@@ -62,6 +63,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     study, reward_arguments, fast, training = parsed.arguments
     run.check_machine(study, training)
     inputs = run.open_inputs(study)
+    environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
         canary.check_vllm()
@@ -95,6 +97,8 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
         peft_config=lora.lora_config(study, inputs.base.adapter),
         callbacks=[MetricsFile(folder), ProgressLine(METHODS[KIND].watched)],
         completions=CompletionsFile(folder),
+        environment=environment,
+        protocol=protocol,
         fast=fast,
     )
     if training.use_vllm:

@@ -29,8 +29,12 @@ class CompletionsFile:
         texts: list[str],
         rewards: dict[str, list[float]],
         advantages: list[float],
+        turns: list[list[dict[str, Any]]] | None = None,
     ) -> None:
-        """Write the rollouts made for optimiser step `step`; a NaN reward (cannot be scored) is written as null."""
+        """Write the rollouts made for optimiser step `step`; a NaN reward (cannot be scored) is written as null.
+
+        `turns` are all turns of each completion where an environment answered the model, whose last is in `texts`.
+        """
         with jsonl.Appender(self._path) as file:
             file.append(
                 {
@@ -38,6 +42,7 @@ class CompletionsFile:
                     "row_id": row["id"],
                     "images": row["image_files"],
                     "text": text,
+                    **({} if turns is None else {"turns": turns[i]}),
                     "rewards": {name: None if math.isnan(v[i]) else v[i] for name, v in rewards.items()},
                     "advantage": advantages[i],
                 }

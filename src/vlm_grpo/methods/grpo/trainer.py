@@ -9,16 +9,17 @@ from typing_extensions import override
 
 from vlm_grpo.adapters.finite import watch_logits
 from vlm_grpo.methods.divergence import StopsWhenDiverged
-from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 from vlm_grpo.methods.grpo import state
 from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.conversation import spoken
+from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.resume.epoch_order import EpochGroups
 from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
 
 
-class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
-    """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
+class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, TurnsGRPOTrainer, ReadsWhatIsScored):
+    """`TurnsGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
 
     def __init__(self, *, completions: CompletionsFile, **trl: Any) -> None:
         super().__init__(**trl)
@@ -68,10 +69,12 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, FastGRPOTrainer, ReadsWha
             self._completions.cut_after(self.state.global_step)
             self._cut = True
         newest = slice(-len(rows), None)
+        turns = [spoken(of_row) for of_row in list(self._logs["completion"])[newest]]
         self._completions.append(
             step=self.state.global_step + 1,
             rows=rows,
-            texts=[turns[0]["content"] for turns in list(self._logs["completion"])[newest]],
+            texts=[[turn["text"] for turn in of_row if turn["role"] == "assistant"][-1] for of_row in turns],
             rewards={name: list(values)[newest] for name, values in self._logs["rewards"].items()},
             advantages=list(self._logs["advantages"])[newest],
+            turns=None if self._environment is None else turns,
         )
