@@ -32,6 +32,7 @@ ROOMS = (
     "methods",
     "merge",
     "evaluation",
+    "attention",
     "judge",
     "alignment",
     "paper",

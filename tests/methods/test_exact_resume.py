@@ -41,6 +41,8 @@ CHECKED = REUSED.replace("completion_length: 5", "completion_length: 120") + (
     f"environment: double_check\ngeneration_kwargs: {{{{eos_token_id: {list(range(20, 120))}}}}}\n"
 )
 """Rollouts of two turns, used twice; a random model's turns end at one of many tokens."""
+FOLLOWED = REUSED + ("sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\nadvantages: cubic\n")
+"""The reference is a mix of three adapters by step 7, and the rollouts in hand have shaped advantages."""
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +67,10 @@ class SignalAt(MetricsFile):
         (sft, SFT, 5, (1, 3)),
         (grpo, GRPO, 8, (2, 7)),
         (grpo, REUSED, 8, (1, 6, 7)),
+        (grpo, FOLLOWED, 8, (4, 7)),
         (grpo, CHECKED, 3, (1,)),
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-double-check"],
+    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-double-check"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)

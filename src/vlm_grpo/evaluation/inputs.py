@@ -47,10 +47,13 @@ class EvaluationInputs:
         return self.settled.processor
 
 
-def open_inputs(settings: EvaluationArguments, *, given: Collection[str] | None = None) -> EvaluationInputs:
+def open_inputs(
+    settings: EvaluationArguments, *, given: Collection[str] | None = None, row_id: str | None = None
+) -> EvaluationInputs:
     """Vet model, adapter, rows, pictures, texts and lengths; every mistake in them is one line.
 
-    `given` are the settings that the user set; None takes those whose values are not the defaults.
+    `given` are the settings that the user set; None takes those whose values are not the defaults. With a `row_id`
+    only that row is asked.
     """
     lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
     model = lora.base if lora else open_checkpoint(settings.model)
@@ -58,6 +61,8 @@ def open_inputs(settings: EvaluationArguments, *, given: Collection[str] | None 
     settings, processor = settled.settings, settled.processor
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
+    if row_id is not None:
+        chosen = rows.named(chosen, row_id, where=where)
     check_solutions(chosen, where=where)
     check_pictures(chosen, root=settings.root)
     check_askable(chosen, Askable(model.adapter, processor, root=settings.root), where=where)

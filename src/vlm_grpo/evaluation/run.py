@@ -65,7 +65,7 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
     for line in inputs.settled.lines:
         tell(line)
     started = time.monotonic()
-    model = _load(settings, inputs, dtype) if _missing(settings, inputs, source) else None
+    model = load_model(settings, inputs, dtype) if _missing(settings, inputs, source) else None
     manifest.claim(folder, identity)
     with only_writer(folder, doing="evaluating"):
         answered_before = len(generations.read(folder))
@@ -103,7 +103,7 @@ def _missing(settings: EvaluationArguments, inputs: EvaluationInputs, source: Or
     return [prompt for prompt in inputs.asked if prompt.row.id not in done]
 
 
-def _load(settings: EvaluationArguments, inputs: EvaluationInputs, dtype: torch.dtype) -> PreTrainedModel:
+def load_model(settings: EvaluationArguments, inputs: EvaluationInputs, dtype: torch.dtype) -> PreTrainedModel:
     """The model on its device, with its adapter if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = inputs.model.load_model(dtype=dtype, device=device, attention=settings.attention)
