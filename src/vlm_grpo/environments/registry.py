@@ -5,7 +5,7 @@ from importlib import import_module
 from vlm_grpo.environments.base import Environment
 from vlm_grpo.errors import UserError
 
-MODULES = ("double_check",)
+MODULES = ("double_check", "zoom")
 """Below `vlm_grpo.environments`."""
 
 ENVIRONMENTS: dict[str, Environment] = {

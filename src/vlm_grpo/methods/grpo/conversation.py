@@ -49,6 +49,14 @@ class Conversation:
         """The prompt's pictures."""
         return pictures_of(self.prompt)
 
+    @property
+    def shown(self) -> list[Turn]:
+        """All turns with their pictures but without the model's words, which stand in `ids` and are not read again."""
+        return [
+            *self.prompt,
+            *({**turn, "content": "!"} if turn["role"] == "assistant" else turn for turn in self.turns),
+        ]
+
     def model_says(self, ids: list[int], text: str, logprobs: list[float] | None) -> None:
         """Append a turn of the model's."""
         self.ids += ids

@@ -107,7 +107,7 @@ class TurnsGRPOTrainer(FastGRPOTrainer):
 
     def _continue(self, going: list[Conversation]) -> tuple[list[list[int]], list[list[float]] | None]:
         """The model's next turns, each row read as it stands: its own tokens, its own pictures."""
-        _, images, fields = self._tokenize_prompts([played.prompt + played.turns for played in going])
+        _, images, fields = self._tokenize_prompts([played.shown for played in going])
         read = [played.prompt_ids + played.ids for played in going]
         if "mm_token_type_ids" in fields:
             placeholder = self._inner_model().config.image_token_id
