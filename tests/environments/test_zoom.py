@@ -152,14 +152,17 @@ def test_format_wants_a_call_or_an_answer_in_each_turn_and_an_answer_at_last():
         assert form.of_turns(said, row, rule="strict") == worth
 
 
-def rows(root, *, times=TIMES):
+PROTOCOLS = {"calling_qwen": "text", "calling_qwen3": "native"}
+
+
+def rows(root, *, times=TIMES, protocol="text"):
     drawn = dataset.load(root, "train")
     return [
         {
             "prompt": [
                 {
                     "role": "user",
-                    "content": question(ENVIRONMENT.asked(row, root=root, protocol="text"), template="reason"),
+                    "content": question(ENVIRONMENT.asked(row, root=root, protocol=protocol), template="reason"),
                 }
             ],
             "images": [open_picture(root, name) for name in row.images],
@@ -169,11 +172,11 @@ def rows(root, *, times=TIMES):
     ]
 
 
-def make(checkpoint, out, *, fast="auto", length=260, **settings):
+def make(checkpoint, out, *, fast="auto", length=260, protocol="text", **settings):
     return make_trainer(
         checkpoint,
         out,
-        kind=partial(TurnsGRPOTrainer, environment=ENVIRONMENT, fast=FastArguments(fast=fast)),
+        kind=partial(TurnsGRPOTrainer, environment=ENVIRONMENT, protocol=protocol, fast=FastArguments(fast=fast)),
         max_completion_length=length,
         **{"num_generations": TIMES, "rows": 4 * TIMES, "temperature": 1.0} | settings,
     )
@@ -200,10 +203,11 @@ def scored(trainer, batch, **how):
 
 
 @pytest.mark.parametrize("fast", ["auto", "off"])
-def test_each_row_is_scored_with_its_own_pictures_at_their_own_tokens(fast, calling_qwen, tiny_digits, tmp_path):
+@pytest.mark.parametrize("caller", PROTOCOLS)
+def test_each_row_is_scored_with_its_own_pictures_at_their_own_tokens(caller, fast, request, tiny_digits, tmp_path):
     """In a batch of unevenly many added pictures each row scores as it does alone."""
-    trainer = make(calling_qwen, tmp_path, fast=fast)
-    asked = rows(tiny_digits)
+    trainer = make(request.getfixturevalue(caller), tmp_path, fast=fast, protocol=PROTOCOLS[caller])
+    asked = rows(tiny_digits, protocol=PROTOCOLS[caller])
     batch = trainer._generate_and_score_completions(asked)
     turns = list(trainer._logs["completion"])
     shown = [row["images"] + pictures_of(said) for row, said in zip(asked, turns, strict=True)]
@@ -223,9 +227,19 @@ def test_each_row_is_scored_with_its_own_pictures_at_their_own_tokens(fast, call
 
 
 @pytest.mark.parametrize("fast", ["auto", "off"])
-def test_micro_batches_keep_added_pictures_and_masks_with_their_rows(fast, calling_qwen, tiny_digits, tmp_path):
-    trainer = make(calling_qwen, tmp_path, fast=fast, rows=8, steps_per_generation=3, gradient_accumulation_steps=3)
-    asked = rows(tiny_digits)
+@pytest.mark.parametrize("caller", PROTOCOLS)
+def test_micro_batches_keep_added_pictures_and_masks_with_their_rows(caller, fast, request, tiny_digits, tmp_path):
+    checkpoint, protocol = request.getfixturevalue(caller), PROTOCOLS[caller]
+    trainer = make(
+        checkpoint,
+        tmp_path,
+        fast=fast,
+        protocol=protocol,
+        rows=8,
+        steps_per_generation=3,
+        gradient_accumulation_steps=3,
+    )
+    asked = rows(tiny_digits, protocol=protocol)
     placeholder = trainer.model.config.image_token_id
     kept = 0
     for step in range(3):
@@ -252,11 +266,13 @@ def test_micro_batches_keep_added_pictures_and_masks_with_their_rows(fast, calli
     assert kept > 3
 
 
-def test_a_turn_behind_a_picture_is_sampled_as_it_is_scored(calling_qwen, tiny_digits, tmp_path):
+@pytest.mark.parametrize("caller", PROTOCOLS)
+def test_a_turn_behind_a_picture_is_sampled_as_it_is_scored(caller, request, tiny_digits, tmp_path):
     """Greedily said, each of the model's tokens is the likeliest where the whole row is scored."""
-    trainer = make(calling_qwen, tmp_path, rows=8, num_generations=2)
+    checkpoint, protocol = request.getfixturevalue(caller), PROTOCOLS[caller]
+    trainer = make(checkpoint, tmp_path, protocol=protocol, rows=8, num_generations=2)
     trainer.generation_config.do_sample = False
-    batch = trainer._generate_and_score_completions(rows(tiny_digits, times=2))
+    batch = trainer._generate_and_score_completions(rows(tiny_digits, times=2, protocol=protocol))
     assert max(batch["num_images"]) > 1
     ids, mask = (torch.cat([batch[f"prompt_{kind}"], batch[f"completion_{kind}"]], 1) for kind in ("ids", "mask"))
     fields = {name: batch[name] for name in ("mm_token_type_ids", "pixel_values", "image_grid_thw")}
@@ -277,6 +293,43 @@ def test_what_finds_no_room_is_neither_shown_nor_counted(calling_qwen, tiny_digi
     assert trainer._metrics["train"]["environment/cut"][0] > 0
 
 
+NATIVE = "<think> look </think>\n<tool_call>\n{call}\n</tool_call>"
+
+
+@pytest.mark.parametrize(
+    "call, told",
+    [
+        ('{"name": "zoom", "arguments": {"keypoint": [120, 200]}}', "enlarged"),
+        ('{"name": "zoom", "arguments": {"keypoint": [5000, 3]}}', "lies outside"),
+        ('{"name": "zoom", "arguments": {"keypoint": "[1, 2]"}}', "enlarged"),
+        ('{"name": "zoom", "arguments": {"keypoint": [1.5, 2]}}', "two whole numbers"),
+        ('{"name": "zoom", "arguments": {"<|image_pad|>": 1}}', "unexpected keyword"),
+        ('{"name": "<|vision_start|><|image_pad|>", "arguments": {}}', "not found"),
+        ('{"name": "reset", "arguments": {"images": []}}', "not found"),
+        ('{"name": "zoom", "arguments": [1, 2]}', "must be a mapping"),
+        ('{"name": "zoom", "arguments": ', None),
+        ('{"name": 5}', None),
+        ("[]", None),
+        ("__import__('os').system('false')", None),
+    ],
+)
+def test_a_native_call_of_any_shape_is_answered_or_ends_the_conversation(
+    call, told, calling_qwen3, tiny_digits, tmp_path
+):
+    """The first turn is given, a control token in it spelt by JSON's escapes; the model says the others."""
+    trainer = make(calling_qwen3, tmp_path, protocol="native", rows=2, num_generations=2)
+    stock = trainer._generate_single_turn
+    said = trainer.processing_class.tokenizer(NATIVE.replace("{call}", call.replace("<|", "\\u003c|")))["input_ids"]
+    turns = iter([([[*said, trainer.eos_token_ids[0]] for _ in range(2)], None)])
+    trainer._generate_single_turn = lambda *a, **k: next(turns, None) or stock(*a, **k)
+    batch = trainer._generate_and_score_completions(rows(tiny_digits, times=2, protocol="native")[:2])
+    for conversation in list(trainer._logs["completion"]):
+        answers = [turn["content"] for turn in conversation[1:2]]
+        assert (told is None) == (not answers)
+        assert told is None or told in str(answers)
+    assert len(batch["completion_ids"]) == 2
+
+
 def words(model, data, out, *more):
     return [
         *("--model", str(model), "--data", str(data), "--output_dir", str(out), "--environment", "zoom"),
@@ -285,11 +338,16 @@ def words(model, data, out, *more):
     ]
 
 
-def test_a_run_calls_looks_and_keeps_everything(calling_qwen, tiny_digits, tmp_path):
-    grpo.main(words(calling_qwen, tiny_digits, tmp_path / "out", "--max_tool_calling_iterations", "2"))
+@pytest.mark.parametrize("caller", PROTOCOLS)
+def test_a_run_calls_looks_and_keeps_everything(caller, request, tiny_digits, tmp_path):
+    grpo.main(
+        words(request.getfixturevalue(caller), tiny_digits, tmp_path / "out", "--max_tool_calling_iterations", "2")
+    )
     rollouts = jsonl.read(tmp_path / "out/completions.jsonl")
-    calls = [sum("<result>" in turn["text"] for turn in rollout["turns"]) for rollout in rollouts]
-    errors = [sum("Error:" in turn["text"] for turn in rollout["turns"]) for rollout in rollouts]
+    calls = [sum(turn["role"] != "assistant" for turn in rollout["turns"]) for rollout in rollouts]
+    errors = [
+        sum(bool(re.search("Error:|'error':", turn["text"])) for turn in rollout["turns"]) for rollout in rollouts
+    ]
     pictures = [sum(len(turn.get("pictures", ())) for turn in rollout["turns"]) for rollout in rollouts]
     assert {0, 1} < set(calls) <= {0, 1, 2}
     assert [one + other for one, other in zip(errors, pictures, strict=True)] == calls

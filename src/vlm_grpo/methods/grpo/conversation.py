@@ -126,6 +126,23 @@ def turn_ids(processor: Any, reply: Reply, *, ends: list[int]) -> list[int]:
     return list(expanded[0])
 
 
+def without_controls(turn: Turn, tokenizer: Any) -> Turn:
+    """`turn` of a tool whose words hold no token that controls the conversation or stands for a picture."""
+    controls = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+
+    def spelt_out(text: Any) -> str:
+        for control in controls:
+            text = str(text).replace(control, " ".join(control))
+        return str(text)
+
+    content = turn["content"]
+    if isinstance(content, str):
+        content = spelt_out(content)
+    else:
+        content = [{**part, "text": spelt_out(part["text"])} if part["type"] == "text" else part for part in content]
+    return {**turn, "name": spelt_out(turn["name"]), "content": content}
+
+
 def _behind(text: str, token: str) -> int:
     """The position behind the last `token` in `text`; -1 where there is none."""
     at = text.rfind(token)

@@ -17,8 +17,9 @@ import torch
 from typing_extensions import override
 
 from vlm_grpo.environments.base import Environment, Protocol
+from vlm_grpo.methods.fast.pictures import by_row
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
-from vlm_grpo.methods.grpo.conversation import Conversation, turn_ids
+from vlm_grpo.methods.grpo.conversation import Conversation, turn_ids, without_controls
 
 
 class TurnsGRPOTrainer(FastGRPOTrainer):
@@ -137,6 +138,19 @@ class TurnsGRPOTrainer(FastGRPOTrainer):
         if self._environment.has_tools:
             metrics["tools/call_frequency"].append(calls / rows)
             metrics["tools/failure_frequency"].append(errors / calls if calls else 0.0)
+
+    @override
+    def _tokenize_prompts(self, prompts: list[Any]) -> Any:
+        """As in TRL, whose picture fields are lists beside an `environment_factory`; its tool loop cuts tensors."""
+        ids, images, fields = super()._tokenize_prompts(prompts)
+        return ids, images, {**fields, **by_row(fields, None).fields} if self._is_native else fields
+
+    @override
+    def _get_tool_suffix_ids(self, tool_messages: list[dict[str, Any]]) -> list[int]:
+        """As in TRL, with control tokens spelt out in what a tool says: TRL's errors repeat the model's own words."""
+        tokenizer = self.processing_class.tokenizer
+        ids: list[int] = super()._get_tool_suffix_ids([without_controls(turn, tokenizer) for turn in tool_messages])
+        return ids
 
     def _with_thoughts(self, turns: list[Any], ids: list[list[int]], mask: list[list[int]]) -> list[Any]:
         """`turns` with all that the model wrote: each turn of its own is a run of tokens that `mask` has as 1."""
