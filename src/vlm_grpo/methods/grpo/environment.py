@@ -6,7 +6,7 @@ from vlm_grpo.adapters.files import model_type
 from vlm_grpo.environments.base import Environment, Protocol
 from vlm_grpo.environments.registry import by_name
 from vlm_grpo.errors import UserError
-from vlm_grpo.methods.run import TrainingInputs
+from vlm_grpo.methods.inputs import TrainingInputs
 
 
 def settle_environment(name: str | None, inputs: TrainingInputs) -> tuple[Environment | None, Protocol, TrainingInputs]:

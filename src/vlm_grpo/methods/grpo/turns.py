@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from typing_extensions import override
 
+from vlm_grpo.decoding.pictures import by_row
 from vlm_grpo.environments.base import Environment, Protocol
-from vlm_grpo.methods.fast.pictures import by_row
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 from vlm_grpo.methods.grpo.conversation import Conversation, turn_ids, without_controls
 
