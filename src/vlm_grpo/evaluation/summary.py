@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm_grpo.tables import Table
-from vlm_grpo.tasks.base import Column
+from vlm_grpo.tasks.base import Column, Task
 from vlm_grpo.tasks.registry import MODULES, task_named
 
 NOTHING = "–"
@@ -14,6 +14,7 @@ NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a
 def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str = "arm") -> Table:
     """The scores of each arm (name -> `scores.json`) in one table; shares are fractions. `name` heads the names."""
     columns = task_columns(scores.values())
+    published = (task.published for task in _tasks(scores.values()) if task.published)
     is_graded = any("mean_credit" in figures for figures in scores.values())
     return Table(
         title=title,
@@ -39,14 +40,19 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
             )
             for arm, figures in scores.items()
         ),
-        notes=(NOTE,),
+        notes=(NOTE, *published),
     )
 
 
 def task_columns(scores: Any) -> Sequence[Column]:
-    """The columns of the tasks that the arms answered; scores of earlier versions are VSR's."""
+    """The columns of the tasks that the arms answered."""
+    return tuple(dict.fromkeys(column for task in _tasks(scores) for column in task.columns))
+
+
+def _tasks(scores: Any) -> list[Task]:
+    """The tasks that the arms answered; scores of earlier versions are VSR's."""
     names = dict.fromkeys(figures.get("task", "vsr") for figures in scores)
-    return tuple(dict.fromkeys(column for name in names if name in MODULES for column in task_named(name).columns))
+    return [task_named(name) for name in names if name in MODULES]
 
 
 def _cell(value: Any, column: Column) -> str:
