@@ -12,6 +12,9 @@ MODULES = (
     "accuracy",
     "credit",
     "format",
+    "line_format",
+    "decoding",
+    "correctness",
 )
 """Below `vlm_grpo.rewards`."""
 
