@@ -9,11 +9,13 @@ from vlm_grpo.tasks.registry import MODULES, task_named
 
 NOTHING = "–"
 NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a thought that is not empty"
+CONTROL_NOTE = "blank, other pictures: accuracy without the row's own picture; p: exact McNemar test on the same rows"
 
 
 def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str = "arm") -> Table:
     """The scores of each arm (name -> `scores.json`) in one table; shares are fractions. `name` heads the names."""
     columns = task_columns(scores.values())
+    controls = list(dict.fromkeys(control for figures in scores.values() for control in figures.get("controls", ())))
     published = (task.published for task in _tasks(scores.values()) if task.published)
     is_graded = any("mean_credit" in figures for figures in scores.values())
     return Table(
@@ -21,6 +23,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
         header=(
             *(name, "n", "correct", "accuracy", "95 % interval"),
             *(("mean credit",) if is_graded else ()),
+            *(f"{control} pictures" for control in controls),
             "parsed",
             *(column.header for column in columns),
             *("reasons", "cut off"),
@@ -33,6 +36,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
                 f"{figures['accuracy']:.3f}",
                 f"{figures['ci_low']:.3f} to {figures['ci_high']:.3f}",
                 *((_credit(figures.get("mean_credit")),) if is_graded else ()),
+                *(_control(figures.get("controls", {}).get(control)) for control in controls),
                 f"{figures['parse_rate']:.3f}",
                 *(_cell(figures.get(column.key), column) for column in columns),
                 NOTHING if "reasoning_rate" not in figures else f"{figures['reasoning_rate']:.3f}",
@@ -40,7 +44,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
             )
             for arm, figures in scores.items()
         ),
-        notes=(NOTE, *published),
+        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *published),
     )
 
 
@@ -57,6 +61,10 @@ def _tasks(scores: Any) -> list[Task]:
 
 def _cell(value: Any, column: Column) -> str:
     return NOTHING if value is None else format(value, column.format)
+
+
+def _control(compared: Mapping[str, Any] | None) -> str:
+    return NOTHING if compared is None else f"{compared['accuracy']:.3f} (p {compared['mcnemar_p']:.2g})"
 
 
 def _credit(credit: Mapping[str, Any] | None) -> str:

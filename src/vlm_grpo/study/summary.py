@@ -20,7 +20,7 @@ from vlm_grpo.store import manifest
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.tables import Table
 
-SHOWN_WHERE_TOLD = ("task", "mean_credit", "reasoned", "reasoning_rate")
+SHOWN_WHERE_TOLD = ("task", "mean_credit", "controls", "reasoned", "reasoning_rate")
 """Evaluations of earlier versions do not tell these."""
 
 
