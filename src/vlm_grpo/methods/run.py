@@ -4,7 +4,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -91,6 +91,10 @@ class TrainingInputs:
 
     base: Checkpoint
     data: DrawnRows
+
+    def in_order(self, rows: list[Row]) -> "TrainingInputs":
+        """The same with its rows in another order."""
+        return replace(self, data=replace(self.data, rows=rows, fingerprint=dataset.fingerprint(rows)))
 
 
 def hush_renamed_settings() -> None:

@@ -134,6 +134,8 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozens
             f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "
             "give one each"
         )
+    if rewards.curriculum and "shuffle_dataset" in given and training.shuffle_dataset:
+        raise UserError("shuffle_dataset: true undoes the order of the curriculum; remove one of the two")
     if training.sync_ref_model:
         raise UserError(
             "sync_ref_model does not work with LoRA: the reference is the base with the adapter off, and there is no "
