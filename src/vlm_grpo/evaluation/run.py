@@ -110,7 +110,7 @@ def _evaluate(
     return scores
 
 
-def _of_control(settings: EvaluationArguments, control: str) -> EvaluationArguments:
+def _of_control(settings: EvaluationArguments, control: Control) -> EvaluationArguments:
     return replace(settings, out=str(settings.folder / control), controls=[])
 
 
