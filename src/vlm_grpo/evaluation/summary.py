@@ -8,6 +8,8 @@ from vlm_grpo.tasks.base import Column, Task
 from vlm_grpo.tasks.registry import MODULES, task_named
 
 NOTHING = "–"
+FEW = 12
+"""Slices of more values stand in `scores.json` only."""
 NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a thought that is not empty"
 CONTROL_NOTE = "blank, other pictures: accuracy without the row's own picture; p: exact McNemar test on the same rows"
 
@@ -46,6 +48,30 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
         ),
         notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *published),
     )
+
+
+def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """Accuracy by each column that the task slices its rows by, with n and interval; not where values are many."""
+    task = scores.get("task", "vsr")
+    names = task_named(task).slices if task in MODULES else {}
+    return [
+        Table(
+            title=f"Accuracy by {name}",
+            header=(column, "n", "correct", "accuracy", "95 % interval"),
+            rows=tuple(
+                (
+                    value,
+                    str(share["n"]),
+                    str(share["correct"]),
+                    f"{share['accuracy']:.3f}",
+                    f"{share['ci_low']:.3f} to {share['ci_high']:.3f}",
+                )
+                for value, share in scores[name].items()
+            ),
+        )
+        for name, column in names.items()
+        if len(scores[name]) <= FEW
+    ]
 
 
 def task_columns(scores: Any) -> Sequence[Column]:
