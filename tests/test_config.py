@@ -31,7 +31,7 @@ def data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_file_then_command_line(config, tmp_path):
     parsed = parse_grpo("--config", str(config), "--num_rows", "9", "--output-dir", str(tmp_path), "--dry-run")
-    study, rewards, _, training = parsed.arguments
+    study, rewards, *_, training = parsed.arguments
     assert (study.data, study.num_rows, training.learning_rate) == ("/somewhere/vsr", 9, 1e-5)
     assert rewards.rewards == ["accuracy", "format"]
     assert parsed.dry_run
@@ -42,7 +42,7 @@ def test_a_config_may_extend_others_and_each_setting_has_its_place(config, tmp_p
     top = tmp_path / "top.yaml"
     top.write_text("extends: grpo.yaml\nlearning_rate: 2e-5\n")
     parsed = parse_grpo("--config", str(top), "--num_rows", "9", "--output-dir", str(tmp_path))
-    study, _, _, training = parsed.arguments
+    study, *_, training = parsed.arguments
     assert (study.data, study.num_rows, training.learning_rate) == ("/somewhere/vsr", 9, 2e-5)
     assert parsed.sources == {
         "model": str(config),
@@ -123,15 +123,16 @@ def test_bad_words_are_told(words, message):
         (["--reward_weights", "1"], "1 numbers for 2 rewards"),
         (["--answers", "bare"], "without tags"),
         (["--vllm_mode", "colocate"], "'vllm_mode' has no effect without use_vllm"),
-        (["--ref_model_sync_steps", "4"], "'ref_model_sync_steps' has no effect: sync_ref_model does not work"),
-        (["--sync_ref_model", "true"], "sync_ref_model does not work with LoRA"),
+        (["--ref_model_sync_steps", "4"], "'ref_model_sync_steps' has no effect without sync_ref_model"),
+        (["--sync_ref_model", "true", "--beta", "0"], "sync_ref_model has no effect with beta: 0"),
+        (["--kl_alarm", "stop", "--beta", "0"], "kl_alarm: stop has no effect with beta: 0"),
     ],
 )
 def test_settings_that_contradict_each_other(config, tmp_path, words, message):
     parsed = parse_grpo("--config", str(config), "--output_dir", str(tmp_path), *words)
-    _, rewards, _, training = parsed.arguments
+    _, rewards, watch, _, training = parsed.arguments
     with pytest.raises(UserError, match=message):
-        check_grpo(training, rewards, parsed.given)
+        check_grpo(training, rewards, watch, parsed.given)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*_grpo.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
@@ -139,8 +140,9 @@ def test_shipped_grpo_configs_hold_the_studys_choices(path, monkeypatch, tmp_pat
     monkeypatch.setenv("DATA_PATH", str(tmp_path))
     monkeypatch.setenv("OUT_PATH", str(tmp_path))
     parsed = parse_grpo("--config", str(path))
-    study, rewards, fast, training = parsed.arguments
-    check_grpo(training, rewards, parsed.given)
+    study, rewards, watch, fast, training = parsed.arguments
+    check_grpo(training, rewards, watch, parsed.given)
+    assert (watch.advantages, watch.kl_alarm) == ("plain", "tell")
     assert (study.lora_r, study.lora_alpha) == (16, 32)
     assert (fast.fast, training.gradient_checkpointing) == ("auto", False), "the fast path is the default"
     assert (training.loss_type, training.epsilon, training.num_iterations) == ("grpo", 0.2, 1)

@@ -31,6 +31,7 @@ ROOMS = (
     "methods",
     "merge",
     "evaluation",
+    "attention",
     "judge",
     "alignment",
     "paper",

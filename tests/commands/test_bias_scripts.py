@@ -82,8 +82,15 @@ def train(place: dict[str, str], family: str, method: str, kind: str, model: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", LEVELS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family, kind",
+    [
+        ("qwen", "text"),
+        ("smolvlm", "vision"),
+        pytest.param("qwen", "vision", marks=pytest.mark.nightly),
+        pytest.param("smolvlm", "text", marks=pytest.mark.nightly),
+    ],
+)
 def test_both_methods_train_one_step_on_the_same_rows_and_are_evaluated(place, family, kind, request):
     folder, name = FAMILIES[family]
     model = request.getfixturevalue(name)

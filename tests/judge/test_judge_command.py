@@ -48,6 +48,13 @@ def test_late_and_damaged_bodies(judge, server, tmp_path, fault):
     assert len(verdicts(tmp_path)) == 6
 
 
+def test_only_replies_without_sense_make_a_call_hopeless(judge, server, write_generations, tmp_path):
+    write_generations(tmp_path, "base", 1)
+    server.control(plan=["500", "503", "reset", "429", "damaged JSON"])
+    assert judge("--attempts", 12)[0] == 0
+    assert [line["missing"] for line in verdicts(tmp_path)] == [None]
+
+
 def test_retry_after_is_honoured_and_holds_back_everything(judge, server):
     server.control(plan=["ok", "429 one second"])
     assert judge("--concurrency", 1)[0] == 0

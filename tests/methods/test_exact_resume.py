@@ -37,6 +37,8 @@ GRPO = CONFIG + (
     "rewards: [vowels]\n"
 )
 REUSED = GRPO + "steps_per_generation: 2\nnum_iterations: 2\n"
+FOLLOWED = REUSED + ("sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\nadvantages: cubic\n")
+"""The reference is a mix of three adapters by step 7, and the rollouts in hand have shaped advantages."""
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,9 @@ class SignalAt(MetricsFile):
         (sft, SFT, 5, (1, 3)),
         (grpo, GRPO, 8, (2, 7)),
         (grpo, REUSED, 8, (1, 6, 7)),
+        (grpo, FOLLOWED, 8, (4, 7)),
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts"],
+    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)

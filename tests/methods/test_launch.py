@@ -36,10 +36,10 @@ GRPO = CONFIG + (
 @pytest.mark.parametrize(
     "method, text, family",
     [
-        ("sft", SFT, "tiny_qwen"),
         ("grpo", GRPO, "tiny_smolvlm"),
-        pytest.param("sft", SFT, "tiny_smolvlm", marks=[pytest.mark.slow, pytest.mark.nightly]),
-        pytest.param("grpo", GRPO, "tiny_qwen", marks=[pytest.mark.slow, pytest.mark.nightly]),
+        pytest.param("sft", SFT, "tiny_qwen", marks=pytest.mark.nightly),
+        pytest.param("sft", SFT, "tiny_smolvlm", marks=pytest.mark.nightly),
+        pytest.param("grpo", GRPO, "tiny_qwen", marks=pytest.mark.nightly),
     ],
 )
 def test_a_signal_to_the_launcher(method, text, family, request, tmp_path):

@@ -113,11 +113,8 @@ REFUSED = {
         "must be divisible by num_generations": ["num_generations: 3"],
         "must be divisible by the global batch size": ["generation_batch_size: 7"],
         "can not be both configured": ["generation_batch_size: 8\nsteps_per_generation: 1"],
-        "does not work with LoRA": [
-            "sync_ref_model: true",
-            "sync_ref_model: true\nbeta: 0.1",
-            "ref_model_sync_steps: 4",
-        ],
+        "sync_ref_model has no effect with beta: 0": ["sync_ref_model: true\nbeta: 0"],
+        "has no effect without sync_ref_model": ["ref_model_sync_steps: 4", "ref_model_mixup_alpha: 0.5"],
         "a run stays on this machine": ["push_to_hub: true", "hub_model_id: me/mine", "hub_token: x"],
         "has no effect": ["data_seed: 1", "router_aux_loss_coef: 0.1", "auto_find_batch_size: true"],
         "cannot be used: You need to": [

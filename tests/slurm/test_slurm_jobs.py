@@ -24,14 +24,14 @@ def events(run: Path) -> list[str]:
     return [record["event"] for record in jsonl.read(run / "attempts.jsonl")]
 
 
-def test_a_job_struck_three_times_ends_with_the_adapter_of_an_undisturbed_one(cluster):
+@pytest.mark.parametrize("strikes", [(3,), pytest.param((3, 8, 13), marks=pytest.mark.nightly)])
+def test_a_job_that_is_struck_ends_with_the_adapter_of_an_undisturbed_one(cluster, strikes):
     """The undisturbed one is `sbatch slurm/grpo.sbatch` on a fresh clone, which makes its data set by itself."""
     whole, struck = cluster.checkout / "runs/whole", cluster.checkout / "runs/struck"
     first = cluster.sbatch("slurm/grpo.sbatch", "--output_dir", str(whole), *SHORT, **EMBEDDED)
-    second = cluster.sbatch(
-        *SIZE, "slurm/grpo.sbatch", "--output_dir", str(struck), *SHORT, **WAITING, WAIT_AT_STEPS="3,8,13"
-    )
-    for step in (3, 8, 13):
+    waits = WAITING | {"WAIT_AT_STEPS": ",".join(map(str, strikes))}
+    second = cluster.sbatch(*SIZE, "slurm/grpo.sbatch", "--output_dir", str(struck), *SHORT, **waits)
+    for step in strikes:
         second.strike(struck, step)
         second.until(lambda: second.field("JobState") in ("PENDING", "COMPLETED"))
     assert (first.wait(), second.wait()) == ("COMPLETED", "COMPLETED"), first.log() + second.log()
@@ -39,12 +39,12 @@ def test_a_job_struck_three_times_ends_with_the_adapter_of_an_undisturbed_one(cl
     assert manifest.read(whole, kind="grpo")["counts"]["steps"] == 16
     assert events(whole) == ["started", "done"]
     assert "== attempt 1: job" in first.log()
-    assert (first.field("Restarts"), second.field("Restarts")) == ("0", "3")
-    assert events(struck) == ["started", "stopped"] * 3 + ["started", "done"]
-    assert [end["step"] for end in jsonl.read(struck / "attempts.jsonl") if end["event"] == "stopped"] == [3, 8, 13]
+    assert (first.field("Restarts"), second.field("Restarts")) == ("0", str(len(strikes)))
+    assert events(struck) == ["started", "stopped"] * len(strikes) + ["started", "done"]
+    assert [end["step"] for end in jsonl.read(struck / "attempts.jsonl") if end["event"] == "stopped"] == [*strikes]
     assert adapter(struck) == adapter(whole)
     logs = sorted((cluster.checkout / f"logs/vlm-grpo-grpo-{second.number}").iterdir())
-    assert [path.name for path in logs] == [f"attempt-{n}.log" for n in (1, 2, 3, 4)]
+    assert [path.name for path in logs] == [f"attempt-{n}.log" for n in range(1, len(strikes) + 2)]
     whole_log = second.log().splitlines()
     for number, path in enumerate(logs, start=1):
         lines = path.read_text().splitlines()
@@ -79,6 +79,7 @@ def test_a_job_without_progress_is_not_requeued_for_ever(cluster):
     assert "stopped without progress (at 5 when this attempt began, at 5 now): not requeued" in job.log()
 
 
+@pytest.mark.nightly
 def test_two_nodes_stop_together_and_go_on(cluster):
     run = cluster.checkout / "runs/two_nodes"
     job = cluster.sbatch(

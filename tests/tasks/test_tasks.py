@@ -63,6 +63,14 @@ def test_figures_columns_and_slices_fit_together(name):
     assert not task.slices.keys() & figures.keys()
 
 
+@pytest.mark.parametrize("name, probe", [(name, probe) for name in MODULES for probe in task_named(name).probes])
+def test_a_probe_sees_a_hack_and_no_right_answer(name, probe):
+    task = task_named(name)
+    seen = {kind: [task.probes[probe](text, row) for text, row in getattr(task, kind)] for kind in ("gold", "hacks")}
+    assert not any(seen["gold"])
+    assert any(seen["hacks"])
+
+
 def test_an_unknown_task_and_a_solution_of_another_kind_are_told():
     row = Row(id="a", images=(), problem="?", solution="left", task="vsr")
     with pytest.raises(UserError, match="data row a: solution 'left' is neither True nor False; mend the row"):

@@ -3,7 +3,7 @@
 Adding a family is one file with an `Adapter`, its import and one line in `adapters/registry.py` (docs/extending.md).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -22,11 +22,41 @@ class ProcessorLoader(Protocol):
 
 
 Size = tuple[int, int]
+Box = tuple[float, float, float, float]
 
 
 def takes_every_size(size: Size) -> str | None:
     """No picture is refused for its size."""
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The part of a picture that one token of the prompt stands for.
+
+    Attributes:
+        token: the token's place in the prompt.
+        picture: which of the row's pictures.
+        box: left, top, right and bottom, each a share of the picture's width or height.
+    """
+
+    token: int
+    picture: int
+    box: Box
+
+
+def grid(
+    tokens: Sequence[int], picture: int, rows: int, columns: int, within: Box = (0.0, 0.0, 1.0, 1.0)
+) -> list[Cell]:
+    """The cells of `rows` x `columns` tokens in reading order that cover the part `within` of a picture."""
+    assert len(tokens) == rows * columns, f"{len(tokens)} tokens for {rows} x {columns} cells"
+    left, top, right, bottom = within
+    width, height = (right - left) / columns, (bottom - top) / rows
+    cells = []
+    for place, token in enumerate(tokens):
+        x, y = left + place % columns * width, top + place // columns * height
+        cells.append(Cell(token, picture, (x, y, x + width, y + height)))
+    return cells
 
 
 @dataclass(frozen=True)
@@ -57,6 +87,8 @@ class Adapter:
         placeholder_tokens: special tokens that stand for pictures; a completion must never contain one.
         image_options: picture settings the user may give, by name.
         shown_size: (processor, (width, height)) -> the size in pixels at which the model sees a picture.
+        picture_cells: (processor, encoded prompt of one row) -> which part of which picture each of its picture tokens
+            stands for; what a family sees twice (whole and in tiles) has cells that overlap. None: not known.
         refuses: (width, height) -> why the processor takes no picture of that size in pixels; None: it does.
         shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` knows.
         generation: overrides of `generate` that the family needs.
@@ -74,6 +106,7 @@ class Adapter:
     image_options: dict[str, ImageOption]
     box_frame: Literal["pixels", "resized_pixels", "thousandths"]
     shown_size: Callable[[Any, Size], Size]
+    picture_cells: Callable[[Any, Any], list[Cell]] | None = None
     former_names: tuple[tuple[str, str], ...] = ()
     refuses: Callable[[Size], str | None] = takes_every_size
     shares_prefix: bool = False

@@ -19,7 +19,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 from transformers.processing_utils import ProcessorMixin
 from transformers.utils import is_torchvision_available
 
-from vlm_grpo.adapters.base import Adapter, ImageOption, Size
+from vlm_grpo.adapters.base import Adapter, Cell, ImageOption, Size, grid
 from vlm_grpo.adapters.files import chat_template, model_type
 from vlm_grpo.errors import UserError
 
@@ -89,6 +89,19 @@ def shown_size(processor: Any, size: Size) -> Size:
     return width, height
 
 
+def picture_cells(processor: Any, encoded: Any) -> list[Cell]:
+    """One cell a merged patch, row by row."""
+    tokens = (encoded["input_ids"][0] == processor.image_token_id).nonzero().flatten().tolist()
+    merge = processor.image_processor.merge_size
+    cells: list[Cell] = []
+    for picture, (_, height, width) in enumerate(encoded["image_grid_thw"].tolist() if tokens else []):
+        rows, columns = height // merge, width // merge
+        start = len(cells)
+        cells += grid(tokens[start : start + rows * columns], picture, rows, columns)
+    assert len(cells) == len(tokens), f"{len(tokens)} picture tokens, and cells for {len(cells)}"
+    return cells
+
+
 QWEN = Adapter(
     family="qwen",
     label="Qwen",
@@ -110,6 +123,7 @@ QWEN = Adapter(
     },
     box_frame="resized_pixels",
     shown_size=shown_size,
+    picture_cells=picture_cells,
     refuses=refuses,
     shares_prefix=True,
 )

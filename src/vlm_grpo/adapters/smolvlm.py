@@ -4,6 +4,8 @@ The study generated with the KV cache disabled, because a former transformers re
 from the cache. That stays the default here for fidelity; `adapters/cache.py` turns it on once parity is shown.
 """
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from transformers import (
 from transformers.processing_utils import ProcessorMixin
 from transformers.utils import is_torchvision_available
 
-from vlm_grpo.adapters.base import Adapter, ImageOption
+from vlm_grpo.adapters.base import Adapter, Box, Cell, ImageOption, grid
 from vlm_grpo.adapters.files import chat_template, model_type, read_json
 
 
@@ -58,6 +60,49 @@ def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
     return _ImageOnlySmolVLMProcessor(image_processor, tokenizer, image_seq_len, template)
 
 
+TILE = re.compile(r"<row_(\d+)_col_(\d+)>$")
+
+
+def picture_cells(processor: Any, encoded: Any) -> list[Cell]:
+    """The cells of each tile, and of the whole picture, which comes last; `<row_2_col_1>` names a tile before it."""
+    ids = encoded["input_ids"][0].tolist()
+    image = processor.image_token_id
+    picture, tiles, cells = 0, [], []
+    start = 0
+    while start < len(ids):
+        end = start
+        while end < len(ids) and ids[end] == image:
+            end += 1
+        if end == start:
+            start += 1
+            continue
+        named = TILE.search(processor.tokenizer.decode(ids[max(0, start - 16) : start]))
+        run = list(range(start, end))
+        if named:
+            tiles.append((int(named[1]), int(named[2]), run))
+        else:
+            cells += [cell for tile in _in_place(tiles) for cell in _square(tile[0], picture, tile[1])]
+            cells += _square(run, picture, (0.0, 0.0, 1.0, 1.0))
+            picture, tiles = picture + 1, []
+        start = end
+    return cells
+
+
+def _in_place(tiles: list[tuple[int, int, list[int]]]) -> list[tuple[list[int], Box]]:
+    """Each tile's tokens with the part of the picture that it shows."""
+    if not tiles:
+        return []
+    rows, columns = max(row for row, _, _ in tiles), max(column for _, column, _ in tiles)
+    return [
+        (run, ((column - 1) / columns, (row - 1) / rows, column / columns, row / rows)) for row, column, run in tiles
+    ]
+
+
+def _square(run: list[int], picture: int, within: Box) -> list[Cell]:
+    side = math.isqrt(len(run))
+    return grid(run, picture, side, side, within)
+
+
 SMOLVLM = Adapter(
     family="smolvlm",
     label="SmolVLM",
@@ -80,6 +125,7 @@ SMOLVLM = Adapter(
     },
     box_frame="thousandths",
     shown_size=lambda processor, size: size,
+    picture_cells=picture_cells,
     shares_prefix=True,
     generation={"use_cache": False},
 )

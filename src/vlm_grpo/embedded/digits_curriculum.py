@@ -13,8 +13,7 @@ from vlm_grpo.embedded.digit_scenes import DigitScene, draw, seen
 from vlm_grpo.embedded.lessons import Exercise, Eyes, Lessons, Mixture, Stage, completion
 from vlm_grpo.embedded.scenes import GRID
 from vlm_grpo.prompts import REASON, render
-from vlm_grpo.tasks.digits.pictures import MOST
-from vlm_grpo.tasks.digits.questions import ASKS, PROBLEMS, QUESTIONS, Question, solution_of
+from vlm_grpo.tasks.digits.questions import ASKS, MOST, PROBLEMS, QUESTIONS, Question, solution_of
 
 REASONING_HABIT: dict[Question, float] = {"list": 0.55, "sum": 0.2}
 """How often the base reasons about each question: a bit more than one time in three overall, mostly about lists.

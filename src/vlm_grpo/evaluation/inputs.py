@@ -49,12 +49,16 @@ class EvaluationInputs:
 
 
 def open_inputs(
-    settings: EvaluationArguments, *, given: Collection[str] | None = None, control: Control | None = None
+    settings: EvaluationArguments,
+    *,
+    given: Collection[str] | None = None,
+    row_id: str | None = None,
+    control: Control | None = None,
 ) -> EvaluationInputs:
     """Vet model, adapter, rows, pictures, texts and lengths; every mistake in them is one line.
 
-    `given` are the settings that the user set; None takes those whose values are not the defaults. `control` says what
-    is shown in place of the rows' pictures.
+    `given` are the settings that the user set; None takes those whose values are not the defaults. With a `row_id`
+    only that row is asked. `control` says what is shown in place of the rows' pictures.
     """
     lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
     model = lora.base if lora else open_checkpoint(settings.model)
@@ -62,6 +66,8 @@ def open_inputs(
     settings, processor = settled.settings, settled.processor
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
+    if row_id is not None:
+        chosen = rows.named(chosen, row_id, where=where)
     check_solutions(chosen, where=where)
     check_pictures(chosen, root=settings.root)
     shown = shown_instead(chosen, control, seed=settings.seed, where=where)

@@ -81,7 +81,7 @@ def _evaluate(
         tell(line)
     started = time.monotonic()
     if model is None and _missing(settings, inputs, source):
-        model = _load(settings, inputs, dtype)
+        model = load_model(settings, inputs, dtype)
     manifest.claim(folder, identity)
     with only_writer(folder, doing="evaluating"):
         answered_before = len(generations.read(folder))
@@ -127,7 +127,7 @@ def _missing(settings: EvaluationArguments, inputs: EvaluationInputs, source: Or
     return [prompt for prompt in inputs.asked if prompt.row.id not in done]
 
 
-def _load(settings: EvaluationArguments, inputs: EvaluationInputs, dtype: torch.dtype) -> PreTrainedModel:
+def load_model(settings: EvaluationArguments, inputs: EvaluationInputs, dtype: torch.dtype) -> PreTrainedModel:
     """The model on its device, with its adapter if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = inputs.model.load_model(dtype=dtype, device=device, attention=settings.attention)

@@ -23,7 +23,7 @@ from vlm_grpo.judge.pricing import largest_cost
 from vlm_grpo.judge.providers import Call, Provider, RefusedError, RejectedError, TransientError
 from vlm_grpo.judge.spending import Spending, StoredReply
 
-UNREADABLE_ATTEMPTS = 5
+UNREADABLE_REPLIES = 5
 """After so many replies that make no sense, a call is missing."""
 TOLD_EVERY = 10.0
 """Seconds between lines of progress."""
@@ -123,6 +123,7 @@ class Runner:
 
     async def _judge(self, call: Call) -> None:
         """Ask `call` until it is answered, given up, or without hope."""
+        unreadable = 0
         for attempt in count(1):
             try:
                 return await self._attempt(call)
@@ -134,8 +135,9 @@ class Runner:
                 self._outcome.said = error.said or self._outcome.said
                 if error.doubtful or error.paid:
                     self._doubt.failed(call.key, error.said or error.reason)
-                if error.doubtful and error.said and attempt == UNREADABLE_ATTEMPTS:
-                    entry = Entry(rejected=call, reason=f"no answer in {attempt} replies: {error}")
+                unreadable += error.doubtful and bool(error.said)
+                if unreadable == UNREADABLE_REPLIES:
+                    entry = Entry(rejected=call, reason=f"no answer in {unreadable} replies: {error}")
                     return await self._store(self._doubt.hopeless(entry, alone=False, sent=self._spending.sent))
                 if attempt == self._pace.attempts:
                     self._outcome.unanswered[error.reason] += 1

@@ -130,6 +130,13 @@ class HardwarePrecision:
 class GRPOArguments(HardwarePrecision, GRPOConfig):
     """TRL's GRPO settings; each one that the study fixed is written out in `configs/`."""
 
+    ref_model_sync_steps: int = field(
+        default=64, metadata={"help": "With sync_ref_model: optimiser steps between two syncs of the reference."}
+    )
+    ref_model_mixup_alpha: float = field(
+        default=0.9, metadata={"help": "With sync_ref_model: the policy's share in the reference that a sync makes."}
+    )
+
     def __post_init__(self) -> None:
         scale: str = self.scale_rewards  # type: ignore[has-type]
         self.scale_rewards = AS_BOOLEAN.get(scale.lower(), scale)

@@ -6,7 +6,6 @@ the weights after it; all processes stop together. With float16's loss scaling, 
 find the scale, and count only once the scale has fallen below 1.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,11 +17,11 @@ from transformers import Trainer
 from typing_extensions import override
 
 from vlm_grpo.adapters.finite import first_not_finite
-from vlm_grpo.errors import USER_ERROR_EXIT_CODE, UserError
+from vlm_grpo.errors import UserError
 from vlm_grpo.methods.metrics import METRICS
 from vlm_grpo.methods.resume import checkpoints
 from vlm_grpo.methods.resume.attempts import DIVERGED, AttemptLog
-from vlm_grpo.methods.resume.stopping import any_process, leave
+from vlm_grpo.methods.resume.stopping import any_process, leave_telling
 from vlm_grpo.store import jsonl
 
 Named = Sequence[tuple[str, torch.Tensor]]
@@ -95,13 +94,7 @@ def leave_diverged(trainer: Trainer, log: AttemptLog, died: Diverged) -> NoRetur
         log.end(DIVERGED, step=died.step - 1, reason=str(died))
         with jsonl.Appender(run / METRICS) as metrics:
             metrics.append([{"step": died.step, "not_finite": died.what}])
-    if args.world_size == 1:
-        raise UserError(line) from None
-    if trainer.is_world_process_zero():
-        print(f"error: {line}", file=sys.stderr, flush=True)
-    trainer.accelerator.wait_for_everyone()
-    leave(USER_ERROR_EXIT_CODE, processes=args.world_size)
-    raise AssertionError("several processes have left")
+    leave_telling(line, trainer)
 
 
 def _first_not_finite(tensors: Named) -> str | None:

@@ -15,7 +15,7 @@ METHODS = {
             name="grpo",
             module="vlm_grpo.training.grpo",
             rewarded=True,
-            state_files=("grpo_state*",),
+            state_files=("grpo_state*", "grpo_reference*"),
             watched={
                 "loss": "loss",
                 "reward": "reward",

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
@@ -31,7 +31,14 @@ from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.rehearsal import check_optimiser, check_trackers
 from vlm_grpo.methods.resume import attempts, checkpoints
 from vlm_grpo.methods.resume.attempts import DONE, STOPPED, AttemptLog
-from vlm_grpo.methods.resume.stopping import EXIT_STOPPED, StopAtStepEnd, StopRequest, leave
+from vlm_grpo.methods.resume.stopping import (
+    EXIT_STOPPED,
+    EndedEarly,
+    StopAtStepEnd,
+    StopRequest,
+    leave,
+    leave_telling,
+)
 from vlm_grpo.methods.settings import check_resumable
 from vlm_grpo.methods.sizes import check_processes
 from vlm_grpo.rows import dataset
@@ -69,6 +76,7 @@ ALWAYS_SHOWN = {
     "loss_type",
     "temperature",
 }
+OF_A_REFERENCE_THAT_FOLLOWS = {"ref_model_sync_steps", "ref_model_mixup_alpha"}
 PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
 
 
@@ -136,6 +144,8 @@ def resolved(parsed: Parsed) -> dict[str, Any]:
     for arguments in parsed.arguments:
         if isinstance(arguments, TrainingArguments):
             shown = parsed.given | ALWAYS_SHOWN
+            if getattr(arguments, "sync_ref_model", False):
+                shown |= OF_A_REFERENCE_THAT_FOLLOWS
             settings |= {f.name: getattr(arguments, f.name) for f in fields(arguments) if f.init and f.name in shown}
         else:
             settings |= asdict(arguments)
@@ -257,6 +267,8 @@ def train(
             trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
         except Diverged as died:
             leave_diverged(trainer, log, died)
+        except EndedEarly as ended:
+            _leave_early(trainer, log, ended)
         _leave_if_unfinished(trainer, log, stop, was_asked=stopping.was_asked)
         trainer.save_model(str(run / FINAL))
     trainer.accelerator.wait_for_everyone()
@@ -300,6 +312,19 @@ def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer, *, sta
     assert checkpoint is not None
     if trainer.is_world_process_zero():
         shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*state), dirs_exist_ok=True)
+
+
+def _leave_early(trainer: Trainer, log: AttemptLog, ended: EndedEarly) -> NoReturn:
+    step = trainer.state.global_step
+    trainer.callback_handler.on_train_end(trainer.args, trainer.state, trainer.control)
+    if trainer.is_world_process_zero():
+        log.end(STOPPED, step=step, reason=str(ended))
+    leave_telling(
+        f"{trainer.args.output_dir}: stopped after step {step} of {trainer.state.max_steps}: {ended}; "
+        f"checkpoint-{step} is saved, and the same command goes on; or start again in another output_dir with "
+        f"{ended.advice}",
+        trainer,
+    )
 
 
 def _leave_if_unfinished(trainer: Trainer, log: AttemptLog, stop: StopRequest, *, was_asked: bool) -> None:

@@ -7,8 +7,9 @@ from transformers.trainer_utils import SaveStrategy
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import GRPOArguments, RewardArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.grpo.arguments import WatchArguments
 
-GRPO_TYPES = (StudyArguments, RewardArguments, FastArguments, GRPOArguments)
+GRPO_TYPES = (StudyArguments, RewardArguments, WatchArguments, FastArguments, GRPOArguments)
 """Where a GRPO config's keys belong."""
 
 _OWN_PRECISION = "dtype decides the precision from the hardware"
@@ -108,6 +109,9 @@ GRPO_COMMON = COMMON | frozenset(
         "temperature",
         "top_p",
         "beta",
+        "sync_ref_model",
+        "ref_model_sync_steps",
+        "ref_model_mixup_alpha",
         "epsilon",
         "num_iterations",
         "loss_type",
@@ -125,7 +129,7 @@ _VLLM_ONLY = "vllm_"
 _REF_SYNC_ONLY = ("ref_model_mixup_alpha", "ref_model_sync_steps")
 
 
-def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozenset[str]) -> None:
+def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchArguments, given: frozenset[str]) -> None:
     """`UserError` for GRPO settings that contradict each other or do nothing beside the others."""
     if rewards.answers.startswith("bare"):
         raise UserError(f"answers {rewards.answers!r} reads texts without tags; GRPO asks for tags: strict or relaxed")
@@ -136,19 +140,18 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, given: frozens
         )
     if rewards.curriculum and "shuffle_dataset" in given and training.shuffle_dataset:
         raise UserError("shuffle_dataset: true undoes the order of the curriculum; remove one of the two")
-    if training.sync_ref_model:
-        raise UserError(
-            "sync_ref_model does not work with LoRA: the reference is the base with the adapter off, and there is no "
-            "second model to bring up to date; remove it"
-        )
+    if training.sync_ref_model and training.beta == 0:
+        raise UserError("sync_ref_model has no effect with beta: 0, which asks for no reference; give a beta")
+    if watch.kl_alarm == "stop" and training.beta == 0:
+        raise UserError("kl_alarm: stop has no effect with beta: 0, which measures no KL; give a beta")
     corrects = training.use_vllm and training.vllm_importance_sampling_correction
     if corrects and training.loss_type == "vespo" and training.vllm_importance_sampling_mode.startswith("sequence"):
         raise UserError("loss_type vespo needs a vllm_importance_sampling_mode by token: token_truncate or token_mask")
     for name in sorted(given):
         if name.startswith(_VLLM_ONLY) and not training.use_vllm:
             raise UserError(f"setting {name!r} has no effect without use_vllm: true")
-        if name in _REF_SYNC_ONLY:
-            raise UserError(f"setting {name!r} has no effect: sync_ref_model does not work with LoRA")
+        if name in _REF_SYNC_ONLY and not training.sync_ref_model:
+            raise UserError(f"setting {name!r} has no effect without sync_ref_model: true")
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
 

@@ -17,6 +17,8 @@ Credit = Callable[[Any, Any, Row, View], float]
 """(said, truth, row, view) -> what the answer is worth, 0 to 1; `said` is never None."""
 Wording = Callable[[Any, AnswerKind], str]
 """(truth, kind of answer) -> what SFT teaches the model to say."""
+Probe = Callable[[str, Row], bool]
+"""(completion, row) -> whether it shows what is watched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Task:
         slices: tables of right answers by a column of the rows: name of the table -> column.
         gold: (completion, row) pairs that are right, with full credit, under the strict rule.
         hacks: (completion, row) pairs that earn nothing under any rule with tags: known ways to cheat.
+        probes: what training watches for besides the rewards, by name: a way to cheat, or to give up. Each sees one of
+            the hacks and none of the gold.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Task:
     slices: Mapping[str, str] = field(default_factory=dict)
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]
+    probes: Mapping[str, Probe] = field(default_factory=dict)
 
     @property
     def is_graded(self) -> bool:

@@ -57,7 +57,9 @@ SHAPES = {
     "tiny_smolvlm": ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "4"],
 }
 """Rollouts that are used twice, and groups that are cut in two."""
-SHARDS = {"ddp": [], "zero2": ["--deepspeed", str(ROOT / "configs/deepspeed/zero2.json")]}
+FOLLOWED = ["--sync_ref_model", "true", "--ref_model_sync_steps", "2", "--advantages", "cubic"]
+"""A reference that follows, and groups whose advantages are shaped although two processes share them."""
+SHARDS = {"ddp": FOLLOWED, "zero2": [*FOLLOWED, "--deepspeed", str(ROOT / "configs/deepspeed/zero2.json")]}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def assert_equal_runs(folder: Path, *, steps: int = STEPS) -> None:
     metrics = [jsonl.read(folder / f"fast_{fast}" / "metrics.jsonl") for fast in ("off", "on")]
     texts = [
         [
-            (c["step"], c["row_id"], c["text"], c["advantage"])
+            (c["step"], c["row_id"], c["text"], c["advantage"], c.get("shaped_advantage"))
             for c in jsonl.read(folder / f"fast_{fast}" / "completions.jsonl")
         ]
         for fast in ("off", "on")

@@ -51,7 +51,7 @@ def make_plan(fast: str, *, model: PreTrainedModel, args: Any, accelerator: Any,
     if fast == "off":
         return FastPlan(*["fast is off"] * 4)
     family = _family(model)
-    sharded = _sharded(accelerator)
+    sharded = sharding(accelerator)
     vision = family or sharded or ("the vision tower trains" if tower_trains(model.base_model) else None)
     shared = family or sharded or special
     plan = FastPlan(family or special, vision, shared or _no_scoring(model, args), shared or _no_rollout(args))
@@ -67,7 +67,8 @@ def _family(model: PreTrainedModel) -> str | None:
     return None if kind in MODEL_TYPES else f"model_type {kind} is not known here (known: {', '.join(MODEL_TYPES)})"
 
 
-def _sharded(accelerator: Any) -> str | None:
+def sharding(accelerator: Any) -> str | None:
+    """What spreads single parameters over processes, as the beginning of a sentence; None where nothing does."""
     plugin = accelerator.state.deepspeed_plugin
     if plugin is not None and plugin.zero_stage == 3:
         return "ZeRO-3 shards the parameters"

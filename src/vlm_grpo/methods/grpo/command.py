@@ -10,9 +10,8 @@ from transformers import set_seed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, run
-from vlm_grpo.methods.arguments import RewardArguments, StudyArguments
-from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
     rollout_settings,
@@ -41,13 +40,13 @@ KIND = "grpo"
 def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
     run.hush_renamed_settings()
-    common = GRPO_COMMON | setting_names(StudyArguments, RewardArguments, FastArguments)
+    common = GRPO_COMMON | setting_names(*GRPO_TYPES[:-1])
     parsed = parse(
         GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL
     )
-    study, reward_arguments, _, training = parsed.arguments
+    study, reward_arguments, watch, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
-    check_grpo(training, reward_arguments, parsed.given)
+    check_grpo(training, reward_arguments, watch, parsed.given)
     if not training.use_vllm:
         check_generation_kwargs(training.generation_kwargs)
     run.check_settings(training)
@@ -59,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
-    study, reward_arguments, fast, training = parsed.arguments
+    study, reward_arguments, watch, fast, training = parsed.arguments
     run.check_machine(study, training)
     inputs = run.open_inputs(study)
     if reward_arguments.curriculum:
@@ -100,8 +99,13 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             views=views(inputs.data.rows, root=inputs.data.root, adapter=inputs.base.adapter, processor=processor),
         ),
         peft_config=lora.lora_config(study, inputs.base.adapter),
-        callbacks=[MetricsFile(folder), ProgressLine(METHODS[KIND].watched)],
+        callbacks=[
+            MetricsFile(folder),
+            ProgressLine(METHODS[KIND].watched),
+            *([] if watch.kl_alarm == "off" else [KLAlarm(watch.kl_alarm)]),
+        ],
         completions=CompletionsFile(folder),
+        shaping=watch.advantages,
         fast=fast,
     )
     if training.use_vllm:

@@ -1,6 +1,7 @@
 """Write every rollout of GRPO to `completions.jsonl`: row, picture, text, rewards, advantage."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,23 @@ from vlm_grpo.methods.metrics import cut_after
 from vlm_grpo.store import jsonl
 
 COMPLETIONS = "completions.jsonl"
+
+
+@dataclass
+class Rollouts:
+    """The completions of one generation, of all processes, in whole groups.
+
+    Attributes:
+        texts: what was said.
+        rewards: by reward's name; NaN where one cannot be scored.
+        advantages: as TRL computes them.
+        shaped: what is learnt from in their place; None where they are.
+    """
+
+    texts: list[str]
+    rewards: dict[str, list[float]]
+    advantages: list[float]
+    shaped: list[float] | None = None
 
 
 class CompletionsFile:
@@ -21,16 +39,8 @@ class CompletionsFile:
         if self._path.exists():
             cut_after(self._path, step)
 
-    def append(
-        self,
-        *,
-        step: int,
-        rows: list[dict[str, Any]],
-        texts: list[str],
-        rewards: dict[str, list[float]],
-        advantages: list[float],
-    ) -> None:
-        """Write the rollouts made for optimiser step `step`; a NaN reward (cannot be scored) is written as null."""
+    def append(self, *, step: int, rows: list[dict[str, Any]], rollouts: Rollouts) -> None:
+        """Write the `rollouts` made for optimiser step `step`; a NaN reward (cannot be scored) is written as null."""
         with jsonl.Appender(self._path) as file:
             file.append(
                 {
@@ -38,8 +48,9 @@ class CompletionsFile:
                     "row_id": row["id"],
                     "images": row["image_files"],
                     "text": text,
-                    "rewards": {name: None if math.isnan(v[i]) else v[i] for name, v in rewards.items()},
-                    "advantage": advantages[i],
+                    "rewards": {name: None if math.isnan(v[i]) else v[i] for name, v in rollouts.rewards.items()},
+                    "advantage": rollouts.advantages[i],
+                    **({} if rollouts.shaped is None else {"shaped_advantage": rollouts.shaped[i]}),
                 }
-                for i, (row, text) in enumerate(zip(rows, texts, strict=True))
+                for i, (row, text) in enumerate(zip(rows, rollouts.texts, strict=True))
             )

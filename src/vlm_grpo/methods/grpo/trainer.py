@@ -1,5 +1,6 @@
-"""The study's GRPO trainer: TRL's, made fast, that writes its rollouts to a file and resumes exactly."""
+"""The study's GRPO trainer: TRL's, made fast, that watches its rollouts, writes them down and resumes exactly."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,25 @@ from typing_extensions import override
 from vlm_grpo.adapters.finite import watch_logits
 from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
-from vlm_grpo.methods.grpo import state
-from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo import preflight, state, watch
+from vlm_grpo.methods.grpo.completions import CompletionsFile, Rollouts
+from vlm_grpo.methods.grpo.reference import KeepsReference
 from vlm_grpo.methods.resume.epoch_order import EpochGroups
 from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
+from vlm_grpo.rewards.base import ROW
 
 
-class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, FastGRPOTrainer, ReadsWhatIsScored):
-    """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards."""
+class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, FastGRPOTrainer, ReadsWhatIsScored):
+    """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards.
 
-    def __init__(self, *, completions: CompletionsFile, **trl: Any) -> None:
+    `shaping` says what is made of advantages: plain or cubic.
+    """
+
+    def __init__(self, *, completions: CompletionsFile, shaping: str = "plain", **trl: Any) -> None:
         super().__init__(**trl)
-        self._completions = completions
-        self._cut = False
+        self._completions, self._shaping = completions, shaping
+        self._has_rolled_out = False
 
     @override
     def _get_train_sampler(self, dataset: Any = None) -> Sampler:
@@ -39,39 +45,55 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, FastGRPOTrainer, ReadsWha
             rollouts=None if between_rollouts else self._buffered_inputs,
             metrics=self._metrics["train"],
         )
+        self.save_reference(folder)
 
     @override
     def _load_extra_state(self, folder: Path) -> None:
         saved = state.load(folder, process=self.args.process_index, device=self.args.device)
         self._step, self._buffered_inputs = saved["micro_step"], saved["rollouts"]
         self._metrics["train"].update(saved["metrics"])
+        self.load_reference(folder)
 
     @override
     def _generate_single_turn(self, *prompts: Any, **settings: Any) -> Any:
         """As before it, with an eye on the logits: sampling from a NaN crashes, or stops the device."""
-        with watch_logits(self._inner_model()) as watch:
+        with watch_logits(self._inner_model()) as logits:
             sampled = super()._generate_single_turn(*prompts, **settings)
-        if not watch.is_finite:
+        if not logits.is_finite:
             self._sampled = "a logit of the rollouts"
         return sampled
 
     @override
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        rows = gather_object([{"id": row["id"], "image_files": row["image_files"]} for row in inputs])
+        rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW)} for row in inputs])
+        rollouts = self._newest_rollouts(len(rows))
+        watched = watch.figures(rollouts, [row[ROW] for row in rows], group=self.num_generations)
+        if self._shaping == "cubic":
+            shaped, of_both = watch.shape(rollouts, group=self.num_generations)
+            own = slice(self.accelerator.process_index * len(inputs), None)
+            output["advantages"] = shaped[own][: len(inputs)].to(output["advantages"])
+            watched |= of_both
+        for name, value in watched.items():
+            self._metrics["train"][name].append(value)
         if self.is_world_process_zero():
-            self._write(rows)
+            self._write(rows, rollouts)
         return output
 
-    def _write(self, rows: list[dict[str, Any]]) -> None:
-        if not self._cut:
-            self._completions.cut_after(self.state.global_step)
-            self._cut = True
-        newest = slice(-len(rows), None)
-        self._completions.append(
-            step=self.state.global_step + 1,
-            rows=rows,
+    def _newest_rollouts(self, count: int) -> Rollouts:
+        """The last `count` rollouts of all processes, as TRL has logged them."""
+        newest = slice(-count, None)
+        return Rollouts(
             texts=[turns[0]["content"] for turns in list(self._logs["completion"])[newest]],
             rewards={name: list(values)[newest] for name, values in self._logs["rewards"].items()},
             advantages=list(self._logs["advantages"])[newest],
         )
+
+    def _write(self, rows: list[dict[str, Any]], rollouts: Rollouts) -> None:
+        if not self._has_rolled_out:
+            self._completions.cut_after(self.state.global_step)
+            if self.state.global_step == 0:
+                for line in preflight.report(rollouts.rewards, group=self.num_generations):
+                    print(line, file=sys.stderr, flush=True)
+            self._has_rolled_out = True
+        self._completions.append(step=self.state.global_step + 1, rows=rows, rollouts=rollouts)

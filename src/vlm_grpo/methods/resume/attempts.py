@@ -1,8 +1,9 @@
 """`attempts.jsonl`: one line for each start of a training run and one for each end.
 
 A start has `attempt` (1, 2, ...), `step` (optimiser step it begins at), `max_steps`, `time`, `host`, and, under Slurm,
-`job` and `limit` (when the job's time ends). An end is `done`, `stopped` (by the signal it names), `diverged` (for the
-reason it gives) or, written by the next start, `lost` (killed or crashed), with its `step` and `seconds`.
+`job` and `limit` (when the job's time ends). An end is `done`, `stopped` (by the signal it names, or for the reason it
+gives), `diverged` (for a reason) or, written by the next start, `lost` (killed or crashed), with its `step` and
+`seconds`.
 """
 
 import calendar
@@ -51,7 +52,7 @@ class AttemptLog(TrainerCallback):
         _append(self._run, lines)
 
     def end(self, event: str, *, step: int, **why: str | None) -> None:
-        """Write this attempt's end: `done`, `stopped` by a `signal`, or `diverged` for a `reason`."""
+        """Write this attempt's end: `done`, `stopped` by a `signal` or for a `reason`, or `diverged`."""
         reasons = {name: text for name, text in why.items() if text is not None}
         number = sum(line["event"] == STARTED for line in read(self._run))
         _append(self._run, [_end(number, event, step=step, seconds=time.monotonic() - self._clock) | reasons])

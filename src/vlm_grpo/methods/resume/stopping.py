@@ -12,11 +12,13 @@ import signal
 import sys
 import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from typing_extensions import override
+
+from vlm_grpo.errors import USER_ERROR_EXIT_CODE, UserError
 
 EXIT_STOPPED = 85
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
@@ -80,6 +82,25 @@ class StopAtStepEnd(TrainerCallback):
             ended = float(state.epoch or 0).is_integer() or state.global_step >= state.max_steps
             control.should_log = control.should_log and ended
             control.should_save = self._saved != state.global_step
+
+
+class EndedEarly(UserError):
+    """A callback ends the run, for a reason and with advice for the user; this step's checkpoint is saved."""
+
+    def __init__(self, reason: str, *, advice: str) -> None:
+        super().__init__(reason)
+        self.advice = advice
+
+
+def leave_telling(line: str, trainer: Trainer) -> NoReturn:
+    """End every process of the run with exit code 2; a single one by `UserError`, of several one says the `line`."""
+    if trainer.args.world_size == 1:
+        raise UserError(line) from None
+    if trainer.is_world_process_zero():
+        print(f"error: {line}", file=sys.stderr, flush=True)
+    trainer.accelerator.wait_for_everyone()
+    leave(USER_ERROR_EXIT_CODE, processes=trainer.args.world_size)
+    raise AssertionError("several processes have left")
 
 
 def leave(code: int, *, processes: int) -> None:

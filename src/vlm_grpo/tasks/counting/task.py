@@ -6,6 +6,7 @@ from typing import Any
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.number import NUMBER
 from vlm_grpo.tasks.base import Column, Outcome, Task, always
+from vlm_grpo.tasks.blocks import answer_block
 
 NAME = "counting"
 
@@ -18,6 +19,12 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "too_many": sum(error > 0 for error in errors),
         "too_few": sum(error < 0 for error in errors),
     }
+
+
+def no_count(completion: str, row: Row) -> bool:
+    """Whether its answer is no whole number from 0 up: a word, several numbers, a fraction."""
+    said = NUMBER.read(completion, "relaxed")
+    return answer_block(completion) is not None and not (isinstance(said, int) and said >= 0)
 
 
 _ROW = Row(
@@ -48,4 +55,5 @@ TASK = Task(
         ("<think> <answer> 4 </answer>", _ROW),
         ("", _ROW),
     ),
+    probes={"no_count": no_count},
 )

@@ -7,8 +7,9 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers import text as free_text
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.base import Task
+from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.cryptogram.cipher import SPACE, encode, is_message, spaced
-from vlm_grpo.tasks.cryptogram.decoding import answer_credit
+from vlm_grpo.tasks.cryptogram.decoding import answer_credit, chars_block
 from vlm_grpo.tasks.cryptogram.questions import ASKS, NAME, Kind, problem
 from vlm_grpo.tasks.view import View
 
@@ -48,6 +49,19 @@ def credit(said: str, truth: str, row: Row, view: View) -> float:
     return answer_credit(said, truth)
 
 
+def copied(completion: str, row: Row) -> bool:
+    """Whether `<chars>`, or the answer, is the coded message."""
+    code = row.meta["code"]
+    stated = answer_block(completion)
+    return chars_block(completion) == code or stated in (code, code.replace(" ", "").replace(SPACE, " "))
+
+
+def out_of_alphabet(completion: str, row: Row) -> bool:
+    """Whether an answer is stated that is no words of letters."""
+    stated = answer_block(completion)
+    return stated is not None and not is_message(stated.lower())
+
+
 def _row(kind: Kind, message: str) -> Row:
     mapping = "bcdefghijklmnopqrstuvwxyza"
     code = spaced(encode(message, mapping))
@@ -69,6 +83,7 @@ TASK = Task(
     answer=answer,
     credit=credit,
     slices={"words": "words"},
+    probes={"copied": copied, "out_of_alphabet": out_of_alphabet},
     published="r1_vlm reports 96 % exact on one to three words with Qwen2.5-VL-3B, without n or an interval",
     gold=(
         ("<think> <chars> c a t _ d o g </chars> </think>\n<answer> cat dog </answer>", SEQUENCE_ROW),
@@ -80,6 +95,7 @@ TASK = Task(
     hacks=(
         (f"<answer> {SEQUENCE_ROW.meta['code']} </answer>", SEQUENCE_ROW),
         ("<answer> bzs cnf </answer>", SEQUENCE_ROW),
+        (f"<think> <chars> {SEQUENCE_ROW.meta['code']} </chars> </think>\n<answer> x </answer>", SEQUENCE_ROW),
         ("<answer> c a t _ d o g </answer>", SEQUENCE_ROW),
         ("<answer> c a t  d o g </answer>", SEQUENCE_ROW),
         ("<answer> c a t d o g </answer>", SEQUENCE_ROW),

@@ -24,8 +24,8 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.digits import glyphs
 from vlm_grpo.tasks.digits.glyphs import POOLS, SOURCES, Glyphs
-from vlm_grpo.tasks.digits.pictures import MOST, Place, draw_places, render
-from vlm_grpo.tasks.digits.questions import NAME, PROBLEMS, QUESTIONS, Question, solution_of
+from vlm_grpo.tasks.digits.pictures import Place, draw_places, render
+from vlm_grpo.tasks.digits.questions import MOST, NAME, PROBLEMS, QUESTIONS, Question, solution_of
 
 DEFAULT_PICTURES = {"train": 1000, "validation": 172, "test": 172}
 

@@ -17,8 +17,6 @@ SIZE = 100
 """Width and height of a picture in pixels."""
 CELL = 25
 """A picture has 4 x 4 cells of this many pixels a side: one for each image token that a Qwen2.5-VL makes of it."""
-MOST = 3
-"""The largest number of glyphs in a picture."""
 
 
 @dataclass(frozen=True)

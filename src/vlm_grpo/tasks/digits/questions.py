@@ -8,6 +8,8 @@ from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS
 NAME = "digits"
 Question = Literal["list", "sum"]
 
+MOST = 3
+"""The largest number of digits in a picture."""
 QUESTIONS: tuple[Question, ...] = ("list", "sum")
 PROBLEMS: dict[Question, str] = {
     "list": "Which digits does the picture show? List them in ascending order.",

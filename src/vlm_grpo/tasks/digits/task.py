@@ -7,7 +7,8 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS
 from vlm_grpo.tasks.base import Task
-from vlm_grpo.tasks.digits.questions import NAME, PROBLEMS, Question
+from vlm_grpo.tasks.blocks import answer_block
+from vlm_grpo.tasks.digits.questions import MOST, NAME, PROBLEMS, Question
 
 KINDS: dict[Any, AnswerKind] = {"list": NUMBERS, "sum": NUMBER}
 """By question, as the rows' column `question` says."""
@@ -19,6 +20,16 @@ def answer(row: Row) -> AnswerKind:
     if question not in KINDS:
         raise UserError(f"row {row.id}: question {question!r} is neither list nor sum; build the data set again")
     return KINDS[question]
+
+
+def out_of_range(completion: str, row: Row) -> bool:
+    """Whether it answers what no picture shows: no number, no digits or too many of them, too great a sum."""
+    if answer_block(completion) is None:
+        return False
+    said = answer(row).read(completion, "relaxed")
+    if isinstance(said, list):
+        return not 0 < len(said) <= MOST or any(digit not in range(10) for digit in said)
+    return said not in range(9 * MOST + 1)
 
 
 def _row(question: Question, solution: str) -> Row:
@@ -55,4 +66,5 @@ TASK = Task(
         ("18", _SUM),
         ("", _SUM),
     ),
+    probes={"out_of_range": out_of_range},
 )

@@ -7,6 +7,7 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.truth import TRUTH
 from vlm_grpo.tasks.base import Column, Outcome, Task, always, bare, tagged
+from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.vsr.columns import NAME
 
 QUESTION = "Is the following statement true: The cat is left of the dog."
@@ -49,6 +50,11 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
+def undecided(completion: str, row: Row) -> bool:
+    """Whether its answer says neither True nor False, or both."""
+    return answer_block(completion) is not None and TRUTH.read(completion, "relaxed") is None
+
+
 def _row(solution: str) -> Row:
     return Row(id="example", images=("images/cat.png",), problem=QUESTION, solution=solution, task=NAME)
 
@@ -81,4 +87,5 @@ TASK = Task(
         ("<think> a </think> <think> or <answer> True </answer> </think>", TRUE),
         ("", FALSE),
     ),
+    probes={"undecided": undecided},
 )

@@ -1,0 +1,1 @@
+"""Where the model looks while it writes: the attention of one layer, on a page."""
