@@ -9,6 +9,7 @@ from PIL import Image
 from tiny_data import tiny_rows
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, generations
+from vlm_grpo.evaluation.__main__ import main
 from vlm_grpo.evaluation.controls import compared, shown_instead
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
@@ -110,6 +111,13 @@ def test_a_lost_control_is_made_up_for(controlled, tiny_qwen, tiny_data, tmp_pat
     again = evaluate(settings(tiny_qwen, tiny_data, folder, controls=["blank", "other"]))
     assert again["controls"] == scores["controls"]
     assert manifest.exists(folder / "other")
+
+
+def test_controls_are_given_on_the_command_line_too(controlled, tiny_qwen, tiny_data, capsys):
+    folder, _ = controlled
+    words = ["--model", str(tiny_qwen), "--data", str(tiny_data), "--out", str(folder), "--max_new_tokens", "4"]
+    main([*words, "--controls", "blank", "other"])
+    assert "other pictures" in capsys.readouterr().out
 
 
 def test_an_unknown_control_is_one_line(tmp_path):

@@ -10,7 +10,7 @@ attention goes proves less.
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows.records import Row
@@ -18,11 +18,10 @@ from vlm_grpo.statistics.paired import mcnemar_exact, paired_counts
 from vlm_grpo.statistics.shares import accuracy_share
 from vlm_grpo.tasks.base import Outcome
 
-Control = Literal["blank", "other"]
-CONTROLS: tuple[Control, ...] = get_args(Control)
+CONTROLS = ("blank", "other")
 
 
-def shown_instead(rows: Sequence[Row], control: Control | None, *, seed: int, where: str) -> list[Row]:
+def shown_instead(rows: Sequence[Row], control: str | None, *, seed: int, where: str) -> list[Row]:
     """`rows` with the pictures that `control` shows in place of theirs; `blank` ones are made when a batch is.
 
     `UserError` where no row has a picture of somebody else to be shown.

@@ -12,7 +12,7 @@ from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_leng
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.evaluation import batches, rows
 from vlm_grpo.evaluation.as_trained import Settled, settle
-from vlm_grpo.evaluation.controls import Control, shown_instead
+from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
@@ -53,7 +53,7 @@ def open_inputs(
     *,
     given: Collection[str] | None = None,
     row_id: str | None = None,
-    control: Control | None = None,
+    control: str | None = None,
 ) -> EvaluationInputs:
     """Vet model, adapter, rows, pictures, texts and lengths; every mistake in them is one line.
 

@@ -19,7 +19,7 @@ from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.evaluation import batches, generations, outcomes
 from vlm_grpo.evaluation.arms import KIND, SCORES
-from vlm_grpo.evaluation.controls import Control, compared
+from vlm_grpo.evaluation.controls import compared
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
 from vlm_grpo.evaluation.generations import Generation, Origin
 from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
@@ -49,7 +49,7 @@ def _evaluate(
     settings: EvaluationArguments,
     *,
     given: Collection[str] | None,
-    control: Control | None = None,
+    control: str | None = None,
     model: PreTrainedModel | None = None,
 ) -> dict[str, Any]:
     """`evaluate`, with the pictures of `control` where there is one, and by `model` where it is loaded already."""
@@ -110,7 +110,7 @@ def _evaluate(
     return scores
 
 
-def _of_control(settings: EvaluationArguments, control: Control) -> EvaluationArguments:
+def _of_control(settings: EvaluationArguments, control: str) -> EvaluationArguments:
     return replace(settings, out=str(settings.folder / control), controls=[])
 
 

@@ -10,7 +10,7 @@ from vlm_grpo.adapters.cache import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import DtypeName
 from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation.controls import CONTROLS, Control
+from vlm_grpo.evaluation.controls import CONTROLS
 from vlm_grpo.ranges import SEED, check_name, check_numbers
 from vlm_grpo.tasks.answers.rules import Rule
 
@@ -31,7 +31,7 @@ class EvaluationArguments(ImageOptions):
     )
     prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read from a completion."})
-    controls: list[Control] = field(
+    controls: list[str] = field(
         default_factory=list,
         metadata={"help": "Answer once more with these in place of the rows' own pictures, and compare: blank, other."},
     )
