@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # GRPO with rollouts from a vLLM server: the first three GPUs train, the fourth serves (needs the trl[vllm] extra).
 #   bash scripts/run_grpo_vllm_server.sh [--any_setting value ...] [--dry-run]
-# Arguments go to scripts/run_grpo_lora.sh with configs/vsr/qwen_vllm_server_grpo.yaml, whose model is served. The
-# server ends with the training; its log is logs/vllm_server.log. vLLM 0.30 or 0.31: older ones have
-# no --enable-scale-out, newer ones report log-probabilities in a way that TRL 1.16 cannot read.
+# Arguments go to scripts/run_grpo_lora.sh with configs/vsr/qwen_vllm_server_grpo.yaml, or the config that VLM_GRPO_CONFIG
+# names, whose model is served. The server ends with the training; its log is logs/vllm_server.log. vLLM 0.30 or 0.31:
+# older ones have no --enable-scale-out, newer ones report log-probabilities in a way that TRL 1.16 cannot read.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$VLM_GRPO_ROOT"
-config=configs/vsr/qwen_vllm_server_grpo.yaml
+config=${VLM_GRPO_CONFIG:-configs/vsr/qwen_vllm_server_grpo.yaml}
 model=$(python -c "import sys, pathlib; from vlm_grpo.yaml_layers import read_layers
 print(read_layers(pathlib.Path(sys.argv[1])).values['model'])" "$config")
 

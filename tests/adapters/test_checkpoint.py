@@ -29,7 +29,8 @@ def test_the_family_is_read_from_the_model_type_not_from_the_name(tiny_smolvlm, 
 
 
 @pytest.mark.parametrize(
-    "family,adapter", [("qwen2_5_vl", "qwen"), ("smolvlm", "smolvlm"), ("qwen2_5_vl_digits", "qwen")]
+    "family,adapter",
+    [("qwen2_5_vl", "qwen"), ("smolvlm", "smolvlm"), ("qwen2_5_vl_digits", "qwen"), ("qwen2_5_vl_cryptogram", "qwen")],
 )
 def test_embedded_models_load_through_the_adapters(family, adapter):
     checkpoint = open_checkpoint(f"embedded:{family}")

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TRAINING = ["run_grpo_lora.sh", "run_grpo_vllm_server.sh", "SmolVLM/run_sft_lora.sh"]
+TRAINING = [
+    "run_grpo_lora.sh",
+    "run_grpo_vllm_server.sh",
+    "run_grpo_digits.sh",
+    "run_grpo_cryptogram.sh",
+    "SmolVLM/run_sft_lora.sh",
+]
 BATCH = {
     "grpo.sbatch": "run_grpo_lora.sh",
     "sft.sbatch": "run_sft_lora.sh",

@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.embedded import cipher_scenes
 from vlm_grpo.embedded.batches import IGNORED
+from vlm_grpo.embedded.cipher_scenes import CipherScene
 from vlm_grpo.embedded.digit_scenes import DigitScene
 from vlm_grpo.embedded.family import FamilyBuild
 from vlm_grpo.embedded.lessons import Exercise
@@ -26,9 +28,14 @@ def exercises(built: FamilyBuild) -> list[Exercise]:
     return [kind(rng) for kind in RECIPES[built.family].lessons.exercises]
 
 
-def picture(scene: Scene | DigitScene) -> Image.Image:
+def picture(scene: Scene | DigitScene | CipherScene) -> Image.Image:
     """As in the data set, before any resizing."""
-    return Image.fromarray(scene.picture) if isinstance(scene, DigitScene) else render(scene)
+    match scene:
+        case DigitScene():
+            return Image.fromarray(scene.picture)
+        case CipherScene():
+            return cipher_scenes.render(scene)
+    return render(scene)
 
 
 def test_same_inputs_as_the_processor(built: FamilyBuild, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ class Lessons:
         picture: a scene as uint8 (112, 112, 3), the pixels that the processor sees after its own resizing.
         eyes: what the vision tower is taught first, if anything.
         stages: what the whole model is taught then.
+        vocabulary: the most tokens that the tokenizer has; long phrases need more to stay in one piece.
     """
 
     exercises: tuple[Draw, ...]
@@ -77,6 +78,7 @@ class Lessons:
     picture: Callable[[Any], np.ndarray]
     stages: tuple[Stage, ...]
     eyes: Eyes | None = None
+    vocabulary: int = 512
 
 
 def completion(thought: str, answer: object) -> str:

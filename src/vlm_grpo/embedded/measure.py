@@ -2,8 +2,8 @@
 
 Three figures tell policy from eyes: what the model says when it says the likeliest (`greedy`), what it says when
 sampled at temperature 1 (`sampled`), and how often it is right once it has begun to reason (`reasoning`). A fourth is
-for the other arm of the study: the bare problem (`bare`). `measure` takes them on synthetic_vsr; `measure_digits` does
-on digits.
+for the other arm of the study: the bare problem (`bare`). `measure` takes them on synthetic_vsr; `measure_digits` and
+`measure_cryptogram` do on their tasks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,11 +53,18 @@ class MeasuredRow(NamedTuple):
 
 
 def completions(
-    folder: Path, rows: Sequence[MeasuredRow], ways: Sequence[str], *, start: str, seed: int
+    folder: Path,
+    rows: Sequence[MeasuredRow],
+    ways: Sequence[str],
+    *,
+    start: str,
+    seed: int,
+    longest: int = MAX_NEW_TOKENS,
 ) -> Iterator[tuple[str, list[str]]]:
     """What the checkpoint in `folder` says to `rows` in each of `ways`, weights computed in float32.
 
-    `start` is how a thought begins; where a way makes the model reason, completions are given with it.
+    `start` is how a thought begins; where a way makes the model reason, completions are given with it. `longest` is in
+    tokens.
     """
     checkpoint = open_checkpoint(str(folder))
     processor = checkpoint.load_processor()
@@ -71,7 +78,7 @@ def completions(
             batch = rows[at : at + BATCH]
             prompts = [_prompt(processor, row, way.template, begun) for row in batch]
             inputs = checkpoint.adapter.encode(processor, prompts, [[row.picture] for row in batch])
-            texts += [begun + text for text in _continue(model, processor, inputs, sample=way.sample)]
+            texts += [begun + text for text in _continue(model, processor, inputs, sample=way.sample, longest=longest)]
         yield name, texts
 
 
@@ -97,9 +104,9 @@ def _prompt(processor: Any, row: MeasuredRow, template: str, begun: str) -> str:
 
 
 @torch.no_grad()
-def _continue(model: Any, processor: Any, inputs: Any, *, sample: bool) -> list[str]:
+def _continue(model: Any, processor: Any, inputs: Any, *, sample: bool, longest: int) -> list[str]:
     sampling = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0} if sample else {"do_sample": False}
-    tokens = model.generate(**inputs, max_new_tokens=MAX_NEW_TOKENS, use_cache=True, **sampling)
+    tokens = model.generate(**inputs, max_new_tokens=longest, use_cache=True, **sampling)
     new = tokens[:, inputs["input_ids"].shape[1] :]
     return processor.tokenizer.batch_decode(new, skip_special_tokens=True)
 

@@ -21,9 +21,11 @@ from vlm_grpo.embedded import (
     FAMILIES,
     build_qwen,
     build_smolvlm,
+    cryptogram_curriculum,
     curriculum,
     digits_curriculum,
     measure,
+    measure_cryptogram,
     measure_digits,
 )
 from vlm_grpo.embedded.eyes import teach_eyes
@@ -60,6 +62,11 @@ RECIPES = {
         lessons=digits_curriculum.LESSONS,
         build=partial(build_qwen.build, family="qwen2_5_vl_digits", vision_layers=2),
         measure=measure_digits.measure,
+    ),
+    "qwen2_5_vl_cryptogram": Recipe(
+        lessons=cryptogram_curriculum.LESSONS,
+        build=partial(build_qwen.build, family="qwen2_5_vl_cryptogram"),
+        measure=measure_cryptogram.measure,
     ),
 }
 

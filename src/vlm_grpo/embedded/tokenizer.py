@@ -13,7 +13,6 @@ from transformers import PreTrainedTokenizerFast
 
 from vlm_grpo.embedded.lessons import Lessons
 
-VOCABULARY = 512
 _CORPUS_ROWS = 400
 _WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _TAGS = r" ?</?(?:think|answer)>"
@@ -31,7 +30,7 @@ def train(specials: tuple[str, ...], lessons: Lessons, *, eos: str, pad: str, se
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=lessons.vocabulary,
         special_tokens=list(specials),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,

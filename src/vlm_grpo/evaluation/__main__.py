@@ -21,7 +21,7 @@ from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.inputs import open_inputs
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
-from vlm_grpo.evaluation.summary import arms_table
+from vlm_grpo.evaluation.summary import arms_table, slices_tables
 from vlm_grpo.store import manifest
 from vlm_grpo.yaml_layers import traced
 
@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> None:
         show_plan(settings, parsed.sources)
         return
     scores = evaluate(settings, given=parsed.given)
-    print(tables.to_text(arms_table({settings.out: scores}, title=f"Split {settings.split}")))
+    for table in (arms_table({settings.out: scores}, title=f"Split {settings.split}"), *slices_tables(scores)):
+        print(tables.to_text(table))
 
 
 def show_plan(settings: EvaluationArguments, sources: Mapping[str, str]) -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.lengths import PromptLengths
 from vlm_grpo.rows.pictures import open_picture
@@ -14,8 +16,10 @@ def longest_first(asked: list[AskedRow], lengths: PromptLengths) -> list[AskedRo
     return sorted(asked, key=lambda prompt: (-lengths(prompt.row), prompt.row.id))
 
 
-def encode(batch: list[AskedRow], *, adapter: Adapter, processor: Any, root: Path) -> Any:
-    """Left-padded inputs of `batch`; a picture that several rows share is decoded once."""
+def encode(batch: list[AskedRow], *, adapter: Adapter, processor: Any, root: Path, is_blank: bool = False) -> Any:
+    """Left-padded inputs of `batch`; a picture that several rows share is decoded once, a blank one whitened."""
     pictures = {name: open_picture(root, name) for name in {name for prompt in batch for name in prompt.row.images}}
+    if is_blank:
+        pictures = {name: Image.new("RGB", picture.size, "white") for name, picture in pictures.items()}
     images = [[pictures[name] for name in prompt.row.images] for prompt in batch]
     return adapter.encode(processor, [prompt.text for prompt in batch], images)

@@ -12,6 +12,7 @@ from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_leng
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.evaluation import batches, rows
 from vlm_grpo.evaluation.as_trained import Settled, settle
+from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
@@ -29,7 +30,7 @@ class EvaluationInputs:
         model: the vetted checkpoint.
         adapter: the LoRA adapter to put on it, if any.
         rows: the rows to answer, in the split's order, of the `split_rows` that the split has.
-        asked: the rows as prompts, longest first.
+        asked: the rows as prompts, longest first, each with the pictures that are shown.
         views: how the model sees the pictures of each row, by row id.
     """
 
@@ -48,12 +49,16 @@ class EvaluationInputs:
 
 
 def open_inputs(
-    settings: EvaluationArguments, *, given: Collection[str] | None = None, row_id: str | None = None
+    settings: EvaluationArguments,
+    *,
+    given: Collection[str] | None = None,
+    row_id: str | None = None,
+    control: str | None = None,
 ) -> EvaluationInputs:
     """Vet model, adapter, rows, pictures, texts and lengths; every mistake in them is one line.
 
     `given` are the settings that the user set; None takes those whose values are not the defaults. With a `row_id`
-    only that row is asked.
+    only that row is asked. `control` says what is shown in place of the rows' pictures.
     """
     lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
     model = lora.base if lora else open_checkpoint(settings.model)
@@ -65,11 +70,12 @@ def open_inputs(
         chosen = rows.named(chosen, row_id, where=where)
     check_solutions(chosen, where=where)
     check_pictures(chosen, root=settings.root)
-    check_askable(chosen, Askable(model.adapter, processor, root=settings.root), where=where)
+    shown = shown_instead(chosen, control, seed=settings.seed, where=where)
+    check_askable(shown, Askable(model.adapter, processor, root=settings.root), where=where)
     lengths = PromptLengths(
         model.adapter, processor, root=settings.root, ask=partial(messages, template=settings.prompt)
     )
-    check_lengths(chosen, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
-    asked = batches.longest_first(render(chosen, processor, template=settings.prompt), lengths)
-    seen = views(chosen, root=settings.root, adapter=model.adapter, processor=processor)
+    check_lengths(shown, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
+    asked = batches.longest_first(render(shown, processor, template=settings.prompt), lengths)
+    seen = views(shown, root=settings.root, adapter=model.adapter, processor=processor)
     return EvaluationInputs(settled, model, lora, chosen, split_rows, asked, seen)

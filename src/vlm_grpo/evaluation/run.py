@@ -6,7 +6,7 @@ Killed at any moment, the same command goes on where it stopped: every finished 
 import sys
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -20,16 +20,18 @@ from vlm_grpo.decoding.cache_choice import choose_cache
 from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.evaluation import batches, generations, outcomes
 from vlm_grpo.evaluation.arms import KIND, SCORES
+from vlm_grpo.evaluation.controls import compared
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
 from vlm_grpo.evaluation.generations import Generation, Origin
 from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
-from vlm_grpo.evaluation.scores import score
+from vlm_grpo.evaluation.scores import CONFIDENCE, score
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.progress import progress
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.lock import only_writer
 from vlm_grpo.tasks.asking import AskedRow
+from vlm_grpo.tasks.base import Outcome
 
 PARITY_ROWS = 4
 
@@ -41,15 +43,27 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
     None takes those whose values are not the defaults.
     """
     check_attention(settings.attention)
-    inputs = open_inputs(settings, given=given)
+    return _evaluate(settings, given=given)
+
+
+def _evaluate(
+    settings: EvaluationArguments,
+    *,
+    given: Collection[str] | None,
+    control: str | None = None,
+    model: PreTrainedModel | None = None,
+) -> dict[str, Any]:
+    """`evaluate`, with the pictures of `control` where there is one, and by `model` where it is loaded already."""
+    inputs = open_inputs(settings, given=given, control=control)
     settings = inputs.settled.settings
+    instead = {"control": control} if control else {}
     source = Origin(
         split=settings.split,
         model=settings.model,
         model_fingerprint=inputs.model.fingerprint,
         adapter_fingerprint=inputs.adapter.fingerprint if inputs.adapter else None,
         prompt=settings.prompt,
-        sampling=settings.sampling(),
+        sampling=settings.sampling() | instead,
     )
     dtype = pick_dtype(settings.dtype)
     rows_fingerprint = dataset.fingerprint(inputs.rows)
@@ -60,17 +74,22 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
         "rows": rows_fingerprint,
         "answers": settings.answers,
         "dtype": str(dtype).removeprefix("torch."),
+        **({"controls": settings.controls} if settings.controls else {}),
     }
     if manifest.is_claimed(folder, identity) and manifest.exists(folder):
         return manifest.read_json(folder / SCORES)
     for line in inputs.settled.lines:
         tell(line)
     started = time.monotonic()
-    model = load_model(settings, inputs, dtype) if _missing(settings, inputs, source) else None
+    if model is None and _missing(settings, inputs, source):
+        model = load_model(settings, inputs, dtype)
     manifest.claim(folder, identity)
     with only_writer(folder, doing="evaluating"):
         answered_before = len(generations.read(folder))
         use_cache = _generate(settings, inputs, source, model) if model is not None else None
+        for name in settings.controls:
+            tell(f"the same rows, {name} pictures in place of their own")
+            _evaluate(_of_control(settings, name), given=given, control=name, model=model)
         scores = _scores(settings, inputs)
         atomic.write_json(folder / SCORES, scores)
         manifest.write(
@@ -87,8 +106,13 @@ def evaluate(settings: EvaluationArguments, *, given: Collection[str] | None = N
             seeds={"seed": settings.seed},
             dtype=str(dtype).removeprefix("torch."),
             use_cache=use_cache,
+            **instead,
         )
     return scores
+
+
+def _of_control(settings: EvaluationArguments, control: str) -> EvaluationArguments:
+    return replace(settings, out=str(settings.folder / control), controls=[])
 
 
 def tell(line: str) -> None:
@@ -134,7 +158,13 @@ def _generate(
     tell(f"a completion ends at {generation.named(decoder.end_tokens, inputs.processor)}")
     if aside := generation.aside_in_words(inputs.model.path):
         tell(aside)
-    encode = partial(batches.encode, adapter=family, processor=inputs.processor, root=settings.root)
+    encode = partial(
+        batches.encode,
+        adapter=family,
+        processor=inputs.processor,
+        root=settings.root,
+        is_blank=source.sampling.get("control") == "blank",
+    )
     use_cache = choose_cache(
         settings.use_cache,
         model=model,
@@ -197,4 +227,14 @@ def _scores(settings: EvaluationArguments, inputs: EvaluationInputs) -> dict[str
         "prompt": settings.prompt,
         "answers": settings.answers,
         **score(said, inputs.rows, judged),
+        **({"controls": _controls(settings, judged)} if settings.controls else {}),
+    }
+
+
+def _controls(settings: EvaluationArguments, judged: dict[str, Outcome]) -> dict[str, Any]:
+    """Each control, compared with what the rows are worth with their own pictures."""
+    read = {name: outcomes.read(settings.folder / name) for name in settings.controls}
+    return {
+        name: compared(judged, {id: record.outcome for id, record in records.items()}, confidence=CONFIDENCE)
+        for name, records in read.items()
     }

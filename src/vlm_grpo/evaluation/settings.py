@@ -10,6 +10,7 @@ from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import DtypeName
 from vlm_grpo.decoding.cache_choice import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.controls import CONTROLS
 from vlm_grpo.ranges import SEED, check_name, check_numbers
 from vlm_grpo.tasks.answers.rules import Rule
 
@@ -30,6 +31,10 @@ class EvaluationArguments(ImageOptions):
     )
     prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read from a completion."})
+    controls: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Answer once more with these in place of the rows' own pictures, and compare: blank, other."},
+    )
     max_new_tokens: int = field(default=512, metadata={"help": "Longest completion, in tokens."})
     temperature: float = field(default=0.0, metadata={"help": "0 decodes greedily; above 0 samples."})
     top_p: float = field(default=1.0, metadata={"help": "Nucleus of sampling; needs a temperature above 0."})
@@ -52,6 +57,8 @@ class EvaluationArguments(ImageOptions):
         self.use_cache = str(self.use_cache).lower()
         check_numbers(self, {"seed": SEED})
         check_name("prompt", self.prompt, prompts.TEMPLATES)
+        for control in self.controls:
+            check_name("controls", control, CONTROLS)
         check_name("use_cache", self.use_cache, CACHE_SETTINGS)
         check_name("dtype", self.dtype, get_args(DtypeName))
         check_attention_name(self.attention)

@@ -4,21 +4,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm_grpo.tables import NOTHING, Table, estimate_cell
-from vlm_grpo.tasks.base import Column
+from vlm_grpo.tasks.base import Column, Task
 from vlm_grpo.tasks.registry import MODULES, task_named
 
+FEW = 12
+"""Slices of more values stand in `scores.json` only."""
 NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a thought that is not empty"
+CONTROL_NOTE = "blank, other pictures: accuracy without the row's own picture; p: exact McNemar test on the same rows"
 
 
 def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str = "arm") -> Table:
     """The scores of each arm (name -> `scores.json`) in one table; shares are fractions. `name` heads the names."""
     columns = task_columns(scores.values())
+    controls = list(dict.fromkeys(control for figures in scores.values() for control in figures.get("controls", ())))
+    published = (task.published for task in _tasks(scores.values()) if task.published)
     is_graded = any("mean_credit" in figures for figures in scores.values())
     return Table(
         title=title,
         header=(
             *(name, "n", "correct", "accuracy", "95 % interval"),
             *(("mean credit",) if is_graded else ()),
+            *(f"{control} pictures" for control in controls),
             "parsed",
             *(column.header for column in columns),
             *("reasons", "cut off"),
@@ -31,6 +37,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
                 f"{figures['accuracy']:.3f}",
                 f"{figures['ci_low']:.3f} to {figures['ci_high']:.3f}",
                 *((estimate_cell(figures.get("mean_credit")),) if is_graded else ()),
+                *(_control(figures.get("controls", {}).get(control)) for control in controls),
                 f"{figures['parse_rate']:.3f}",
                 *(_cell(figures.get(column.key), column) for column in columns),
                 NOTHING if "reasoning_rate" not in figures else f"{figures['reasoning_rate']:.3f}",
@@ -38,15 +45,48 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
             )
             for arm, figures in scores.items()
         ),
-        notes=(NOTE,),
+        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *published),
     )
 
 
+def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """Accuracy by each column that the task slices its rows by, with n and interval; not where values are many."""
+    task = scores.get("task", "vsr")
+    names = task_named(task).slices if task in MODULES else {}
+    return [
+        Table(
+            title=f"Accuracy by {name}",
+            header=(column, "n", "correct", "accuracy", "95 % interval"),
+            rows=tuple(
+                (
+                    value,
+                    str(share["n"]),
+                    str(share["correct"]),
+                    f"{share['accuracy']:.3f}",
+                    f"{share['ci_low']:.3f} to {share['ci_high']:.3f}",
+                )
+                for value, share in scores[name].items()
+            ),
+        )
+        for name, column in names.items()
+        if len(scores[name]) <= FEW
+    ]
+
+
 def task_columns(scores: Any) -> Sequence[Column]:
-    """The columns of the tasks that the arms answered; scores of earlier versions are VSR's."""
+    """The columns of the tasks that the arms answered."""
+    return tuple(dict.fromkeys(column for task in _tasks(scores) for column in task.columns))
+
+
+def _tasks(scores: Any) -> list[Task]:
+    """The tasks that the arms answered; scores of earlier versions are VSR's."""
     names = dict.fromkeys(figures.get("task", "vsr") for figures in scores)
-    return tuple(dict.fromkeys(column for name in names if name in MODULES for column in task_named(name).columns))
+    return [task_named(name) for name in names if name in MODULES]
 
 
 def _cell(value: Any, column: Column) -> str:
     return NOTHING if value is None else format(value, column.format)
+
+
+def _control(compared: Mapping[str, Any] | None) -> str:
+    return NOTHING if compared is None else f"{compared['accuracy']:.3f} (p {compared['mcnemar_p']:.2g})"

@@ -63,7 +63,7 @@ class StudyArguments(ImageOptions):
 
 @dataclass
 class RewardArguments:
-    """What a completion earns, and how rollouts are generated."""
+    """What a completion earns, in which order rows come, and how rollouts are generated."""
 
     rewards: list[str] = field(
         default_factory=lambda: ["accuracy", "format"], metadata={"help": "Rewards by name; weigh with reward_weights."}
@@ -72,6 +72,10 @@ class RewardArguments:
     environment: str | None = field(
         default=None,
         metadata={"help": "What answers the model within a completion: double_check or zoom. Unset: one turn each."},
+    )
+    curriculum: str | None = field(
+        default=None,
+        metadata={"help": "Column of the rows; low values come first in every epoch. Unset: rows in a seeded order."},
     )
     rollout_cache: str = field(
         default="default",

@@ -30,6 +30,19 @@ def draw(rows: list[Row], *, count: int | None, seed: int, where: str) -> list[R
     return random.Random(seed).sample(rows, count)
 
 
+def by_curriculum(rows: list[Row], *, column: str, seed: int, where: str) -> list[Row]:
+    """`rows` with low values of their `column` first, in a seeded order among equal ones; a number in every row."""
+    for row in rows:
+        value = row.meta.get(column)
+        if not isinstance(value, int | float):
+            raise UserError(
+                f"{where} row {row.id}: curriculum {column!r} needs a column of numbers, here it is {value!r}; its "
+                f"columns: {', '.join(row.meta) or 'none'}"
+            )
+    shuffled = random.Random(seed).sample(rows, len(rows))
+    return sorted(shuffled, key=lambda row: row.meta[column])
+
+
 def grpo_dataset(rows: list[Row], *, root: Path, prompt: str, views: Mapping[str, View]) -> Dataset:
     """The rows as TRL's GRPO trainer reads them; `views` say how the model sees each row's pictures, by row id.
 

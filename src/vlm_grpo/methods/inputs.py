@@ -1,7 +1,7 @@
 """What a training starts from and learns from: the vetted base, and the drawn rows that it can be asked."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,10 @@ class TrainingInputs:
 
     base: Checkpoint
     data: DrawnRows
+
+    def in_order(self, rows: list[Row]) -> "TrainingInputs":
+        """The same with its rows in another order."""
+        return replace(self, data=replace(self.data, rows=rows, fingerprint=dataset.fingerprint(rows)))
 
 
 def open_inputs(study: StudyArguments) -> TrainingInputs:

@@ -139,6 +139,8 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "
             "give one each"
         )
+    if rewards.curriculum and "shuffle_dataset" in given and training.shuffle_dataset:
+        raise UserError("shuffle_dataset: true undoes the order of the curriculum; remove one of the two")
     if training.sync_ref_model and training.beta == 0:
         raise UserError("sync_ref_model has no effect with beta: 0, which asks for no reference; give a beta")
     if watch.kl_alarm == "stop" and training.beta == 0:

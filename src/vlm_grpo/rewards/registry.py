@@ -1,4 +1,7 @@
-"""The rewards known by name. A new reward is one file with a `REWARD` and one line here: its module's name."""
+"""The rewards known by name. A new reward is one file with a `REWARD` and one line here: its module's name.
+
+A file whose rewards differ in a setting only has several of them in `REWARDS`.
+"""
 
 from importlib import import_module
 
@@ -9,10 +12,19 @@ MODULES = (
     "accuracy",
     "credit",
     "format",
+    "line_format",
+    "decoding",
+    "correctness",
 )
 """Below `vlm_grpo.rewards`."""
 
-REWARDS: dict[str, Reward] = {name: import_module(f"vlm_grpo.rewards.{name}").REWARD for name in MODULES}
+
+def _of(module: str) -> tuple[Reward, ...]:
+    content = import_module(f"vlm_grpo.rewards.{module}")
+    return content.REWARDS if hasattr(content, "REWARDS") else (content.REWARD,)
+
+
+REWARDS: dict[str, Reward] = {reward.name: reward for module in MODULES for reward in _of(module)}
 
 
 def by_names(names: list[str]) -> list[Reward]:

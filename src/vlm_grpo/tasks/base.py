@@ -74,6 +74,7 @@ class Task:
         wordings: what SFT can teach the model to say, by name.
         figures: the task's own figures of an arm, as keys of `scores.json`.
         columns: which of them stand in the tables of arms.
+        published: what others report on it, to stand below the tables of arms.
         slices: tables of right answers by a column of the rows: name of the table -> column.
         gold: (completion, row) pairs that are right, with full credit, under the strict rule.
         hacks: (completion, row) pairs that earn nothing under any rule with tags: known ways to cheat.
@@ -88,6 +89,7 @@ class Task:
     wordings: Mapping[str, Wording] = field(default_factory=lambda: {"bare": bare, "tagged": tagged})
     figures: Callable[[Sequence[Outcome]], dict[str, Any]] = nothing
     columns: tuple[Column, ...] = ()
+    published: str = ""
     slices: Mapping[str, str] = field(default_factory=dict)
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]

@@ -16,6 +16,7 @@ MODULES = {
     "synthetic_vsr": "synthetic_vsr",
     "digits": "digits.task",
     "counting": "counting.task",
+    "cryptogram": "cryptogram.task",
 }
 """Below `vlm_grpo.tasks`."""
 

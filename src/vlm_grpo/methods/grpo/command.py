@@ -64,6 +64,13 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     study, reward_arguments, watch, fast, training = parsed.arguments
     run.check_machine(study, training)
     inputs = open_inputs(study)
+    if reward_arguments.curriculum:
+        inputs = inputs.in_order(
+            examples.by_curriculum(
+                inputs.data.rows, column=reward_arguments.curriculum, seed=study.row_seed, where=inputs.data.where
+            )
+        )
+        training.shuffle_dataset = False
     environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
