@@ -15,7 +15,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.rewards.base import ROW, VIEW
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.asking import question
+from vlm_grpo.tasks.asking import content, question
 from vlm_grpo.tasks.registry import task_of
 from vlm_grpo.tasks.view import View
 
@@ -67,6 +67,14 @@ def _image_opener(root: Path) -> Callable[[dict[str, list[Any]]], dict[str, list
     def open_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         if "image_files" not in batch:
             return batch
-        return {**batch, "images": [[open_picture(root, name) for name in files] for files in batch["image_files"]]}
+        rows = zip(batch["prompt"], batch["task"], batch["image_files"], strict=True)
+        return {
+            **batch,
+            "prompt": [
+                [{**turn, "content": content(turn["content"], task=task, images=len(files))} for turn in turns]
+                for turns, task, files in rows
+            ],
+            "images": [[open_picture(root, name) for name in files] for files in batch["image_files"]],
+        }
 
     return open_batch

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArgu
 
 from vlm_grpo import yaml_scalars
 from vlm_grpo.adapters import asked, finite
-from vlm_grpo.adapters.askable import Askable, check_askable, problem_alone
+from vlm_grpo.adapters.askable import Askable, check_askable
 from vlm_grpo.adapters.attention import check_attention
 from vlm_grpo.adapters.checkpoint import Checkpoint, is_here, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
@@ -45,6 +45,7 @@ from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
+from vlm_grpo.tasks import asking
 from vlm_grpo.tasks.asking import messages
 from vlm_grpo.tasks.registry import check_solutions
 from vlm_grpo.yaml_layers import traced
@@ -208,7 +209,7 @@ def load(
     training: GRPOArguments | SFTArguments,
     *,
     completion_tokens: int,
-    texts: Callable[[Row], Iterable[str]] = problem_alone,
+    texts: Callable[[Row], Iterable[str]] = asking.texts,
 ) -> tuple[Any, PreTrainedModel]:
     """The base's processor and model; the trainer decides on devices. `texts` is what the model reads of a row.
 
