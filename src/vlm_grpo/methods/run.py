@@ -23,7 +23,7 @@ from vlm_grpo.adapters.lora_fit import WEIGHTS
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.config import Parsed
 from vlm_grpo.errors import UserError
-from vlm_grpo.methods import examples, tracking
+from vlm_grpo.methods import examples, preview, tracking
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.asked import asked_by, tell_other_pictures
 from vlm_grpo.methods.divergence import Diverged, leave_diverged
@@ -171,7 +171,9 @@ def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOAr
     built = manifest.exists(Path(study.data))
     print(f"# data:   {study.data}{'' if built else ' (not built yet; see scripts/create_dataset.sh)'}")
     if built:
-        print(f"# rows:   {len(open_rows(study).rows)} of split {study.split!r}")
+        rows = len(open_rows(study).rows)
+        print(f"# rows:   {rows} of split {study.split!r}")
+        print(f"# step:   {preview.a_step(rows, training)}")
     print(f"# output: {run} ({'resumes from ' + resume.name if resume else 'starts afresh'})")
     print(f"# on:     {devices}, {pick_dtype(training.dtype)}, seed {training.seed}")
     print(traced(resolved(parsed), parsed.sources), end="")
@@ -221,12 +223,14 @@ def load(
     if training.should_save:
         tell_other_pictures(base.path, processor)
     check_askable(data.rows, Askable(base.adapter, processor, root=data.root, texts=texts), where=data.where)
-    check_lengths(
+    tokens = check_lengths(
         data.rows,
         PromptLengths(base.adapter, processor, root=data.root, ask=partial(messages, template=study.prompt)),
         limit=context_length(base.path) - completion_tokens,
         where=data.where,
     )
+    if training.should_save:
+        print(*preview.lines(data.rows, tokens, training), sep="\n", file=sys.stderr, flush=True)
     return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
 
 

@@ -10,7 +10,7 @@ from transformers import set_seed
 
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
-from vlm_grpo.methods import examples, lora, run
+from vlm_grpo.methods import examples, lora, old_flags, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
     run.hush_renamed_settings()
     common = GRPO_COMMON | setting_names(*GRPO_TYPES[:-1])
-    words = on_the_fly.settle(argv)
+    words = on_the_fly.settle(old_flags.translate(argv))
     parsed = parse(
         GRPO_TYPES, words, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL
     )

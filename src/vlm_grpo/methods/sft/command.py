@@ -10,7 +10,7 @@ from transformers import set_seed
 
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
-from vlm_grpo.methods import examples, lora, run
+from vlm_grpo.methods import examples, lora, old_flags, run
 from vlm_grpo.methods.arguments import SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     run.hush_renamed_settings()
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
     common = COMMON | setting_names(StudyArguments, SFTTargetArguments)
-    words = on_the_fly.settle(argv)
+    words = on_the_fly.settle(old_flags.translate(argv))
     parsed = parse(types, words, description=__doc__, no_effect=SFT_NO_EFFECT, common=common, never_null=NEVER_NULL)
     study, _, training = parsed.arguments
     settle_sft(training)
