@@ -26,6 +26,7 @@ ROOMS = (
     "config",
     "rows",
     "adapters",
+    "decoding",
     "tasks",
     "rewards",
     "methods",

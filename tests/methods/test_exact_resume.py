@@ -153,8 +153,8 @@ def test_status_tells_where_a_run_stands(tiny_qwen, tmp_path, data, monkeypatch,
     sft.main(words)
     capsys.readouterr()
     status.main(["--json", str(out)])
-    found = json.loads(capsys.readouterr().out)
-    assert (found["state"], found["attempt"], found["step"]) == ("done", 2, 3)
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["state"], shown["attempt"], shown["step"]) == ("done", 2, 3)
 
 
 def test_a_start_that_was_cut_off_in_the_writing(tmp_path):
@@ -162,8 +162,8 @@ def test_a_start_that_was_cut_off_in_the_writing(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     start, lost = {"attempt": 1, "event": "started", "step": 0, "max_steps": 9}, {"attempt": 1, "event": "lost"}
     (tmp_path / attempts.ATTEMPTS).write_text(f'{json.dumps(start)}\n{json.dumps(lost)}\n{{"attempt": 2, "ev')
-    found = status.status(tmp_path)
-    assert (found["state"], found["attempt"], found["max_steps"]) == ("killed, to be continued", 1, 9)
+    state = status.status(tmp_path)
+    assert (state["state"], state["attempt"], state["max_steps"]) == ("killed, to be continued", 1, 9)
 
 
 def test_a_run_that_is_none(tmp_path, capsys):

@@ -15,8 +15,9 @@ from transformers import PreTrainedModel
 
 from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.attention import check_attention
-from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.decoding.cache_choice import choose_cache
+from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.evaluation import batches, generations, outcomes
 from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
@@ -131,7 +132,7 @@ def _generate(
         seed=settings.seed,
     )
     tell(f"a completion ends at {generation.named(decoder.end_tokens, inputs.processor)}")
-    if aside := generation.told(inputs.model.path):
+    if aside := generation.aside_in_words(inputs.model.path):
         tell(aside)
     encode = partial(batches.encode, adapter=family, processor=inputs.processor, root=settings.root)
     use_cache = choose_cache(
@@ -141,6 +142,8 @@ def _generate(
         batch=lambda: encode(missing[:PARITY_ROWS]),
         never=family.placeholder_ids(inputs.processor.tokenizer),
     )
+    if use_cache and (why := not_served(model)):
+        tell(f"decoding by transformers' generate: {why}")
     automatic = settings.batch_size == "auto"
     completions = complete(
         missing,

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlm_grpo.tables import Table
+from vlm_grpo.tables import NOTHING, Table, estimate_cell
 from vlm_grpo.tasks.base import Column
 from vlm_grpo.tasks.registry import MODULES, task_named
 
-NOTHING = "–"
 NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a thought that is not empty"
 
 
@@ -31,7 +30,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
                 str(figures["correct"]),
                 f"{figures['accuracy']:.3f}",
                 f"{figures['ci_low']:.3f} to {figures['ci_high']:.3f}",
-                *((_credit(figures.get("mean_credit")),) if is_graded else ()),
+                *((estimate_cell(figures.get("mean_credit")),) if is_graded else ()),
                 f"{figures['parse_rate']:.3f}",
                 *(_cell(figures.get(column.key), column) for column in columns),
                 NOTHING if "reasoning_rate" not in figures else f"{figures['reasoning_rate']:.3f}",
@@ -51,10 +50,3 @@ def task_columns(scores: Any) -> Sequence[Column]:
 
 def _cell(value: Any, column: Column) -> str:
     return NOTHING if value is None else format(value, column.format)
-
-
-def _credit(credit: Mapping[str, Any] | None) -> str:
-    if credit is None:
-        return NOTHING
-    ends = NOTHING if credit["ci_low"] is None else f"{credit['ci_low']:.3f} to {credit['ci_high']:.3f}"
-    return f"{credit['value']:.3f} ({ends})"

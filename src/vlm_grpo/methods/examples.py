@@ -1,7 +1,7 @@
 """The rows a run trains on, and the `datasets.Dataset` that TRL's trainers read.
 
 Rows are drawn with their own seed before anything else happens, so a resumed run sees the rows it started with.
-Pictures are opened when a batch is made, not before.
+Pictures are opened when a batch is made, not before, and once for all of its rows and for the batch after it.
 """
 
 import random
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from PIL import Image
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.rewards.base import ROW, VIEW
@@ -64,9 +65,15 @@ def _lazy(records: list[dict[str, Any]], root: Path) -> Dataset:
 
 
 def _image_opener(root: Path) -> Callable[[dict[str, list[Any]]], dict[str, list[Any]]]:
+    opened: dict[str, Image.Image] = {}
+
     def open_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         if "image_files" not in batch:
             return batch
+        names = dict.fromkeys(name for files in batch["image_files"] for name in files)
+        newest = {name: opened.get(name) or open_picture(root, name) for name in names}
+        opened.clear()
+        opened.update(newest)
         rows = zip(batch["prompt"], batch["task"], batch["image_files"], strict=True)
         return {
             **batch,
@@ -74,7 +81,7 @@ def _image_opener(root: Path) -> Callable[[dict[str, list[Any]]], dict[str, list
                 [{**turn, "content": content(turn["content"], task=task, images=len(files))} for turn in turns]
                 for turns, task, files in rows
             ],
-            "images": [[open_picture(root, name) for name in files] for files in batch["image_files"]],
+            "images": [[opened[name] for name in files] for files in batch["image_files"]],
         }
 
     return open_batch

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from vlm_grpo.decoding.pictures import PADDED, Pictures, by_row, is_foreign
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.fingerprint import numbers
-from vlm_grpo.methods.fast.pictures import PADDED, Pictures, by_row, is_foreign
 
 MARKS = "picture_marks"
 """Name of the marks in a batch: (rows,) 64-bit integers, 0 where a row shows nothing."""
