@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from own_records import write_mixed
+from tiny_reward import VOWELS
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.sft import command as sft
+from vlm_grpo.rewards import registry
 from vlm_grpo.store import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -23,22 +25,42 @@ def words(root, model, *more):
     return [*data, "--gradient_checkpointing", "false", "--max_steps", "2", *more]
 
 
-@pytest.mark.parametrize("fast", ["auto", "off"])
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 @pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
-def test_grpo_on_own_records(family, fast, request, tmp_path, monkeypatch, capsys):
+def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
-    model = request.getfixturevalue(family)
-    grpo.main(words(tmp_path, model, *GRPO, "--gradient_accumulation_steps", "2", "--fast", fast))
-    assert manifest.read(tmp_path / "out")["counts"]["steps"] == 2
-    told = capsys.readouterr().err
-    assert "preview: 8 rows, 6 pictures, " in told
-    assert (
-        "preview: 4 prompts a step, 8 completions a step (2 a prompt; 4 a device x 1 processes x 2 accumulated), "
-        "2 steps an epoch, 2 steps in all"
-    ) in told
-    assert "preflight: 8 completions of the base, 2 a prompt, earn (mean, spread): accuracy" in told
-    rolled = [json.loads(line) for line in (tmp_path / "out" / "completions.jsonl").read_text().splitlines()]
-    assert {line["row_id"] for line in rolled} == {str(n) for n in range(8)}
+    monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
+    more = (*GRPO, "--gradient_accumulation_steps", "2", "--rewards", "vowels", "format", "--beta", "0.04")
+    asked = words(
+        tmp_path,
+        request.getfixturevalue(family),
+        *more,
+        "--learning_rate",
+        "1e-2",
+        "--lora_dropout",
+        "0",
+        "--logging_steps",
+        "1",
+    )
+    for fast in ("auto", "off"):
+        grpo.main([*asked, "--fast", fast, "--output_dir", str(tmp_path / fast)])
+        told = capsys.readouterr().err
+        assert "preview: 8 rows, 6 pictures, " in told
+        assert (
+            "preview: 4 prompts a step, 8 completions a step (2 a prompt; 4 a device x 1 process x 2 accumulated), "
+            "2 steps an epoch, 2 steps in all"
+        ) in told
+        assert "preflight: 8 completions of the base, 2 a prompt, earn (mean, spread): vowels" in told
+    ours, theirs = (lines(tmp_path / fast / "completions.jsonl") for fast in ("auto", "off"))
+    assert ours == theirs
+    assert {line["row_id"] for line in ours} == {str(n) for n in range(8)}
+    for one, other in zip(*(lines(tmp_path / fast / "metrics.jsonl") for fast in ("auto", "off")), strict=True):
+        assert [one.get(name) for name in ("loss", "kl", "grad_norm")] == pytest.approx(
+            [other.get(name) for name in ("loss", "kl", "grad_norm")], rel=1e-3, abs=1e-6
+        )
 
 
 @pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
@@ -47,7 +69,7 @@ def test_sft_on_own_records(family, request, tmp_path, monkeypatch, capsys):
     more = ("--prompt", "answer", "--per_device_train_batch_size", "4", "--val_split_ratio", "0.25")
     sft.main(words(tmp_path, request.getfixturevalue(family), *more))
     assert manifest.read(tmp_path / "out")["counts"]["rows"] == 6
-    assert "4 rows a step (4 a device x 1 processes x 1 accumulated), 2 steps an epoch" in capsys.readouterr().err
+    assert "4 rows a step (4 a device x 1 process x 1 accumulated), 2 steps an epoch" in capsys.readouterr().err
 
 
 def test_torchrun_with_the_flags_of_the_original(tiny_qwen, tmp_path):
@@ -74,7 +96,7 @@ def test_torchrun_with_the_flags_of_the_original(tiny_qwen, tmp_path):
     assert (
         "4 prompts a step, 16 completions a step (4 a prompt; 4 a device x 2 processes x 2 accumulated)" in done.stderr
     )
-    rows = [json.loads(line)["row_id"] for line in (out / "completions.jsonl").read_text().splitlines()]
+    rows = [line["row_id"] for line in lines(out / "completions.jsonl")]
     assert len(rows) == 32
     assert all(rows[group : group + 4] == [rows[group]] * 4 for group in range(0, 32, 4))
     stored = manifest.read(out)

@@ -4,12 +4,11 @@ A flag that means something here becomes ours; one that asks for what is done an
 told. One that asks for what there is not is refused in one sentence. Config files are read strictly, as ever.
 """
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vlm_grpo.errors import UserError
+from vlm_grpo.errors import UserError, tell
 from vlm_grpo.paths import expand_word
 
 Reading = Callable[[str, list[str]], list[str]]
@@ -123,12 +122,6 @@ def translate(argv: Sequence[str] | None) -> list[str]:
             values.append(words.pop(0))
         instead = reading(flag, values)
         if instead != [flag, *values]:
-            _tell(" ".join([flag, *values]), " ".join(instead))
+            tell(f"{' '.join([flag, *values])}: {' '.join(['read as', *instead]) if instead else 'passed over'}")
         translated += instead
     return translated
-
-
-def _tell(old: str, new: str) -> None:
-    """Say what `old` was read as, in one of several processes."""
-    if os.environ.get("RANK", "0") == "0":
-        print(f"{old}: {f'read as {new}' if new else 'passed over'}", file=sys.stderr, flush=True)

@@ -35,8 +35,9 @@ def steps_an_epoch(rows: int, training: GRPOArguments | SFTArguments) -> int:
 def a_step(rows: int, training: GRPOArguments | SFTArguments) -> str:
     """What a step is made of, and how many of them `rows` make."""
     per_device, accumulated = training.per_device_train_batch_size, training.gradient_accumulation_steps
-    batch = per_device * accumulated * training.world_size
-    made_of = f"{per_device} a device x {training.world_size} processes x {accumulated} accumulated"
+    processes = training.world_size
+    batch = per_device * accumulated * processes
+    made_of = f"{per_device} a device x {processes} process{'es' * (processes > 1)} x {accumulated} accumulated"
     epoch = steps_an_epoch(rows, training)
     steps = training.max_steps if training.max_steps > 0 else ceil(epoch * training.num_train_epochs)
     if isinstance(training, GRPOArguments):

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -16,6 +18,8 @@ from vlm_grpo.rows.images import upright_size
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.jsonl import on_the_fly
 from vlm_grpo.tasks.jsonl.command import main
+
+GUI = Path(__file__).parents[4] / "shared" / "data" / "gui_multi-image.jsonl"
 
 
 def flags(*files, folders=None, **more):
@@ -42,6 +46,20 @@ def test_a_text_only_first_record_loses_nothing(tmp_path, capsys):
     assert [row.meta["accu_reward_method"] for row in rows[:2]] == ["yes_no", "default"]
     told = capsys.readouterr().out
     assert "train: 8 rows (2 with no picture, 2 with 1 picture, 4 with 2 pictures; 4 place theirs in the text)" in told
+
+
+@pytest.mark.skipif(not GUI.is_file(), reason=f"the real file is not at {GUI}")
+def test_real_rows_of_two_screenshots_with_drawn_ones(tmp_path):
+    with GUI.open() as file:
+        lines = [line.rstrip("\n") for line in islice(file, 12)]
+    names = [name for line in lines for name in json.loads(line)["image"]]
+    folder = draw(tmp_path / "screens", *names, size=(108, 192))
+    words = flags(write(tmp_path / "gui.jsonl", lines), folders=[folder], reward_method="all_match")
+    main([*words, "--out", str(tmp_path / "out"), "--val_split_ratio", "0.25"])
+    assert manifest.read(tmp_path / "out")["counts"] == {"train": 9, "validation": 3}
+    rows = dataset.load(tmp_path / "out", "train") + dataset.load(tmp_path / "out", "validation")
+    assert {name.removeprefix("images/0/") for row in rows for name in row.images} == set(names)
+    assert {row.solution for row in rows} <= {"Operation No Response", "Unexpected Task Result"}
 
 
 def test_columns_of_several_types_become_json_text(tmp_path):
@@ -169,7 +187,7 @@ def test_a_command_gets_a_folder_named_by_content(tmp_path, monkeypatch):
     assert on_the_fly.settle(moved, whole=True) == ["--data", str(folder), "--split", "train"]
     held = on_the_fly.settle([*flags(tmp_path / "moved" / "own.jsonl", val_split_ratio=0.25)], whole=True)
     assert held[0] == "--data"
-    assert manifest.read(type(folder)(held[1]))["counts"] == {"train": 6, "validation": 2}
+    assert manifest.read(Path(held[1]))["counts"] == {"train": 6, "validation": 2}
     assert on_the_fly.settle(["--data", "d"]) == ["--data", "d"]
 
 

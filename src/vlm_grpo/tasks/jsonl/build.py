@@ -7,7 +7,6 @@ sizes of pictures, options): the same content is built once, and the folder of a
 import hashlib
 import json
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.errors import UserError
+from vlm_grpo.errors import UserError, tell
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.links import bring
 from vlm_grpo.rows.pictures import faulty
@@ -144,7 +143,7 @@ def check_dropped(own: Own, options: Options, *, listed: Path) -> None:
     listed.unlink(missing_ok=True)
     if own.records and len(own.faults) <= options.max_dropped * own.total:
         return
-    tell(own.faults)
+    tell_faults(own.faults)
     listed.parent.mkdir(parents=True, exist_ok=True)
     jsonl.write(listed, map(_entry, own.faults))
     raise UserError(
@@ -153,12 +152,12 @@ def check_dropped(own: Own, options: Options, *, listed: Path) -> None:
     )
 
 
-def tell(faults: Sequence[Fault]) -> None:
+def tell_faults(faults: Sequence[Fault]) -> None:
     """Say on stderr what is wrong with records, with the first `SHOWN` of them."""
     for fault in faults[:SHOWN]:
-        print(fault, file=sys.stderr)
+        tell(str(fault))
     if len(faults) > SHOWN:
-        print(f"and {len(faults) - SHOWN} more", file=sys.stderr)
+        tell(f"and {len(faults) - SHOWN} more")
 
 
 def rows(own: Own) -> list[Row]:

@@ -19,7 +19,7 @@ from vlm_grpo.option_types import seed, share
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
-from vlm_grpo.tasks.jsonl.build import DROPPED, Options, Own, build, read, rows, summary, tell
+from vlm_grpo.tasks.jsonl.build import DROPPED, Options, Own, build, read, rows, summary, tell_faults
 from vlm_grpo.tasks.jsonl.sources import pair
 
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise UserError("give --out, the folder of the data set, or --check-records")
     own = open_own(given)
     if given.check_records:
-        tell(own.faults)
+        tell_faults(own.faults)
         print(summary(rows(own)))
         if own.faults:
             raise UserError(f"{len(own.faults)} of {own.total} records cannot be used; mend them")
