@@ -29,6 +29,7 @@ ROOMS = (
     "decoding",
     "tasks",
     "rewards",
+    "environments",
     "methods",
     "merge",
     "evaluation",

@@ -37,6 +37,10 @@ GRPO = CONFIG + (
     "rewards: [vowels]\n"
 )
 REUSED = GRPO + "steps_per_generation: 2\nnum_iterations: 2\n"
+CHECKED = REUSED.replace("completion_length: 5", "completion_length: 120") + (
+    f"environment: double_check\ngeneration_kwargs: {{{{eos_token_id: {list(range(20, 120))}}}}}\n"
+)
+"""Rollouts of two turns, used twice; a random model's turns end at one of many tokens."""
 FOLLOWED = REUSED + ("sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\nadvantages: cubic\n")
 """The reference is a mix of three adapters by step 7, and the rollouts in hand have shaped advantages."""
 
@@ -64,8 +68,9 @@ class SignalAt(MetricsFile):
         (grpo, GRPO, 8, (2, 7)),
         (grpo, REUSED, 8, (1, 6, 7)),
         (grpo, FOLLOWED, 8, (4, 7)),
+        (grpo, CHECKED, 3, (1,)),
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed"],
+    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-double-check"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
@@ -91,6 +96,7 @@ def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_
     for log in ("completions.jsonl", "seen.jsonl"):
         assert jsonl.read(stopped / log) == jsonl.read(undisturbed / log)
     assert losses(stopped) == losses(undisturbed)
+    assert config is not CHECKED or any(len(r["turns"]) == 3 for r in jsonl.read(stopped / "completions.jsonl"))
     starts = [a["step"] for a in attempts.read(stopped) if a["event"] == "started"]
     ends = [(a["event"], a["step"]) for a in attempts.read(stopped) if a["event"] != "started"]
     assert starts == [0, *stops]

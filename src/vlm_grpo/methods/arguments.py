@@ -69,6 +69,10 @@ class RewardArguments:
         default_factory=lambda: ["accuracy", "format"], metadata={"help": "Rewards by name; weigh with reward_weights."}
     )
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read: strict or relaxed."})
+    environment: str | None = field(
+        default=None,
+        metadata={"help": "What answers the model within a completion: double_check or zoom. Unset: one turn each."},
+    )
     rollout_cache: str = field(
         default="default",
         metadata={

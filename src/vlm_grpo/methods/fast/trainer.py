@@ -57,7 +57,7 @@ class FastGRPOTrainer(GRPOTrainer):
             model=self._inner_model(),
             args=self.args,
             accelerator=self.accelerator,
-            special="tools and environments lengthen completions" if self.tools or self.rollout_func else None,
+            special=self._lengthened(),
         )
         self._buffered_inputs: list[dict[str, Any]] | None
         self.processing_class: Any
@@ -80,6 +80,10 @@ class FastGRPOTrainer(GRPOTrainer):
         if fast.fast != "off" and self.accelerator.is_main_process:
             for line in self.plan.lines(dropout=any(m.p for m in self.model.modules() if isinstance(m, Dropout))):
                 logger.warning(line)
+
+    def _lengthened(self) -> str | None:
+        """What makes completions more than one answer to one prompt and its pictures; None: nothing does."""
+        return "tools and environments lengthen completions" if self.tools or self.rollout_func else None
 
     def _inner_model(self) -> PreTrainedModel:
         """The model without the wrappers of accelerate and PEFT; found once, since accelerate walks all its modules."""

@@ -13,6 +13,7 @@ from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, old_flags, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
@@ -66,6 +67,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     study, reward_arguments, watch, fast, training = parsed.arguments
     run.check_machine(study, training)
     inputs = open_inputs(study)
+    environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
         canary.check_vllm()
@@ -103,6 +105,8 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             *([] if watch.kl_alarm == "off" else [KLAlarm(watch.kl_alarm)]),
         ],
         completions=CompletionsFile(folder),
+        environment=environment,
+        protocol=protocol,
         shaping=watch.advantages,
         fast=fast,
     )
