@@ -16,6 +16,7 @@ MODULES = {
     "synthetic_vsr": "synthetic_vsr",
     "digits": "digits.task",
     "counting": "counting.task",
+    "jsonl": "jsonl.task",
 }
 """Below `vlm_grpo.tasks`."""
 
