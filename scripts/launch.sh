@@ -32,7 +32,7 @@ launch() {
 # STAGE is a training method, merge, evaluate, or evaluate_METHOD for the checkpoints of one method.
 launch_stage() {
     local config
-    config=$(stage_config "$1")
+    config=$(stage_config "$@")
     case $1 in
         merge) VLM_GRPO_ACCELERATE="" launch vlm_grpo.merge "$config" "${@:2}" ;;
         evaluate*) VLM_GRPO_ACCELERATE="" launch vlm_grpo.evaluation "$config" "${@:2}" ;;
@@ -40,4 +40,9 @@ launch_stage() {
     esac
 }
 
-stage_config() { echo "$VLM_GRPO_ROOT/configs/vsr/${VLM_GRPO_FAMILY:-qwen}_$1.yaml"; }
+# Own records, which --data_file_paths names among the arguments, have configs of their own.
+stage_config() {
+    local folder=vsr
+    [[ " ${*:2} " == *" --data_file_paths"[=\ ]* ]] && folder=jsonl
+    echo "$VLM_GRPO_ROOT/configs/$folder/${VLM_GRPO_FAMILY:-qwen}_$1.yaml"
+}

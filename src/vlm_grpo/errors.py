@@ -27,6 +27,12 @@ class UserError(Exception):
         super().__init__(" ".join(message.split()))
 
 
+def tell(line: str) -> None:
+    """Say `line` on stderr; of several processes that were launched together the first one does."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line, file=sys.stderr, flush=True)
+
+
 def exits_cleanly(main: Callable[P, None]) -> Callable[P, None]:
     """Turn `UserError`, a full disk and a forbidden file into one line and exit code 2, Ctrl-C into exit code 130.
 

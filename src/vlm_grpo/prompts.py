@@ -30,8 +30,22 @@ def render(template: str, problem: str, *, asks: str = TRUE_FALSE) -> str:
     return TEMPLATES[template].replace("{asks}", asks).replace("{problem}", problem)
 
 
-def messages(template: str, problem: str, *, images: int, asks: str = TRUE_FALSE) -> list[dict[str, object]]:
-    """One user turn, images first, in the chat format that processors' templates read."""
-    content: list[dict[str, str]] = [{"type": "image"} for _ in range(images)]
-    content.append({"type": "text", "text": render(template, problem, asks=asks)})
-    return [{"role": "user", "content": content}]
+def messages(
+    template: str, problem: str, *, images: int, asks: str = TRUE_FALSE, marker: str | None = None
+) -> list[dict[str, object]]:
+    """One user turn in the chat format that processors' templates read; `placed` says where its images stand."""
+    return [{"role": "user", "content": placed(render(template, problem, asks=asks), images=images, marker=marker)}]
+
+
+def placed(text: str, *, images: int, marker: str | None) -> list[dict[str, str]]:
+    """`text` and its `images` as the parts of a turn: an image in place of each `marker`, or all of them first.
+
+    They come first where no marker is known, and where the text does not hold it once for each image.
+    """
+    if marker is None or images == 0 or text.count(marker) != images:
+        return [*({"type": "image"} for _ in range(images)), {"type": "text", "text": text}]
+    first, *others = text.split(marker)
+    parts = [{"type": "text", "text": first}]
+    for part in others:
+        parts += [{"type": "image"}, {"type": "text", "text": part}]
+    return [part for part in parts if part["type"] == "image" or part["text"]]

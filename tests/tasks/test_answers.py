@@ -15,16 +15,23 @@ from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS
 from vlm_grpo.tasks.answers.polygon import POLYGON
 from vlm_grpo.tasks.answers.rules import RULES
 from vlm_grpo.tasks.answers.text import TEXT
-from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.tasks.answers.truth import TRUTH, YES_NO
 from vlm_grpo.tasks.blocks import answer_block, reasons, thoughts
 
-KINDS = (TRUTH, NUMBER, NUMBERS, TEXT, CHOICE, BOX, BOXES, POLYGON)
+KINDS = (TRUTH, YES_NO, NUMBER, NUMBERS, TEXT, CHOICE, BOX, BOXES, POLYGON)
 SAME = object()
 
 
 @pytest.mark.parametrize(
     "kind, stated, strict, relaxed",
     [
+        (YES_NO, "Yes", True, SAME),
+        (YES_NO, " no. ", False, SAME),
+        (YES_NO, "False", None, False),
+        (YES_NO, "Yes, it is", None, True),
+        (YES_NO, "not sure", None, None),
+        (YES_NO, "none of them, I know", None, None),
+        (YES_NO, "yes and no", None, None),
         (NUMBER, "18", 18, SAME),
         (NUMBER, " 18. ", 18, SAME),
         (NUMBER, "**18**", 18, SAME),

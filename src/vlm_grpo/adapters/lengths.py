@@ -81,18 +81,21 @@ def too_long(tokens: int, limit: int) -> str:
     return f"prompt of {tokens} tokens, more than the {limit} allowed"
 
 
-def check_lengths(rows: list[Row], lengths: PromptLengths, *, limit: int, where: str) -> None:
-    """`UserError` naming the first row whose prompt has more than `limit` tokens; `where` opens its line.
+def check_lengths(rows: list[Row], lengths: PromptLengths, *, limit: int, where: str) -> list[int]:
+    """The prompt tokens of each row; `UserError` naming the first that has more than `limit`, opened by `where`.
 
     `limit` is the model's context less the longest completion: `context_length(...) - max_completion_length`.
     """
+    counts = []
     for row in rows:
         tokens = lengths(row)
+        counts.append(tokens)
         if tokens > limit:
             raise UserError(
                 f"{where} row {row.id}: {too_long(tokens, limit)}; build the data set with --max-prompt-tokens, or ask "
                 "for smaller pictures or shorter completions"
             )
+    return counts
 
 
 def context_length(checkpoint: Path) -> int:

@@ -6,7 +6,8 @@
 
 OUT gets generations.jsonl (one line a row; what the judge reads), scores.json and, last, manifest.json. The same
 command goes on where it was stopped. One process uses one GPU; splits and models run side by side as jobs of their own.
-`--dry-run` prints the resolved settings and what would run.
+`--dry-run` prints the resolved settings and what would run. Own records take the place of `--data`: `--data_file_paths
+a.jsonl:b.jsonl --image_folders x:y`, and further flags of `python -m vlm_grpo.tasks.jsonl`.
 """
 
 from collections.abc import Mapping
@@ -23,13 +24,14 @@ from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.evaluation.summary import arms_table, slices_tables
 from vlm_grpo.store import manifest
+from vlm_grpo.tasks.jsonl import on_the_fly
 from vlm_grpo.yaml_layers import traced
 
 
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Evaluate as the command line says."""
-    parsed = parse((EvaluationArguments,), argv, description=__doc__, no_effect={})
+    parsed = parse((EvaluationArguments,), on_the_fly.settle(argv, whole=True), description=__doc__, no_effect={})
     settings: EvaluationArguments = parsed.arguments[0]
     if parsed.dry_run:
         show_plan(settings, parsed.sources)

@@ -16,7 +16,7 @@ from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.asking import AskedRow, messages, render
+from vlm_grpo.tasks.asking import AskedRow, messages, render, texts
 from vlm_grpo.tasks.registry import check_solutions
 from vlm_grpo.tasks.view import View, views
 
@@ -71,7 +71,7 @@ def open_inputs(
     check_solutions(chosen, where=where)
     check_pictures(chosen, root=settings.root)
     shown = shown_instead(chosen, control, seed=settings.seed, where=where)
-    check_askable(shown, Askable(model.adapter, processor, root=settings.root), where=where)
+    check_askable(shown, Askable(model.adapter, processor, root=settings.root, texts=texts), where=where)
     lengths = PromptLengths(
         model.adapter, processor, root=settings.root, ask=partial(messages, template=settings.prompt)
     )

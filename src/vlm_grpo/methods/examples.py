@@ -16,7 +16,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.rewards.base import ROW, VIEW
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.asking import question
+from vlm_grpo.tasks.asking import content, question
 from vlm_grpo.tasks.registry import task_of
 from vlm_grpo.tasks.view import View
 
@@ -87,6 +87,14 @@ def _image_opener(root: Path) -> Callable[[dict[str, list[Any]]], dict[str, list
         newest = {name: opened.get(name) or open_picture(root, name) for name in names}
         opened.clear()
         opened.update(newest)
-        return {**batch, "images": [[opened[name] for name in files] for files in batch["image_files"]]}
+        rows = zip(batch["prompt"], batch["task"], batch["image_files"], strict=True)
+        return {
+            **batch,
+            "prompt": [
+                [{**turn, "content": content(turn["content"], task=task, images=len(files))} for turn in turns]
+                for turns, task, files in rows
+            ],
+            "images": [[opened[name] for name in files] for files in batch["image_files"]],
+        }
 
     return open_batch

@@ -1,5 +1,6 @@
 """What a training starts from and learns from: the vetted base, and the drawn rows that it can be asked."""
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,17 +9,17 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from vlm_grpo.adapters.askable import Askable, check_askable, problem_alone
+from vlm_grpo.adapters.askable import Askable, check_askable
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.precision import pick_dtype
-from vlm_grpo.methods import examples
+from vlm_grpo.methods import examples, preview
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.asked import tell_other_pictures
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.asking import messages
+from vlm_grpo.tasks import asking
 from vlm_grpo.tasks.registry import check_solutions
 
 
@@ -68,7 +69,7 @@ def load(
     training: GRPOArguments | SFTArguments,
     *,
     completion_tokens: int,
-    texts: Callable[[Row], Iterable[str]] = problem_alone,
+    texts: Callable[[Row], Iterable[str]] = asking.texts,
 ) -> tuple[Any, PreTrainedModel]:
     """The base's processor and model; the trainer decides on devices. `texts` is what the model reads of a row.
 
@@ -80,10 +81,12 @@ def load(
     if training.should_save:
         tell_other_pictures(base.path, processor)
     check_askable(data.rows, Askable(base.adapter, processor, root=data.root, texts=texts), where=data.where)
-    check_lengths(
+    tokens = check_lengths(
         data.rows,
-        PromptLengths(base.adapter, processor, root=data.root, ask=partial(messages, template=study.prompt)),
+        PromptLengths(base.adapter, processor, root=data.root, ask=partial(asking.messages, template=study.prompt)),
         limit=context_length(base.path) - completion_tokens,
         where=data.where,
     )
+    if training.should_save:
+        print(*preview.lines(data.rows, tokens, training), sep="\n", file=sys.stderr, flush=True)
     return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)

@@ -13,6 +13,7 @@ from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.config import Parsed
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.inputs import open_rows
+from vlm_grpo.methods.preview import a_step
 from vlm_grpo.methods.resume import checkpoints
 from vlm_grpo.store import manifest
 from vlm_grpo.yaml_layers import traced
@@ -68,7 +69,9 @@ def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOAr
     built = manifest.exists(Path(study.data))
     print(f"# data:   {study.data}{'' if built else ' (not built yet; see scripts/create_dataset.sh)'}")
     if built:
-        print(f"# rows:   {len(open_rows(study).rows)} of split {study.split!r}")
+        rows = len(open_rows(study).rows)
+        print(f"# rows:   {rows} of split {study.split!r}")
+        print(f"# step:   {a_step(rows, training)}")
     print(f"# output: {run} ({'resumes from ' + resume.name if resume else 'starts afresh'})")
     print(f"# on:     {devices}, {pick_dtype(training.dtype)}, seed {training.seed}")
     print(traced(resolved(parsed), parsed.sources), end="")

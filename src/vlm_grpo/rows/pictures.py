@@ -44,17 +44,22 @@ def check_pictures(rows: Iterable[Row], *, root: Path) -> None:
 
 
 def check_files(paths: Iterable[Path]) -> None:
-    """`UserError` that names the first of `paths` that holds no picture, and counts them.
+    """`UserError` that names the first of `paths` that holds no picture, and counts them."""
+    distinct = list(dict.fromkeys(paths))
+    if faults := faulty(distinct):
+        path, fault = next(iter(faults.items()))
+        count = f"; {len(faults)} of {len(distinct)} pictures cannot be used" if len(faults) > 1 else ""
+        raise UserError(f"image {path} {fault}; mend or remove it and build the data set again{count}")
+
+
+def faulty(paths: Iterable[Path]) -> dict[Path, str]:
+    """Those of `paths` that hold no picture, each with the reason.
 
     Each is decoded once, on all cores: a run would otherwise meet a damaged one at some later step.
     """
     distinct = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        faults = [(path, fault) for path, fault in zip(distinct, pool.map(_fault, distinct), strict=True) if fault]
-    if faults:
-        path, fault = faults[0]
-        count = f"; {len(faults)} of {len(distinct)} pictures cannot be used" if len(faults) > 1 else ""
-        raise UserError(f"image {path} {fault}; mend or remove it and build the data set again{count}")
+        return {path: fault for path, fault in zip(distinct, pool.map(_fault, distinct), strict=True) if fault}
 
 
 def _fault(path: Path) -> str | None:

@@ -58,6 +58,16 @@ def read_input(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, _record(path, number, line)
 
 
+def read_each(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """As `read_input`, for who lists every bad line: in place of a record that is none, the reason."""
+    for number, line in enumerate(text_files.read_bytes(path).split(b"\n"), start=1):
+        if line.strip(b"\xef\xbb\xbf \t\r"):
+            try:
+                yield number, _record(path, number, line)
+            except UserError as error:
+                yield number, str(error).removeprefix(str(UserError(f"{path} line {number}:"))).strip()
+
+
 def read_list(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON list that somebody else wrote; `UserError` where it is none, empty, or holds others."""
     try:

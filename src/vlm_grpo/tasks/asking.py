@@ -9,7 +9,8 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store.provenance import text_hash
 from vlm_grpo.tasks.answers.truth import TRUTH
-from vlm_grpo.tasks.registry import task_of
+from vlm_grpo.tasks.answers.truth import YES_NO as YES_NO_ANSWER
+from vlm_grpo.tasks.registry import task_named, task_of
 
 YES_NO = "yes_no"
 
@@ -33,8 +34,24 @@ def question(row: Row, *, template: str) -> str:
 
 
 def messages(row: Row, *, template: str) -> list[dict[str, object]]:
-    """`row` as one user turn, images first, in the chat format that processors' templates read."""
-    return prompts.messages(template, row.problem, images=len(row.images), asks=_asks(row, template))
+    """`row` as one user turn, its images where the task places them, in the chat format that templates read."""
+    marker = task_of(row).marker
+    return prompts.messages(template, row.problem, images=len(row.images), asks=_asks(row, template), marker=marker)
+
+
+def content(asked: str, *, task: str, images: int) -> str | list[dict[str, str]]:
+    """What TRL takes as the content of a turn that asks `asked` of a row of `task` with so many `images`.
+
+    The text, which TRL puts behind the images; the parts of the turn where the text says where the images stand.
+    """
+    marker = task_named(task).marker
+    return prompts.placed(asked, images=images, marker=marker) if marker is not None and marker in asked else asked
+
+
+def texts(row: Row) -> tuple[str, ...]:
+    """The parts of the problem of `row` that a model reads as words."""
+    parts = prompts.placed(row.problem, images=len(row.images), marker=task_of(row).marker)
+    return tuple(part["text"] for part in parts if part["type"] == "text")
 
 
 def render(rows: Iterable[Row], processor: Any, *, template: str) -> list[AskedRow]:
@@ -50,6 +67,6 @@ def render(rows: Iterable[Row], processor: Any, *, template: str) -> list[AskedR
 
 def _asks(row: Row, template: str) -> str:
     kind = task_of(row).answer(row)
-    if template == YES_NO and kind is not TRUTH:
+    if template == YES_NO and kind not in (TRUTH, YES_NO_ANSWER):
         raise UserError(f"prompt {YES_NO!r} asks for Yes or No, row {row.id} for {kind.asks}; use reason or answer")
     return kind.asks

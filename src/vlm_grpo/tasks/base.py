@@ -76,6 +76,8 @@ class Task:
         columns: which of them stand in the tables of arms.
         published: what others report on it, to stand below the tables of arms.
         slices: tables of right answers by a column of the rows: name of the table -> column.
+        marker: what stands in a problem where a picture stands, once for each; None, or none of them in a problem: the
+            pictures come first.
         gold: (completion, row) pairs that are right, with full credit, under the strict rule.
         hacks: (completion, row) pairs that earn nothing under any rule with tags: known ways to cheat.
         probes: what training watches for besides the rewards, by name: a way to cheat, or to give up. Each sees one of
@@ -91,6 +93,7 @@ class Task:
     columns: tuple[Column, ...] = ()
     published: str = ""
     slices: Mapping[str, str] = field(default_factory=dict)
+    marker: str | None = None
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]
     probes: Mapping[str, Probe] = field(default_factory=dict)

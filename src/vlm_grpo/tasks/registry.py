@@ -17,6 +17,7 @@ MODULES = {
     "digits": "digits.task",
     "counting": "counting.task",
     "cryptogram": "cryptogram.task",
+    "jsonl": "jsonl.task",
 }
 """Below `vlm_grpo.tasks`."""
 

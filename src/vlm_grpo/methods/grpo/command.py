@@ -2,7 +2,8 @@
 
 TRL's `GRPOTrainer` does the training; this file connects the study's data, adapters and rewards to it. A run resumes
 by itself from its newest complete checkpoint when the same command is given again. Any other setting of TRL's
-GRPOConfig can be given too: `--help-all` lists them.
+GRPOConfig can be given too: `--help-all` lists them. Own records take the place of `--data`: `--data_file_paths
+a.jsonl:b.jsonl --image_folders x:y`, and further flags of `python -m vlm_grpo.tasks.jsonl`.
 """
 
 from transformers import set_seed
@@ -10,7 +11,7 @@ from transformers import set_seed
 from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
-from vlm_grpo.methods import examples, lora, run
+from vlm_grpo.methods import examples, lora, old_flags, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
@@ -35,6 +36,7 @@ from vlm_grpo.methods.values import NEVER_NULL
 from vlm_grpo.methods.vllm import canary
 from vlm_grpo.rewards import registry
 from vlm_grpo.rewards.base import Reward
+from vlm_grpo.tasks.jsonl import on_the_fly
 from vlm_grpo.tasks.view import views
 
 KIND = "grpo"
@@ -45,8 +47,9 @@ def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
     hush_renamed()
     common = GRPO_COMMON | setting_names(*GRPO_TYPES[:-1])
+    words = on_the_fly.settle(old_flags.translate(argv))
     parsed = parse(
-        GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL
+        GRPO_TYPES, words, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL
     )
     study, reward_arguments, watch, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)

@@ -2,7 +2,8 @@
 
 Prompt and completion are separate columns, so TRL's collator puts the loss on the answer (and the end of its turn)
 alone: no prompt or image token is learnt, and no empty assistant turn is appended (both defects of the study's own
-collator; reference, section 2.5).
+collator; reference, section 2.5). Own records take the place of `--data`: `--data_file_paths a.jsonl:b.jsonl
+--image_folders x:y`, and further flags of `python -m vlm_grpo.tasks.jsonl`.
 """
 
 from transformers import set_seed
@@ -10,7 +11,7 @@ from transformers import set_seed
 from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
-from vlm_grpo.methods import examples, lora, run
+from vlm_grpo.methods import examples, lora, old_flags, run
 from vlm_grpo.methods.arguments import SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.methods.inputs import load, open_inputs
 from vlm_grpo.methods.metrics import MetricsFile
@@ -23,6 +24,8 @@ from vlm_grpo.methods.sft import budget
 from vlm_grpo.methods.sft.trainer import StudySFTTrainer
 from vlm_grpo.methods.sizes import check_sft_rows
 from vlm_grpo.methods.values import NEVER_NULL
+from vlm_grpo.tasks import asking
+from vlm_grpo.tasks.jsonl import on_the_fly
 from vlm_grpo.tasks.registry import task_of
 
 KIND = "sft"
@@ -35,7 +38,8 @@ def main(argv: list[str] | None = None) -> None:
     hush_renamed()
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
     common = COMMON | setting_names(StudyArguments, SFTTargetArguments)
-    parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT, common=common, never_null=NEVER_NULL)
+    words = on_the_fly.settle(old_flags.translate(argv))
+    parsed = parse(types, words, description=__doc__, no_effect=SFT_NO_EFFECT, common=common, never_null=NEVER_NULL)
     study, _, training = parsed.arguments
     settle_sft(training)
     run.check_settings(training)
@@ -60,7 +64,7 @@ def _train(parsed: Parsed, stop: StopRequest) -> None:
         study,
         training,
         completion_tokens=ANSWER_TOKENS,
-        texts=lambda row: (row.problem, task_of(row).target(row, target.target)),
+        texts=lambda row: (*asking.texts(row), task_of(row).target(row, target.target)),
     )
     folder = run.claim(identity, settings, training)
     trainer = StudySFTTrainer(

@@ -1,0 +1,127 @@
+"""Flags of VLM-R1's scripts and of older TRL as people paste them: what each is here, or why it is refused.
+
+A flag that means something here becomes ours; one that asks for what is done anyway is passed over; all of these are
+told. One that asks for what there is not is refused in one sentence. Config files are read strictly, as ever.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vlm_grpo.errors import UserError, tell
+from vlm_grpo.paths import expand_word
+
+Reading = Callable[[str, list[str]], list[str]]
+"""(flag, its values) -> the words in its place; `UserError` where it is refused."""
+TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def renamed(to: str) -> Reading:
+    """Our flag of the same values."""
+    return lambda flag, values: [f"--{to}", *values]
+
+
+def passed_over(flag: str, values: list[str]) -> list[str]:
+    """Nothing, whatever the values."""
+    return []
+
+
+def refused(reason: str) -> Reading:
+    """Never taken."""
+
+    def refuse(flag: str, values: list[str]) -> list[str]:
+        raise UserError(f"{' '.join([flag, *values])}: {reason}")
+
+    return refuse
+
+
+def switch(*, on: Reading, off: Reading) -> Reading:
+    """A flag that is true, false, or alone (true); other values are refused."""
+
+    def read(flag: str, values: list[str]) -> list[str]:
+        word = values[0].lower() if values else "true"
+        if len(values) > 1 or word not in (*TRUE, *FALSE):
+            return refused("expected true or false")(flag, values)
+        return (on if word in TRUE else off)(flag, values)
+
+    return read
+
+
+def among(names: Sequence[str], *, otherwise: Reading) -> Reading:
+    """Passed over with one of `names`, else read as `otherwise` says."""
+    return lambda flag, values: [] if values in [[name] for name in names] else otherwise(flag, values)
+
+
+def file_that_exists(flag: str, values: list[str]) -> list[str]:
+    """The flag as it is, where its one value is a file; TRL reads it."""
+    if len(values) == 1 and values[0].endswith(".json") and not Path(values[0]).is_file():
+        refused("there is no such file; ours are configs/deepspeed/zero2.json and zero3.json")(flag, values)
+    return [flag, *values]
+
+
+def precision(dtype: str) -> Reading:
+    """A switch that asks for `dtype`."""
+    return switch(on=lambda flag, values: ["--dtype", dtype], off=passed_over)
+
+
+OLD_FLAGS: dict[str, Reading] = {
+    "model_name_or_path": renamed("model"),
+    "torch_dtype": renamed("dtype"),
+    "bf16": precision("bfloat16"),
+    "fp16": precision("float16"),
+    "attn_implementation": renamed("attention"),
+    "reward_funcs": renamed("rewards"),
+    "warmup_ratio": renamed("warmup_steps"),
+    "deepspeed": file_that_exists,
+    "dataset_name": passed_over,
+    "arrow_cache_dir": passed_over,
+    "lora_task_type": passed_over,
+    "data_seed": passed_over,
+    "max_prompt_length": refused(
+        "prompts are never cut, as that would cut pictures; ask for smaller ones with --max_pixels (Qwen) or "
+        "--longest_edge (SmolVLM)"
+    ),
+    "resume_from_checkpoint": among(
+        ("True", "true", "auto"),
+        otherwise=refused(
+            "a run goes on from the newest checkpoint in --output_dir; name another folder to start afresh"
+        ),
+    ),
+    "overwrite_output_dir": switch(
+        on=refused("nothing is overwritten; name another --output_dir, or remove the old one"), off=passed_over
+    ),
+    "logging_dir": refused("metrics.jsonl in --output_dir has all metrics; --report_to names a tracker"),
+    "use_peft": switch(on=passed_over, off=refused("LoRA is what is trained here; set --lora_r as high as you need")),
+    "freeze_vision_modules": switch(
+        on=passed_over, off=refused("LoRA lies in the language tower alone, so the vision tower is always frozen")
+    ),
+    "is_reward_customized_from_vlm_module": switch(
+        on=refused("rewards come by name and apply to every family; name them with --rewards"), off=passed_over
+    ),
+    "task_type": among(
+        ("default", "gui", "gui_defect"),
+        otherwise=refused("own records are asked by one template, --prompt; --reward_method says how they are scored"),
+    ),
+    "max_anyres_num": refused("it counts InternVL's tiles, and no family here has it; Qwen has --max_pixels"),
+}
+
+
+def translate(argv: Sequence[str] | None) -> list[str]:
+    """The words of a command (`argv`, or the process's) with the old flags among them read as the table says."""
+    words = [expand_word(word) for word in (sys.argv[1:] if argv is None else argv)]
+    translated: list[str] = []
+    while words:
+        word = words.pop(0)
+        flag, equals, value = word.partition("=")
+        reading = OLD_FLAGS.get(flag.removeprefix("--").replace("-", "_")) if flag.startswith("--") else None
+        if reading is None:
+            translated.append(word)
+            continue
+        values = [value] if equals else []
+        while words and not words[0].startswith("--") and not equals:
+            values.append(words.pop(0))
+        instead = reading(flag, values)
+        if instead != [flag, *values]:
+            tell(f"{' '.join([flag, *values])}: {' '.join(['read as', *instead]) if instead else 'passed over'}")
+        translated += instead
+    return translated
