@@ -5,7 +5,6 @@ models'; a vocabulary larger than the tokenizer's costs what it costs, its texts
 """
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,16 @@ from transformers import (
 
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.embedded import build_qwen, build_smolvlm
+from vlm_grpo.embedded.pretrain import RECIPES
 
 PICTURE = (640, 480)
 
 
 @dataclass(frozen=True)
 class Size:
-    """How to build a model: its embedded relative's builder, the changes of its shape, and what its step is like."""
+    """How to build a model: its embedded relative, the changes of its shape, and what its step is like."""
 
-    build: Callable[[int], Any]
+    relative: str
     dtype: torch.dtype
     prompt: int
     completion: int
@@ -76,9 +75,10 @@ DERIVED = ("layer_types", "head_dim")
 """What a configuration works out from the shape."""
 QWEN_PIXELS = {"max_pixels": PICTURE[0] * PICTURE[1] * 2}
 SIZES = {
-    "tiny": Size(build_qwen.build, torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
+    "tiny": Size("qwen2_5_vl", torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
+    "tiny_smolvlm": Size("smolvlm", torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
     "proxy": Size(
-        build_qwen.build,
+        "qwen2_5_vl",
         torch.float32,
         476,
         128,
@@ -89,7 +89,7 @@ SIZES = {
         QWEN_PIXELS,
     ),
     "qwen3b": Size(
-        build_qwen.build,
+        "qwen2_5_vl",
         torch.bfloat16,
         500,
         128,
@@ -100,7 +100,7 @@ SIZES = {
         QWEN_PIXELS,
     ),
     "smolvlm2b": Size(
-        build_smolvlm.build,
+        "smolvlm",
         torch.bfloat16,
         500,
         128,
@@ -143,7 +143,7 @@ class Shaped:
 
 def build(size: Size, *, device: str, seed: int = 0) -> Shaped:
     """The model with random weights on `device`, its vision tower frozen."""
-    family = size.build(seed)
+    family = RECIPES[size.relative].built(seed)
     with tempfile.TemporaryDirectory() as folder:
         family.save(Path(folder))
         checkpoint = open_checkpoint(folder)
@@ -153,7 +153,7 @@ def build(size: Size, *, device: str, seed: int = 0) -> Shaped:
         kept = {key: value for key, value in config[part].items() if key not in DERIVED}
         config[part] = kept | changes
     make: Any = Qwen2_5_VLForConditionalGeneration
-    if size.build is build_smolvlm.build:
+    if size.relative == "smolvlm":
         make = Idefics3ForConditionalGeneration
         processor.image_seq_len = 81 if size.top else processor.image_seq_len
         config = Idefics3Config(**config | size.top)

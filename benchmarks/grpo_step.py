@@ -5,13 +5,15 @@ on the same prompts with the same seeds, in turns within one run, timed by the c
 one. In float32 their completions and losses must agree. Sizes: `tiny` and `proxy` (38 million parameters) for a CPU,
 `qwen3b` and `smolvlm2b` (the real shapes in bfloat16) for a GPU. `ratio_scoring_update` compares everything after the
 rollout (reference and policy passes, backward, optimiser, encoding pictures for them), `ratio_step` the whole step,
-`peak_memory_ratio` the memory at its highest, one model's weights included. `--sweep` varies group size, prompt and
-completion length around the size's own.
+`peak_memory_ratio` the memory at its highest, one model's weights included. The rest of a step has its own column; its
+phase `pictures`, resizing and normalising, counts in full here, and a longer run has a thread take it off our steps. An
+arm takes no further step once `--limit` seconds have gone into it and one is timed. `--sweep` varies group size, prompt
+and completion length around the size's own.
 
-Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (three runs): scoring + update 4.7,
-4.7 and 5.0 times faster (5.3 times fewer multiply-adds), the step 3.0, 3.2 and 3.6 times, 0.47 to 0.50 of the memory;
-completions and losses equal. How that changes with the setting: benchmarks/README.md. The GPU sizes have not been run
-yet.
+Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (one run beside other work):
+scoring + update 4.6 times faster (5.3 times fewer multiply-adds), the rollout 2.4 times, the step 3.9 times, 0.47 of
+the memory; completions and losses equal. How that changes with the setting: benchmarks/README.md. The GPU sizes have
+not been run yet.
 """
 
 import argparse
@@ -83,6 +85,7 @@ class Arm:
         self.optimiser = OptimiserClock(self.clock)
         backbone = shaped.model.base_model
         self.clock.watch(backbone, "get_image_features", "encode")
+        self.clock.watch(shaped.processor.image_processor, "preprocess", "pictures")
         args = GRPOConfig(
             output_dir=str(folder / name),
             per_device_train_batch_size=setting.prompts * setting.group,
@@ -127,8 +130,9 @@ class Arm:
     def step(self, seed: int) -> "Step":
         """One step of training from where the last one ended."""
         self.clock.seconds.clear()
-        if isinstance(self.trainer, FastGRPOTrainer) and self.trainer.features is not None:
-            self.trainer.features.clear()  # as if the step's pictures were new
+        if isinstance(self.trainer, FastGRPOTrainer):  # as if the step's pictures were new
+            for kept in filter(None, (self.trainer.features, self.trainer.ahead)):
+                kept.clear()
         torch.manual_seed(seed)
         self.memory.start()
         self.trainer.train()
@@ -156,6 +160,11 @@ class Step:
         return sum(self.phases.values())
 
     @property
+    def rest(self) -> float:
+        """What is neither the model's work nor the optimiser's."""
+        return sum(s for phase, s in self.phases.items() if phase.partition(",")[0] in ("rest", "pictures"))
+
+    @property
     def scoring_update(self) -> float:
         """What follows the rollout."""
         return sum(s for phase, s in self.phases.items() if phase.removeprefix("encode, ") in AFTER_ROLLOUT)
@@ -166,8 +175,10 @@ def noise(completions: list[Any], **_: Any) -> list[float]:
     return [zlib.crc32(turns[0]["content"].encode()) % 97 / 97 for turns in completions]
 
 
-def measure(size_name: str, setting: Setting, *, repeats: int, warm_up: int, checkpointing: bool) -> dict[str, Any]:
-    """Run both arms in turns and compare the medians of `repeats` steps after `warm_up` others."""
+def measure(
+    size_name: str, setting: Setting, *, repeats: int, warm_up: int, limit: float, checkpointing: bool
+) -> dict[str, Any]:
+    """Run both arms in turns and compare the medians of up to `repeats` steps after `warm_up` others."""
     size = SIZES[size_name]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with tempfile.TemporaryDirectory() as folder:
@@ -179,8 +190,9 @@ def measure(size_name: str, setting: Setting, *, repeats: int, warm_up: int, che
         steps: dict[str, list[Step]] = {name: [] for name in ARMS}
         for round_ in range(warm_up + repeats):
             for name in ARMS:
-                steps[name].append(arms[name].step(seed=round_))
-    pairs = list(zip(steps["TRL"], steps["ours"], strict=True))
+                if round_ <= warm_up or sum(step.seconds for step in steps[name]) < limit:
+                    steps[name].append(arms[name].step(seed=round_))
+    pairs = list(zip(steps["TRL"], steps["ours"], strict=False))
     equal = [a == b for stock, ours in pairs for a, b in zip(stock.completions, ours.completions, strict=True)]
     if size.dtype is torch.float32:
         assert all(equal), "the completions differ"
@@ -221,9 +233,10 @@ def measure(size_name: str, setting: Setting, *, repeats: int, warm_up: int, che
             for name in ARMS
         },
         "step_seconds": {name: median(name, lambda step: step.seconds) for name in ARMS},
+        "rest_seconds": {name: median(name, lambda step: step.rest) for name in ARMS},
         "completion_tokens_per_second": {name: generated / median(name, lambda step: step.seconds) for name in ARMS},
         "peak_bytes_beyond_weights": {name: median(name, lambda step: step.peak) for name in ARMS},
-        "repeats": repeats,
+        "repeats": {name: len(timed[name]) for name in ARMS},
         "device": torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)",
         "versions": {m.__name__: m.__version__ for m in (torch, transformers, trl)},
     }
@@ -240,15 +253,16 @@ def sweep(base: Setting) -> list[Setting]:
 def table(results: list[dict[str, Any]]) -> str:
     """Results as a Markdown table, and the phases of the last one."""
     lines = [
-        "| size | prompts x G | prompt | completion | scoring + update | multiply-adds | step | peak memory |",
-        "|---|---|---|---|---|---|---|---|",
+        "| size | prompts x G | prompt | completion | scoring + update | multiply-adds | step | memory | rest, s |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
         setting = Setting(**result["setting"])
+        stock, ours = (result["rest_seconds"][name] for name in ARMS)
         lines.append(
             f"| {result['size']} | {setting.prompts} x {setting.group} | {setting.prompt} | {setting.completion} "
             f"| {result['ratio_scoring_update']:.2f}x | {result['ratio_of_multiply_adds']:.2f}x "
-            f"| {result['ratio_step']:.2f}x | {result['peak_memory_ratio']:.2f}x |"
+            f"| {result['ratio_step']:.2f}x | {result['peak_memory_ratio']:.2f}x | {stock:.2f} → {ours:.2f} |"
         )
     lines += ["", "| phase (seconds) | " + " | ".join(ARMS) + " |", "|---|---|---|"]
     phases = results[-1]["phases"]
@@ -267,6 +281,7 @@ def main() -> None:
     parser.add_argument("--completion", type=int, help="completion tokens; default: the size's")
     parser.add_argument("--repeats", type=int, default=3, help="timed steps of each")
     parser.add_argument("--warm-up", type=int, default=1, help="steps of each before those")
+    parser.add_argument("--limit", type=float, default=120.0, help="seconds after which an arm takes no further step")
     parser.add_argument("--sweep", action="store_true", help="vary group, prompt and completion around these")
     parser.add_argument("--checkpointing", action="store_true", help="give TRL its default, gradient checkpointing")
     parser.add_argument("--json", type=user_path, help="write the results here")
@@ -275,7 +290,7 @@ def main() -> None:
     base = Setting(given.prompts, given.group, given.prompt or size.prompt, given.completion or size.completion)
     results = []
     for setting in sweep(base) if given.sweep else [base]:
-        counts = {"repeats": given.repeats, "warm_up": given.warm_up}
+        counts = {"repeats": given.repeats, "warm_up": given.warm_up, "limit": given.limit}
         results.append(measure(given.size, setting, **counts, checkpointing=given.checkpointing))
         print(table(results[-1:]), flush=True)
         if given.json:

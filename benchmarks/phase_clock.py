@@ -6,6 +6,7 @@ does meanwhile does not count.
 
 import ctypes
 import gc
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -30,25 +31,27 @@ class PhaseClock:
     def __call__(self, phase: str) -> Iterator[None]:
         """Time what happens within, the GPU's work included."""
         self._book()
-        self._open.append((f"{phase} in {self._open[-1][0]}" if self._open else phase, _now()))
+        self._open.append((f"{phase} in {self._open[-1][0]}" if self._open else phase, now()))
         yield
         self._book()
         self._open.pop()
         if self._open:
-            self._open[-1] = (self._open[-1][0], _now())
+            self._open[-1] = (self._open[-1][0], now())
 
     def _book(self) -> None:
         if self._open:
             phase, since = self._open[-1]
-            now = _now()
-            self.seconds[phase] += now - since
-            self._open[-1] = (phase, now)
+            moment = now()
+            self.seconds[phase] += moment - since
+            self._open[-1] = (phase, moment)
 
     def watch(self, owner: Any, method: str, phase: str | Callable[[], str]) -> None:
-        """Time every call of `owner.method` as `phase`."""
+        """Time every call of `owner.method` as `phase`; what another thread does meanwhile is no phase of the step."""
         stock = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                return stock(*args, **kwargs)
             with self(phase if isinstance(phase, str) else phase()):
                 return stock(*args, **kwargs)
 
@@ -56,7 +59,8 @@ class PhaseClock:
         setattr(owner, method, timed)
 
 
-def _now() -> float:
+def now() -> float:
+    """Seconds: the clock's on a GPU once its work is done, else the processor's."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
         return time.perf_counter()

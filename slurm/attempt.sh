@@ -17,7 +17,7 @@ set -uo pipefail
 readonly STOPPED=85
 job=${SLURM_JOB_ID:-}
 max_restarts=${VLM_GRPO_MAX_RESTARTS:-20}
-child="" told=""
+child="" last_signal=""
 signals=0
 
 say() { echo "vlm-grpo: $*" >&2; }
@@ -48,7 +48,7 @@ job_field() { scontrol show job --oneliner "$job" 2>/dev/null | grep --only-matc
 
 # shellcheck disable=SC2329 # the traps call it
 pass_on() {
-    signals=$((signals + 1)) told=$1
+    signals=$((signals + 1)) last_signal=$1
     if [[ -n $child ]]; then kill -s "$1" "$child" 2>/dev/null; fi
 }
 
@@ -102,7 +102,7 @@ echo "$headline"
 "$@" &
 child=$!
 # A signal that came before there was whom to tell.
-if [[ -n $told ]]; then kill -s "$told" "$child" 2>/dev/null; fi
+if [[ -n $last_signal ]]; then kill -s "$last_signal" "$child" 2>/dev/null; fi
 # `wait` also returns when a signal comes; the command may still be running then.
 code=0 seen=-1
 until ((seen == signals)); do

@@ -41,5 +41,7 @@ def relation_row(case: Case, **meta: Any) -> Row:
 def save_relation_data(root: Path, **splits: list[Row]) -> Path:
     """A data set over four pictures: by default train as in `TRAIN`, validation and test as in `HELD_OUT`."""
     counts = {"train": TRAIN, "validation": HELD_OUT, "test": HELD_OUT}
-    rows = {name: [relation_row(case) for case in relation_cases(found, split=name)] for name, found in counts.items()}
+    rows = {
+        name: [relation_row(case) for case in relation_cases(of_split, split=name)] for name, of_split in counts.items()
+    }
     return save_tiny_data(root, **{**rows, **splits})

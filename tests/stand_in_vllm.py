@@ -81,7 +81,7 @@ class StandInVLLM:
         batch = torch.tensor([read])
         if "image_grid_thw" in features:
             features["mm_token_type_ids"] = batch.eq(token).long()
-        found = self._served.generate(
+        generated = self._served.generate(
             input_ids=batch,
             attention_mask=torch.ones_like(batch),
             **features,
@@ -96,8 +96,8 @@ class StandInVLLM:
             return_dict_in_generate=True,
             output_scores=True,
         )
-        completions = found.sequences[:, len(read) :]
-        logps = torch.stack(found.scores, dim=1).log_softmax(-1).gather(2, completions[..., None])[..., 0]
+        completions = generated.sequences[:, len(read) :]
+        logps = torch.stack(generated.scores, dim=1).log_softmax(-1).gather(2, completions[..., None])[..., 0]
         logps += NOISE * torch.randn_like(logps)
         lengths = [(row == end).nonzero()[0].item() + 1 if end in row else len(row) for row in completions]
         return (

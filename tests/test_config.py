@@ -94,6 +94,7 @@ def test_help_is_short_and_help_all_is_whole(capsys):
         ("resume_from_checkpoint: x", "'resume_from_checkpoint' has no effect"),
         ("split: ${NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE"),
         ("answers: loose", "answers"),
+        ("weight_decay: -1e-5", "'weight_decay': -1e-05 is out of range"),
         ("[1, 2]", "not YAML"),
     ],
 )
@@ -107,6 +108,8 @@ def test_a_bad_line_is_told(config, line, message):
     "words,message",
     [
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["--config", "a.yaml", "--config=b.yaml"], "--config is given twice"),
+        (["--model", "x", "--data", "y", "--output_dir", "o", "--learning_rate", "-1e-5"], "-1e-05 is out of range"),
         (["--modle", "x", "--data", "y"], "model"),
         (["--model", "x", "--data", "y", "--colour", "red"], "unknown setting '--colour'"),
         (["--model", "x"], "--data"),

@@ -26,7 +26,7 @@ def run(body: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "body, told",
+    "body, message",
     [
         ("raise UserError('rows.jsonl line 3:\\n  no label')", "rows.jsonl line 3: no label"),
         ("open('/dev/full', 'w', buffering=1).write('x\\n')", "no space left on the disk"),
@@ -35,11 +35,11 @@ def run(body: str) -> subprocess.CompletedProcess[str]:
         ("raise OSError(30, 'x', '/a')", "read-only file system (/a)"),
     ],
 )
-def test_what_a_user_can_mend_is_one_line_and_exit_code_2(body: str, told: str) -> None:
+def test_what_a_user_can_mend_is_one_line_and_exit_code_2(body: str, message: str) -> None:
     done = run(body)
     assert done.returncode == 2
     assert done.stdout == "before\n"
-    assert done.stderr.startswith(f"error: {told}")
+    assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
 
 

@@ -55,7 +55,7 @@ def test_text_stays_as_it_is_but_for_the_mark(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content, told",
+    "content, message",
     [
         ("[]", "empty list"),
         ("{}", "expected a JSON list, found dict"),
@@ -64,10 +64,10 @@ def test_text_stays_as_it_is_but_for_the_mark(tmp_path):
         ("[{", "damaged JSON"),
     ],
 )
-def test_a_list_that_is_none_is_told(tmp_path, content, told):
+def test_a_list_that_is_none_is_told(tmp_path, content, message):
     path = tmp_path / "list.json"
     path.write_text(content)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         jsonl.read_list(path)
 
 

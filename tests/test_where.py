@@ -26,7 +26,9 @@ def test_a_config_that_the_config_extends_names_it(config):
     assert output_folder(["--config", str(top)]) == Path("/results/run")
 
 
-@pytest.mark.parametrize("words", [["--output_dir", "there"], ["--output_dir=there"], ["--out", "there"]])
+@pytest.mark.parametrize(
+    "words", [["--output_dir", "there"], ["--output_dir=there"], ["--out", "there"], ["--output-dir", "there"]]
+)
 def test_the_command_line_wins(config, words):
     assert output_folder([f"--config={config}", "--seed", "1", *words]) == Path("there")
 

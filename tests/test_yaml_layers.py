@@ -80,7 +80,7 @@ def test_mistakes_are_one_line(tmp_path, files, message):
 
 
 @pytest.mark.parametrize(
-    "content, told",
+    "content, message",
     [
         ("a: é".encode("latin-1"), "top.yaml line 1: not UTF-8"),
         ("a: é".encode("utf-16"), "top.yaml is encoded in UTF-16"),
@@ -88,9 +88,9 @@ def test_mistakes_are_one_line(tmp_path, files, message):
     ],
     ids=["Latin-1", "UTF-16", "UTF-16 without a mark"],
 )
-def test_another_encoding_is_one_line(tmp_path, content, told):
+def test_another_encoding_is_one_line(tmp_path, content, message):
     (tmp_path / "top.yaml").write_bytes(content)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         read_layers(tmp_path / "top.yaml")
 
 

@@ -48,9 +48,9 @@ def load(folder, text):
     ],
 )
 def test_a_scalar_is_what_yaml_1_2_says(tmp_path, text, value):
-    found = load(tmp_path, f"a: {text}")["a"]
-    assert found == value
-    assert isinstance(found, type(value))
+    loaded = load(tmp_path, f"a: {text}")["a"]
+    assert loaded == value
+    assert isinstance(loaded, type(value))
 
 
 def test_not_a_number_is_one(tmp_path):
@@ -64,7 +64,7 @@ def test_a_number_is_a_word_as_it_is_written(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("a: 1\na: 2", "line 2: key 'a' is given twice; remove one"),
         ("a: {b: 1, b: 2}", "line 1: key 'b' is given twice"),
@@ -80,8 +80,8 @@ def test_a_number_is_a_word_as_it_is_written(tmp_path, text):
         ("? [a]\n: 1", "not YAML"),
     ],
 )
-def test_what_is_no_yaml_is_one_line_naming_the_file(tmp_path, text, told):
-    with pytest.raises(UserError, match=rf"^(config )?{tmp_path}/a\.yaml.*{told}"):
+def test_what_is_no_yaml_is_one_line_naming_the_file(tmp_path, text, message):
+    with pytest.raises(UserError, match=rf"^(config )?{tmp_path}/a\.yaml.*{message}"):
         load(tmp_path, text)
 
 

@@ -36,6 +36,6 @@ def save_pictures(root: Path) -> None:
 def save_tiny_data(root: Path, **splits: list[Row]) -> Path:
     """Write a data set to `root`; by default a validation split of 12 rows and a test split of 6."""
     save_pictures(root)
-    found = splits or {"validation": tiny_rows(12), "test": tiny_rows(6, split="test")}
-    dataset.save(root, found, source={"name": "tiny"}, config={}, seconds=0.0)
+    rows_of = splits or {"validation": tiny_rows(12), "test": tiny_rows(6, split="test")}
+    dataset.save(root, rows_of, source={"name": "tiny"}, config={}, seconds=0.0)
     return root

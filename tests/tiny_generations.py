@@ -33,7 +33,7 @@ def make_row(number: int, solution: bool, relation: str | None = None) -> Row:
 
 def make_generation(row: Row, answer: bool | None, **changes: Any) -> Generation:
     """A completion of `row` that answers True, False or (None) unreadably."""
-    told = {
+    fields = {
         "id": row.id,
         "split": "validation",
         "model": "m",
@@ -50,7 +50,7 @@ def make_generation(row: Row, answer: bool | None, **changes: Any) -> Generation
         "completion_tokens": 4,
         "finish_reason": "stop",
     }
-    return Generation(**(told | changes))
+    return Generation(**(fields | changes))
 
 
 def save_tiny_arm(folder: Path, data: Path, *, right: Collection[int], **changes: Any) -> Path:
@@ -70,11 +70,11 @@ def save_arm(folder: Path, data: Path, answers: Mapping[str, bool | None], **cha
     said = {row.id: make_generation(row, answers[row.id], **changes) for row in rows}
     with jsonl.Appender(folder / FILE) as file:
         file.append(generation.model_dump(mode="json") for generation in said.values())
-    told = {"split": split, "split_rows": len(rows), "limit": None, "prompt": "reason", "answers": "strict"}
+    asked = {"split": split, "split_rows": len(rows), "limit": None, "prompt": "reason", "answers": "strict"}
     outcomes = judge_rows(said, rows, rule="strict", where=folder / FILE)
     write(folder, outcomes, rows, rule="strict")
-    atomic.write_json(folder / SCORES, told | score(said, rows, outcomes))
-    config = {"model": "m", "adapter": None, "data": str(data), "seed": 42, **told}
+    atomic.write_json(folder / SCORES, asked | score(said, rows, outcomes))
+    config = {"model": "m", "adapter": None, "data": str(data), "seed": 42, **asked}
     manifest.write(
         folder,
         kind=KIND,

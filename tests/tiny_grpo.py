@@ -1,5 +1,6 @@
 """Trainers over random tiny models, TRL's and ours with the same weights, and batches to score with both."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 
+DEVICE = os.environ.get("VLM_GRPO_TEST_DEVICE", "cpu")
+"""Where these trainers compute: "cuda" proves the fast path on a GPU."""
 LORA_SCALE = 0.05
 PICTURES = [
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (112, 112, 3), dtype=np.uint8)) for seed in range(4)
@@ -47,11 +50,12 @@ def make_trainer(
 
     `tower` puts LoRA into the vision tower too; `settings` are TRL's.
     """
-    found = open_checkpoint(str(checkpoint))
-    model = found.load_model(dtype=torch.float32, attention=attention)
-    targets = rf"{found.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
-    lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else found.adapter.lora_targets)
+    base = open_checkpoint(str(checkpoint))
+    model = base.load_model(dtype=torch.float32, attention=attention)
+    targets = rf"{base.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
+    lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else base.adapter.lora_targets)
     arguments = {
+        "bf16": False,
         "num_generations": 2,
         "max_completion_length": 6,
         "beta": 0.04,
@@ -63,8 +67,7 @@ def make_trainer(
     args = GRPOConfig(
         output_dir=str(out),
         per_device_train_batch_size=rows,
-        use_cpu=True,
-        bf16=False,
+        use_cpu=DEVICE == "cpu",
         report_to="none",
         save_strategy="no",
         disable_tqdm=True,
@@ -74,7 +77,7 @@ def make_trainer(
     trainer: GRPOTrainer = (kind if fast is None else FastGRPOTrainer)(
         model=model,
         args=args,
-        processing_class=found.load_processor(),
+        processing_class=base.load_processor(),
         reward_funcs=[vowels],
         train_dataset=Dataset.from_list(ask((SHORT, [0]), (LONG, [1]), (SHORT, [2]), (LONG, [3]), times=2)),
         peft_config=lora,
@@ -83,7 +86,7 @@ def make_trainer(
     generator = torch.Generator().manual_seed(5)
     for name, parameter in trainer.model.named_parameters():
         if "lora_B" in name:
-            parameter.data.normal_(std=LORA_SCALE, generator=generator)
+            parameter.data.copy_(torch.empty(parameter.shape).normal_(std=LORA_SCALE, generator=generator))
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.train()
     return trainer
@@ -100,9 +103,9 @@ def score(trainer: GRPOTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, di
     stock = trainer._get_per_token_logps_and_entropies
 
     def keep(*args: Any, **kwargs: Any) -> Any:
-        found = stock(*args, **kwargs)
-        seen.append(found[0].detach())
-        return found
+        loss = stock(*args, **kwargs)
+        seen.append(loss[0].detach())
+        return loss
 
     trainer._get_per_token_logps_and_entropies = keep
     trainer.model.zero_grad()
@@ -112,8 +115,8 @@ def score(trainer: GRPOTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, di
     return seen[0], gradients
 
 
-def distance(found: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> float:
+def distance(tensors: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> float:
     """Norm of the difference of two sets of gradients over the norm of the reference."""
-    assert found.keys() == reference.keys()
-    gap = sum((found[name] - reference[name]).pow(2).sum() for name in reference)
+    assert tensors.keys() == reference.keys()
+    gap = sum((tensors[name] - reference[name]).pow(2).sum() for name in reference)
     return (gap / sum(g.pow(2).sum() for g in reference.values())).sqrt().item()

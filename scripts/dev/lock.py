@@ -160,10 +160,10 @@ def release_hashes(client: httpx.Client, index: str, name: str, version: str) ->
     response.raise_for_status()
     page = FileLinks()
     page.feed(response.text)
-    found = {sha256 for filename, sha256 in page.files if usable(filename, version)}
-    if not found:
+    hashes = {sha256 for filename, sha256 in page.files if usable(filename, version)}
+    if not hashes:
         sys.exit(f"{name}=={version}: the index lists no usable file with a sha256")
-    return found
+    return hashes
 
 
 def usable(filename: str, version: str) -> bool:

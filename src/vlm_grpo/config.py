@@ -13,6 +13,7 @@ from argparse import SUPPRESS, ArgumentDefaultsHelpFormatter, RawDescriptionHelp
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
@@ -42,6 +43,10 @@ class Parsed:
 
 class _Help(RawDescriptionHelpFormatter, ArgumentDefaultsHelpFormatter):
     """Keep the lines of the module's docstring, and tell defaults."""
+
+
+NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
+"""What is a negative number, and no option; Python 3.11's argparse takes -1e-5 for one."""
 
 
 class _Parser(TrlParser):
@@ -75,11 +80,12 @@ def parse(
         allow_abbrev=False,
         formatter_class=_Help,
     )
+    parser._negative_number_matcher = NEGATIVE
     parser.add_argument("--config", metavar="FILE.yaml", help="Settings; the command line overrides them.")
     parser.add_argument("--dry-run", action="store_true", help="Print the resolved settings and what would run.")
     if common is not None:
         _shorten_help(parser, common | {"help", "config", "dry_run"}, hidden=frozenset(no_effect), words=words)
-    path = _value_after(words, "--config")
+    path = _config(words)
     _check_flags(words, known)
     layers = _read(path, known=known, needed=needed)
     from_file = layers.values
@@ -177,13 +183,13 @@ def _names_in(words: Sequence[str]) -> list[str]:
     return [flag.removeprefix("no_") for flag in flags]
 
 
-def _value_after(words: Sequence[str], flag: str) -> Path | None:
-    for index, word in enumerate(words):
-        if word == flag and index + 1 < len(words):
-            return Path(words[index + 1])
-        if word.startswith(f"{flag}="):
-            return Path(word.split("=", 1)[1])
-    return None
+def _config(words: Sequence[str]) -> Path | None:
+    """The value of `--config`; `UserError` where it is given twice."""
+    values = [following for word, following in pairwise([*words, ""]) if word == "--config"]
+    values += [word.split("=", 1)[1] for word in words if word.startswith("--config=")]
+    if len(values) > 1:
+        raise UserError("--config is given twice; give one file, which may extend others")
+    return Path(values[0]) if values else None
 
 
 def _read(path: Path | None, *, known: Sequence[str], needed: Collection[str]) -> Layers:

@@ -46,9 +46,9 @@ NEAR = 0.7
 """How alike a name must be to be what was meant: so that no is not taken for none."""
 
 
-def wrong(name: str, told: str) -> UserError:
-    """The error to raise where the setting `name` has a value that `told` says is wrong."""
-    return UserError(f"setting {name!r}: {told}")
+def wrong(name: str, why: str) -> UserError:
+    """The error to raise where the setting `name` has a value that `why` says is wrong."""
+    return UserError(f"setting {name!r}: {why}")
 
 
 def check_numbers(settings: Any, ranges: Mapping[str, Range]) -> None:

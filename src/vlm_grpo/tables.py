@@ -4,10 +4,14 @@ Cells are strings already formatted for reading, escaped here as each format nee
 CSV elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from vlm_grpo import escapes
+
+NOTHING = "–"
+"""The cell of what there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,19 @@ class Table:
     def __post_init__(self) -> None:
         if any(len(row) != len(self.header) for row in self.rows):
             raise ValueError(f"table {self.title!r} has rows of other than {len(self.header)} cells")
+
+
+def estimate_cell(estimate: Mapping[str, Any] | None, *, sign: str = "") -> str:
+    """The estimate's `value` with the ends of its interval (`ci_low`, `ci_high`), where it has one.
+
+    `sign="+"` writes the sign of positive numbers too, as differences need it.
+    """
+    if estimate is None:
+        return NOTHING
+    form = f"{sign}.3f"
+    low, high = estimate["ci_low"], estimate["ci_high"]
+    ends = NOTHING if low is None else f"{low:{form}} to {high:{form}}"
+    return f"{estimate['value']:{form}} ({ends})"
 
 
 def to_text(table: Table) -> str:

@@ -36,10 +36,9 @@ def _value(words: Sequence[str], name: str) -> str | None:
     """The last value of the option `name` among `words`, written `--name value` or `--name=value`."""
     value = None
     for word, following in zip(words, [*words[1:], None], strict=True):
-        if word == f"--{name}":
-            value = following
-        elif word.startswith(f"--{name}="):
-            value = word.split("=", 1)[1]
+        option, is_given, behind = word.partition("=")
+        if option.startswith("--") and option[2:].replace("-", "_") == name:
+            value = behind if is_given else following
     return value
 
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from transformers import AddedToken
 
+from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from vlm_grpo.adapters.askable import Askable, check_askable, special_tokens
 from vlm_grpo.adapters.checkpoint import open_checkpoint
@@ -33,15 +34,7 @@ def spoil(rows: list[Row], *at: int, problem: str) -> list[Row]:
 
 
 def refused(main, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main(words)
-    assert left.value.code == 2
-    told = capsys.readouterr()
-    lines = [line for line in told.err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    assert "Traceback" not in told.err
-    return lines[0]
+    return refusal(capsys, main, words, alone=False)
 
 
 @pytest.mark.parametrize("family", TOKENS)
@@ -76,9 +69,9 @@ def test_no_weight_is_loaded_for_such_rows(family, command, request, tmp_path, c
     monkeypatch.setattr("vlm_grpo.adapters.checkpoint.Checkpoint.load_model", None)
     main, out = COMMANDS[command]
     words = ["--model", str(model), "--data", str(root), "--split", "train", out, str(tmp_path / "out")]
-    told = refused(main, words, capsys)
-    assert "1 of 8 rows cannot be asked of this model, the first is row validation-007" in told
-    assert repr(token) in told
+    message = refused(main, words, capsys)
+    assert "1 of 8 rows cannot be asked of this model, the first is row validation-007" in message
+    assert repr(token) in message
 
 
 def test_sft_reads_the_answers_too(tiny_qwen, tmp_path, capsys):
@@ -87,8 +80,8 @@ def test_sft_reads_the_answers_too(tiny_qwen, tmp_path, capsys):
     words = ["--model", str(tiny_qwen), "--data", str(root), "--output_dir", str(tmp_path / "out")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vlm_grpo.tasks.base.Task.target", lambda self, row, wording: f"<|im_end|>{row.solution}")
-        told = refused(sft.main, words, capsys)
-    assert "8 of 8 rows cannot be asked" in told
+        message = refused(sft.main, words, capsys)
+    assert "8 of 8 rows cannot be asked" in message
 
 
 @pytest.mark.parametrize("size", [(1005, 5), (1, 201), (300, 1), (2010, 10)])
@@ -98,9 +91,9 @@ def test_a_shape_that_qwen_refuses_is_told_before(size, command, tiny_qwen, tmp_
     Image.new("RGB", size).save(root / "images" / "blue.png")
     main, out = COMMANDS[command]
     words = ["--model", str(tiny_qwen), "--data", str(root), "--split", "train", out, str(tmp_path / "out")]
-    told = refused(main, words, capsys)
-    assert "2 of 8 rows cannot be asked of this model, the first is row validation-002: picture" in told
-    assert f"blue.png is {size[0]} x {size[1]} pixels" in told
+    message = refused(main, words, capsys)
+    assert "2 of 8 rows cannot be asked of this model, the first is row validation-002: picture" in message
+    assert f"blue.png is {size[0]} x {size[1]} pixels" in message
 
 
 @pytest.mark.parametrize("family", TOKENS)
@@ -139,7 +132,7 @@ def test_a_damaged_picture_is_told_when_the_data_set_is_opened(kind, command, ti
         damage(root / "images" / f"{colour}.png", kind)
     main, out = COMMANDS[command]
     words = ["--model", str(tiny_smolvlm), "--data", str(root), "--split", "train", out, str(tmp_path / "out")]
-    told = refused(main, words, capsys)
-    assert f"image {root}/images/green.png" in told
-    assert told.endswith("; 2 of 4 pictures cannot be used")
+    message = refused(main, words, capsys)
+    assert f"image {root}/images/green.png" in message
+    assert message.endswith("; 2 of 4 pictures cannot be used")
     assert not (tmp_path / "out").exists()

@@ -11,14 +11,13 @@ from transformers import (
     PreTrainedModel,
     Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
-    Qwen3VLConfig,
-    Qwen3VLForConditionalGeneration,
     SmolVLMConfig,
     SmolVLMForConditionalGeneration,
 )
 
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_grpo import LONG, SHORT, ask, distance, make_trainer, score
+from tiny_models import QWEN_IDS, qwen3_vl, text_settings
 from vlm_grpo import prompts
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.methods.arguments import StudyArguments
@@ -27,46 +26,12 @@ from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.lora import check_placement, lora_config
 from vlm_grpo.store import manifest
 
-QWEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "eos_token_id")
-
-
-def text_settings(vocabulary: int) -> dict:
-    return {
-        "vocab_size": vocabulary,
-        "hidden_size": 64,
-        "intermediate_size": 96,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "head_dim": 16,
-        "max_position_embeddings": 512,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]},
-        "bos_token_id": None,
-    }
-
 
 def qwen2_vl(written: dict) -> PreTrainedModel:
     text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written.get(name) for name in QWEN_IDS}
     vision = {"depth": 1, "embed_dim": 64, "hidden_size": 64, "num_heads": 4, "mlp_ratio": 2, "patch_size": 14}
     return Qwen2VLForConditionalGeneration(
         Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **ids)
-    )
-
-
-def qwen3_vl(written: dict) -> PreTrainedModel:
-    text, ids = text_settings(written["text_config"]["vocab_size"]), {name: written.get(name) for name in QWEN_IDS}
-    vision = {
-        "depth": 1,
-        "hidden_size": 64,
-        "intermediate_size": 96,
-        "num_heads": 4,
-        "out_hidden_size": 64,
-        "patch_size": 14,
-        "num_position_embeddings": 64,
-        "deepstack_visual_indexes": [0],
-    }
-    return Qwen3VLForConditionalGeneration(
-        Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **ids)
     )
 
 

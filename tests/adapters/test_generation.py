@@ -66,10 +66,10 @@ def test_a_checkpoint_without_generation_settings_has_end_tokens(tmp_path):
     (folder / generation.FILE).unlink()
     processor = open_checkpoint(str(folder)).load_processor()
     assert generation.end_tokens(generation.plain_generation(folder), processor) == [END]
-    assert generation.told(folder) == ""
+    assert generation.aside_in_words(folder) == ""
 
 
-@pytest.mark.parametrize("value", ["<|im_end|>", ["2"], True, {"id": 2}])
+@pytest.mark.parametrize("value", ["<|im_end|>", ["2"], True, {"id": 2}, -1, [2, -1]])
 def test_an_end_token_that_is_no_id_is_one_line(value, tmp_path):
     folder = copy_of(shipped_folder("qwen2_5_vl"), tmp_path / "model", eos_token_id=value)
     with pytest.raises(UserError, match=r"generation_config\.json: eos_token_id is .*, expected a token's id"):
@@ -138,12 +138,12 @@ def test_a_setting_of_the_checkpoint_s_own_is_put_aside_and_told(name, tiny_qwen
     folder = copy_of(tiny_qwen, tmp_path / "model", **{name: OWN_SETTINGS[name]})
     model = open_checkpoint(str(folder)).load_model(dtype=torch.float32)
     assert getattr(model.generation_config, name) is None
-    assert f"{name} {OWN_SETTINGS[name]}" in generation.told(folder)
+    assert f"{name} {OWN_SETTINGS[name]}" in generation.aside_in_words(folder)
 
 
 def test_what_a_run_decides_by_itself_is_not_told(tiny_qwen, tmp_path):
     folder = copy_of(tiny_qwen, tmp_path / "model", do_sample=True, max_length=99, temperature=1.0, num_beams=1)
-    assert generation.told(folder) == ""
+    assert generation.aside_in_words(folder) == ""
 
 
 GRPO = """
@@ -207,17 +207,24 @@ def test_the_user_s_end_tokens_and_suppressed_ones_join(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given, told",
+    "given, message",
     [
         ({"tempratur": 0.5}, "unknown setting 'tempratur'; did you mean 'temperature'?"),
         ({"num_return_sequences": 2}, "num_generations says how many"),
         ({"stop_strings": ["x"]}, "give eos_token_id"),
         ({"max_new_tokens": 3}, "max_completion_length says"),
         ({"use_cache": False}, "rollout_cache says"),
+        ({"temperature": 0.5}, "the setting temperature says it"),
+        ({"prompt_lookup_num_tokens": 3}, "rollouts are generated in batches"),
+        ({"eos_token_id": "end"}, "eos_token_id is 'end', expected a token's id"),
+        ({"suppress_tokens": [-1]}, "suppress_tokens is [-1], expected a token's id"),
+        ("top_k", "are no settings"),
+        ({"typical_p": 5}, "setting 'typical_p': 5 is out of range"),
+        ({"min_p": -1}, "setting 'min_p': -1 is out of range"),
     ],
 )
-def test_generation_kwargs_that_cannot_count_are_one_line(given, told, tiny_qwen, data, tmp_path, capsys):
+def test_generation_kwargs_that_cannot_count_are_one_line(given, message, tiny_qwen, data, tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         rollouts(tiny_qwen, data, tmp_path / "out", "--generation_kwargs", json.dumps(given))
     assert left.value.code == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -40,6 +40,15 @@ def remove(*names: str) -> Damage:
     return lambda folder: [(folder / name).unlink() for name in names]
 
 
+def change(name: str, key: str, value: object) -> Damage:
+    def damage(folder: Path) -> None:
+        settings = json.loads((folder / name).read_text())
+        assert key in settings
+        (folder / name).write_text(json.dumps(settings | {key: value}))
+
+    return damage
+
+
 def link_to_nothing(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
     (folder / WEIGHTS).symlink_to(folder / "blob-that-was-cleaned-up")
@@ -56,7 +65,7 @@ def copied(tiny_qwen: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "damage, named, told",
+    "damage, named, message",
     [
         (write(WEIGHTS, POINTER), WEIGHTS, "is a Git-LFS pointer, not the file itself; run git lfs pull"),
         (write(WEIGHTS, ""), WEIGHTS, "is empty"),
@@ -79,25 +88,44 @@ def copied(tiny_qwen: Path, tmp_path: Path) -> Path:
         (write("chat_template.jinja", POINTER), "chat_template.jinja", "is a Git-LFS pointer"),
     ],
 )
-def test_a_damaged_file_is_named(copied, damage, named, told):
+def test_a_damaged_file_is_named(copied, damage, named, message):
     damage(copied)
     with pytest.raises(UserError) as refused:
         open_checkpoint(str(copied))
     assert named in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    "damage, told",
+    "damage, message",
     [
         (write("tokenizer.json", "{}"), "the processor in"),
         (write("chat_template.jinja", "{% for message in %}"), "TemplateSyntaxError"),
+        (lambda folder: (folder / "chat_template.jinja").write_bytes("{{ 1 }}".encode("utf-16")), "encoded in UTF-16"),
+        *(
+            (change("preprocessor_config.json", name, 7), f"processor has {name} 7 where config.json asks for")
+            for name in ("patch_size", "temporal_patch_size", "merge_size")
+        ),
     ],
 )
-def test_whole_json_that_says_nonsense_is_one_line(copied, damage, told):
+def test_whole_json_that_says_nonsense_is_one_line(copied, damage, message):
     damage(copied)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         open_checkpoint(str(copied)).load_processor()
+
+
+@pytest.mark.parametrize(
+    "file, name, value",
+    [
+        ("processor_config.json", "image_seq_len", 64),
+        ("preprocessor_config.json", "max_image_size", {"longest_edge": 56}),
+    ],
+)
+def test_a_smolvlm_whose_tiles_are_another_checkpoint_s_is_one_line(tiny_smolvlm, tmp_path, file, name, value):
+    folder = Path(shutil.copytree(tiny_smolvlm, tmp_path / "model"))
+    change(file, name, value)(folder)
+    with pytest.raises(UserError, match=rf"processor has {name} \d+ where config.json asks for \d+"):
+        open_checkpoint(str(folder)).load_processor()
 
 
 @pytest.fixture
@@ -128,10 +156,10 @@ def test_a_missing_shard_is_named(sharded):
         open_checkpoint(str(sharded))
 
 
-@pytest.mark.parametrize("text, told", [(POINTER, "Git-LFS pointer"), ("", "is empty")])
-def test_a_damaged_shard_is_named(sharded, text, told):
+@pytest.mark.parametrize("text, message", [(POINTER, "Git-LFS pointer"), ("", "is empty")])
+def test_a_damaged_shard_is_named(sharded, text, message):
     shard(sharded).write_text(text)
-    with pytest.raises(UserError, match=rf"{shard(sharded).name} is .*{told}|{shard(sharded).name} {told}"):
+    with pytest.raises(UserError, match=rf"{shard(sharded).name} is .*{message}|{shard(sharded).name} {message}"):
         open_checkpoint(str(sharded))
 
 
@@ -157,7 +185,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor], str]
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         (lambda tensors, name: tensors.pop(name), "the weights lack 1 of the model's tensors, the first {name}"),
         (
@@ -170,11 +198,11 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor], str]
     ],
     ids=["missing", "shape", "nan", "inf", "-inf"],
 )
-def test_a_tensor_that_cannot_be_used_is_named(copied, change, told, caplog):
+def test_a_tensor_that_cannot_be_used_is_named(copied, change, message, caplog):
     name = change_weights(copied, change)
     with pytest.raises(UserError) as refused:
         open_checkpoint(str(copied)).load_model(dtype=torch.float32)
-    assert told.format(name=name) in str(refused.value)
+    assert message.format(name=name) in str(refused.value)
     assert "LOAD REPORT" not in caplog.text
 
 
@@ -191,7 +219,7 @@ def adapter(tiny_qwen_lora: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "damage, told",
+    "damage, message",
     [
         (write("adapter_model.safetensors", POINTER), "adapter_model.safetensors is a Git-LFS pointer"),
         (write("adapter_model.safetensors", ""), "adapter_model.safetensors is empty"),
@@ -200,9 +228,9 @@ def adapter(tiny_qwen_lora: Path, tmp_path: Path) -> Path:
         (write("base.json", '{"name": '), "base.json: damaged JSON"),
     ],
 )
-def test_a_damaged_adapter_is_named(adapter, damage, told):
+def test_a_damaged_adapter_is_named(adapter, damage, message):
     damage(adapter)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         open_lora(adapter)
 
 

@@ -1,6 +1,7 @@
 """Every trained tensor lands in the model, by its present or its former name, or one line says which does not."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -84,9 +85,9 @@ def test_other_spellings_of_the_same_name_land_too(adapter, change):
 
 def refused(folder: Path) -> str:
     lora = open_lora(folder)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         lora.attach(lora.base.load_model(dtype=torch.float32))
-    return str(told.value)
+    return str(raised.value)
 
 
 def test_names_of_no_module_are_counted_and_the_first_is_named(adapter):
@@ -125,6 +126,30 @@ def test_another_rank_is_one_line(adapter):
     assert "have another shape than adapter_config.json asks for" in message
     assert "(4, " in message
     assert "instead of (8, " in message
+
+
+EMBEDDING = f"{PREFIX}model.language_model.embed_tokens.weight"
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (
+            lambda tensors: {name: tensor.to(torch.int8) for name, tensor in tensors.items()},
+            r"hold whole numbers .*int8",
+        ),
+        (
+            lambda tensors: tensors | {next(iter(tensors)).replace(".weight", ".default.weight"): torch.zeros(4, 1)},
+            "under two names",
+        ),
+        (lambda tensors: tensors | {EMBEDDING: torch.zeros(3, 3)}, rf"the first {EMBEDDING}: \(3, 3\) instead of"),
+        (lambda tensors: tensors | {"step": torch.zeros(1)}, "1 of its .* have no place in the base, the first step"),
+    ],
+    ids=["quantised", "a tensor twice", "an embedding of another vocabulary", "a foreign tensor"],
+)
+def test_tensors_that_are_no_part_of_an_adapter_are_one_line(adapter, change, told):
+    save_file(change(load_file(adapter / WEIGHTS)), adapter / WEIGHTS)
+    assert re.search(told, refused(adapter))
 
 
 def test_targets_that_match_no_module_are_one_line(adapter):

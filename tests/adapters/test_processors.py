@@ -9,6 +9,7 @@ from transformers.utils import is_torchvision_available
 from vlm_grpo import prompts
 from vlm_grpo.adapters import qwen
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
+from vlm_grpo.errors import UserError
 
 
 @pytest.fixture(params=["tiny_qwen", "tiny_smolvlm"])
@@ -54,6 +55,12 @@ def test_max_pixels_bounds_the_pictures_tokens(tiny_qwen):
         return checkpoint.adapter.encode(processor, [rendered(processor, 1)], [[picture(0)]])["input_ids"].shape[1]
 
     assert length(max_pixels=56 * 56) == length() - 12
+
+
+@pytest.mark.parametrize("options", [{"max_pixels": 1}, {"min_pixels": 10**7}])
+def test_a_limit_beyond_the_checkpoint_s_other_one_is_one_line(tiny_qwen, options):
+    with pytest.raises(UserError, match=r"min_pixels \d+ is more than max_pixels \d+; set both, or neither"):
+        open_checkpoint(str(tiny_qwen)).load_processor(**options)
 
 
 @pytest.mark.skipif(not is_torchvision_available(), reason="compares with the stock processor, which needs torchvision")

@@ -72,10 +72,10 @@ def run(capsys, main, *words: object) -> str:
         code = left.code
     if code is not None:
         assert code == 2
-        told = capsys.readouterr().err
-        assert told.startswith("error: ")
-        assert told.count("\n") == 1
-        return told
+        errors = capsys.readouterr().err
+        assert errors.startswith("error: ")
+        assert errors.count("\n") == 1
+        return errors
     shown = capsys.readouterr().out
     shown.encode()
     assert "nan" not in shown.casefold()
@@ -114,7 +114,7 @@ def test_any_value_in_any_field_is_counted_or_told(tmp_path, capsys, layout, fie
 
 
 @pytest.mark.parametrize(
-    "layout, change, told",
+    "layout, change, message",
     [
         ("ours", {"row_id": None}, "line 2: row_id is None, expected a text or a whole number"),
         ("ours", {"repeat": "0"}, "line 2: repeat is '0', expected a whole number from 0"),
@@ -127,12 +127,12 @@ def test_any_value_in_any_field_is_counted_or_told(tmp_path, capsys, layout, fie
         ("original", {"aligns": "true"}, "row 1: aligns is 'true'"),
     ],
 )
-def test_the_field_and_the_row_are_named(tmp_path, capsys, layout, change, told):
+def test_the_field_and_the_row_are_named(tmp_path, capsys, layout, change, message):
     rows = pairs(LAYOUTS[layout], range(2))
     rows[1] |= change
     verdicts = write(tmp_path / "v", rows)
-    assert told in run(capsys, tables_command.main, "--verdicts", verdicts)
-    assert told.split(" is ")[0] in run(capsys, agreement_command.main, "--verdicts", verdicts, "--other", verdicts)
+    assert message in run(capsys, tables_command.main, "--verdicts", verdicts)
+    assert message.split(" is ")[0] in run(capsys, agreement_command.main, "--verdicts", verdicts, "--other", verdicts)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -154,7 +154,7 @@ def judged(ids, size=None) -> JudgedSplit:
 
 
 @pytest.mark.parametrize(
-    "ids, size, told",
+    "ids, size, message",
     [
         ((0, 1, 3), None, r"item 2 of m is missing \(1 in all\)"),
         ((0, 2, 3), 4, r"item 1 of m is missing \(1 in all\)"),
@@ -163,8 +163,8 @@ def judged(ids, size=None) -> JudgedSplit:
         ((), None, "no item of m"),
     ],
 )
-def test_gaps_in_positions_are_still_found(ids, size, told):
-    with pytest.raises(UserError, match=told):
+def test_gaps_in_positions_are_still_found(ids, size, message):
+    with pytest.raises(UserError, match=message):
         check(judged(ids, size))
 
 
@@ -192,10 +192,10 @@ def test_as_many_items_as_the_split_has_are_all_of_them(ids, size):
 )
 def test_options_out_of_range_are_one_line(tmp_path, capsys, words):
     verdicts = write(tmp_path / "v", pairs(ours, range(4)))
-    told = run(capsys, tables_command.main, "--verdicts", verdicts, *words.split())
-    assert told.startswith("error: ")
+    message = run(capsys, tables_command.main, "--verdicts", verdicts, *words.split())
+    assert message.startswith("error: ")
     if words.split()[1] != ".":
-        assert words.split()[0] in told
+        assert words.split()[0] in message
 
 
 @pytest.mark.parametrize("words", ["--sample 0", "--sample -3", "--seed -1", "--annotator="])
@@ -234,7 +234,7 @@ def test_a_concordant_pair_has_no_bootstrap_interval(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ({"text": None}, "line 2: text is None"),
         ({"id": None}, "line 2: id is None"),
@@ -242,11 +242,11 @@ def test_a_concordant_pair_has_no_bootstrap_interval(tmp_path, capsys):
         ({"id": "0"}, "line 2: row '0' occurs twice"),
     ],
 )
-def test_responses_of_wrong_types_are_named(tmp_path, capsys, change, told):
+def test_responses_of_wrong_types_are_named(tmp_path, capsys, change, message):
     verdicts = write(tmp_path / "v", pairs(ours, range(2)))
     rows = [{"id": str(i), "solution": "True", "text": "<answer> True </answer>"} for i in range(2)]
     rows[1] |= change
-    assert told in run(capsys, tables_command.main, "--verdicts", verdicts, "--grpo", write(tmp_path / "r", rows))
+    assert message in run(capsys, tables_command.main, "--verdicts", verdicts, "--grpo", write(tmp_path / "r", rows))
 
 
 def test_labels_that_a_person_edited_are_kept(tmp_path, capsys, monkeypatch):

@@ -6,11 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from guess_and_thought import ROWS, save_guess_and_thought
 from vlm_grpo.store.provenance import REPOSITORY
-
-CLAIM = "Is the following statement true: The red circle is left of the blue square."
-PLACES = "The red circle is in column 1, the blue square in column 3, so it is left."
-ARMS = {"base": "I will guess.", "grpo": PLACES}
 
 
 def run(*words: object, folder: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
@@ -22,27 +19,14 @@ def run(*words: object, folder: Path = REPOSITORY) -> subprocess.CompletedProces
 
 
 def test_generations_become_tables_without_a_network(tmp_path):
-    arguments: list[str] = []
-    for arm, thought in ARMS.items():
-        row = {
-            "split": "test",
-            "model": arm,
-            "images": [],
-            "problem": CLAIM,
-            "solution": "True",
-            "text": f"<think> {thought} </think> <answer> True </answer>",
-            "finish_reason": "stop",
-        }
-        path = tmp_path / f"{arm}.jsonl"
-        path.write_text("".join(json.dumps({**row, "id": f"row-{i}"}) + "\n" for i in range(8)))
-        arguments += ["--generations", f"{arm}={path}"]
+    arguments = save_guess_and_thought(tmp_path)
     script = REPOSITORY / "scripts/run_judge.sh"
     done = run(script, "--judge", "rules", *arguments, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "test: types of misalignment, judge rules" in done.stdout
-    found = {row["model"]: row for row in json.loads((tmp_path / "out/tables/alignment.json").read_text())}
-    assert (found["base"]["types"]["irrelevant"], found["grpo"]["misaligned"]) == (8, 0)
-    assert found["grpo"]["paired"][0]["p_mcnemar"] == 2 / 2**8
+    by_model = {row["model"]: row for row in json.loads((tmp_path / "out/tables/alignment.json").read_text())}
+    assert (by_model["base"]["types"]["irrelevant"], by_model["grpo"]["misaligned"]) == (ROWS, 0)
+    assert by_model["grpo"]["paired"][0]["p_mcnemar"] == 2 / 2**ROWS
     assert (tmp_path / "out/tables/misaligned_rates.png").exists()
 
 

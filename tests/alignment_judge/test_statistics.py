@@ -42,7 +42,7 @@ def write_json(path: Path, value: object) -> Path:
 def test_six_rows_equal_the_published_ones():
     done = run("--check", "--format", "json")
     assert done.returncode == 0, done.stderr
-    found = {(r["split"], r["model"]): r for r in json.loads(done.stdout)}
+    by_place = {(r["split"], r["model"]): r for r in json.loads(done.stdout)}
     published = {
         ("test", "base"): (253, 350, 41, [26, 10, 3, 2]),
         ("test", "grpo"): (292, 350, 60, [48, 8, 4, 0]),
@@ -52,25 +52,25 @@ def test_six_rows_equal_the_published_ones():
         ("validation", "grpo"): (293, 340, 76, [60, 8, 6, 2]),
     }
     assert {
-        key: (r["correct"], r["total"], r["misaligned"], list(r["types"].values())) for key, r in found.items()
+        key: (r["correct"], r["total"], r["misaligned"], list(r["types"].values())) for key, r in by_place.items()
     } == published
     keys = {"split", "model", "correct", "total", "misaligned", "types", "accuracy", "misaligned_rate"}
-    assert all(keys | {"ci_low", "ci_high"} <= r.keys() for r in found.values())
-    assert all(r["ci_low"] < r["misaligned_rate"] < r["ci_high"] for r in found.values())
+    assert all(keys | {"ci_low", "ci_high"} <= r.keys() for r in by_place.values())
+    assert all(r["ci_low"] < r["misaligned_rate"] < r["ci_high"] for r in by_place.values())
 
 
 def test_quadrants_and_paired_tests():
-    found = {(r["split"], r["model"]): r for r in rows()}
-    assert list(found["test", "base"]["quadrants"].values()) == [232, 21, 77, 20]
-    assert list(found["train", "grpo"]["quadrants"].values()) == [226, 67, 33, 24]
-    assert list(found["validation", "grpo"]["quadrants"].values()) == [231, 62, 33, 14]
+    by_place = {(r["split"], r["model"]): r for r in rows()}
+    assert list(by_place["test", "base"]["quadrants"].values()) == [232, 21, 77, 20]
+    assert list(by_place["train", "grpo"]["quadrants"].values()) == [226, 67, 33, 24]
+    assert list(by_place["validation", "grpo"]["quadrants"].values()) == [231, 62, 33, 14]
     expected = {
         "test": (20, 39, 0.018, 0.018),
         "train": (27, 68, 3.1e-5, 9.3e-5),
         "validation": (25, 56, 7.5e-4, 1.5e-3),
     }
     for split, (only_base, only_grpo, p, p_holm) in expected.items():
-        pair = found[split, "grpo"]["paired"][0]
+        pair = by_place[split, "grpo"]["paired"][0]
         assert (pair["outcome"], pair["only_first"], pair["only_second"]) == ("misaligned", only_base, only_grpo)
         assert pair["p_mcnemar"] == pytest.approx(p, rel=0.03)
         assert pair["p_holm"] == pytest.approx(p_holm, rel=0.03)
@@ -129,8 +129,8 @@ def test_out_holds_all_formats_and_figures(tmp_path):
 
 
 def test_strict_rule_counts_the_answers_it_cannot_read():
-    found = {(r["split"], r["model"]): r for r in rows("--answer-rule", "strict", "--split", "validation")}
-    base = found["validation", "base"]
+    by_place = {(r["split"], r["model"]): r for r in rows("--answer-rule", "strict", "--split", "validation")}
+    base = by_place["validation", "base"]
     assert base["answers_read"] < base["total"]
     assert base["accuracy"] == base["correct"] / base["total"]
     assert base["correct"] == 246  # ">False" is read
@@ -158,9 +158,9 @@ def original(n: int = 4, **changes: object) -> list[dict]:
 
 def test_the_originals_layout(tmp_path):
     verdicts = write_json(tmp_path / "v.json", original())
-    found = rows("--verdicts", verdicts, "--split", "test", "--split-size", 4)
-    assert [(r["model"], r["correct"], r["misaligned"]) for r in found] == [("base", 2, 2), ("grpo", 2, 2)]
-    assert found[0]["answer_rule"] == "published"
+    shown = rows("--verdicts", verdicts, "--split", "test", "--split-size", 4)
+    assert [(r["model"], r["correct"], r["misaligned"]) for r in shown] == [("base", 2, 2), ("grpo", 2, 2)]
+    assert shown[0]["answer_rule"] == "published"
 
 
 def test_the_studys_own_files_give_its_table(tmp_path):
@@ -181,8 +181,8 @@ def test_correctness_from_response_files(tmp_path):
     verdicts = write_json(tmp_path / "v.json", original())
     right = [{"true_response": "True", "predicted_response": "It is.\nAnswer: True"}] * 4
     responses = write_json(tmp_path / "grpo.json", right)
-    found = rows("--verdicts", verdicts, "--grpo", responses, "--split-size", 4)
-    assert [(r["model"], r["correct"]) for r in found] == [("base", 2), ("grpo", 4)]
+    shown = rows("--verdicts", verdicts, "--grpo", responses, "--split-size", 4)
+    assert [(r["model"], r["correct"]) for r in shown] == [("base", 2), ("grpo", 4)]
     other = write_json(tmp_path / "other.json", [*right[:3], {"true_response": "False", "predicted_response": "no"}])
     done = run("--verdicts", verdicts, "--grpo", other, "--split-size", 4)
     assert done.returncode == 2

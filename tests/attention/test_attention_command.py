@@ -43,8 +43,8 @@ def test_figures(folder):
     ):
         assert picture + prompt + own == pytest.approx(1, abs=1e-4)
         assert sum(cells) == pytest.approx(picture, abs=1e-4)
-    told = manifest.read(folder, kind="attention")
-    assert told["counts"]["tokens"] == len(figures["tokens"])
+    written = manifest.read(folder, kind="attention")
+    assert written["counts"]["tokens"] == len(figures["tokens"])
     with Image.open(folder / "attention.gif") as frames:
         assert frames.n_frames == len(figures["tokens"])
 

@@ -91,9 +91,9 @@ def test_both_ends_of_the_scale():
 
 def test_the_seed_decides_rows_and_which_relation_gets_which_label():
     cases = relation_cases(dict.fromkeys(("a", "b", "c", "d"), (20, 20)))
-    found = [select(cases, strength=0.5, seed=seed) for seed in range(12)]
-    assert len({tuple(made.shortcut.items()) for made, _ in found}) > 2
-    assert len({tuple(case.id for case in rows) for _, rows in found}) == 12
+    selected = [select(cases, strength=0.5, seed=seed) for seed in range(12)]
+    assert len({tuple(made.shortcut.items()) for made, _ in selected}) > 2
+    assert len({tuple(case.id for case in rows) for _, rows in selected}) == 12
 
 
 def test_a_size_is_kept_at_every_strength_and_must_fit():

@@ -52,8 +52,8 @@ def clean(tmp_path_factory) -> Path:
 
 def run(data: Path, out: Path, *more: str) -> dict[tuple[str, str], dict]:
     probe.main(["--data", str(data), "--out", str(out), *more])
-    told = json.loads((out / "probe.json").read_text())
-    return {(score["probe"], score["part"]): score for score in told["scores"]}
+    probed = json.loads((out / "probe.json").read_text())
+    return {(score["probe"], score["part"]): score for score in probed["scores"]}
 
 
 def test_nothing_is_seen_where_there_is_nothing(clean, tmp_path):
@@ -119,9 +119,9 @@ def test_a_split_that_is_not_there_is_one_line(clean, tmp_path, capsys, more, me
     with pytest.raises(SystemExit) as left:
         run(clean, tmp_path / "out", *more)
     assert left.value.code == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1
-    assert message in told[0]
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert message in errors[0]
 
 
 def test_one_label_alone_is_one_line(clean, tmp_path, capsys):

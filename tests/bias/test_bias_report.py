@@ -1,12 +1,14 @@
 """The bias report: groups, gap, paired tests, and what is refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from refusals import refusal
 from relation_data import relation_cases, relation_row, save_relation_data
 from tiny_data import save_tiny_data
 from tiny_generations import save_arm
@@ -76,7 +78,7 @@ def report(world, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(report):
+def numbers(report):
     return json.loads((report / "bias.json").read_text())
 
 
@@ -86,7 +88,7 @@ def test_levels_go_by_value(level, name):
     assert str(read_name(f"qwen/sft:{level}")) == f"qwen/sft:{name}"
 
 
-def test_levels_that_are_words_stay(told):
+def test_levels_that_are_words_stay(numbers):
     assert [read_name(f"sft:{word}").level for word in ("acc_0.690", "published", "nan", "1e")] == [
         "acc_0.690",
         "published",
@@ -95,18 +97,18 @@ def test_levels_that_are_words_stay(told):
     ]
 
 
-def test_a_level_written_otherwise_is_compared_with_its_kind(world, tmp_path, told):
+def test_a_level_written_otherwise_is_compared_with_its_kind(world, tmp_path, numbers):
     arms = [
         f"--arm=sft:0.0@42={world / 'sft0'}",
         f"--arm=grpo:0@42={world / 'grpo0'}",
         f"--arm=grpo:1.0@42={world / 'grpo1'}",
     ]
     main([*arms, "--reference", "0.00", "--groups-from", str(world / "1"), "--out", str(tmp_path / "out")])
-    found = json.loads((tmp_path / "out" / "bias.json").read_text())
-    assert list(found["arms"]) == ["sft:0@42", "grpo:0@42", "grpo:1@42"]
-    assert found["reference"] == "0"
-    assert [(pair["first"], pair["second"]) for pair in found["pairs"]] == [("sft:0@42", "grpo:0@42")]
-    assert found["changes"] == [change for change in told["changes"] if change["first"] == "grpo:0@42"]
+    report_written = json.loads((tmp_path / "out" / "bias.json").read_text())
+    assert list(report_written["arms"]) == ["sft:0@42", "grpo:0@42", "grpo:1@42"]
+    assert report_written["reference"] == "0"
+    assert [(pair["first"], pair["second"]) for pair in report_written["pairs"]] == [("sft:0@42", "grpo:0@42")]
+    assert report_written["changes"] == [change for change in numbers["changes"] if change["first"] == "grpo:0@42"]
 
 
 def test_one_level_given_as_two_is_refused(world, tmp_path):
@@ -115,10 +117,10 @@ def test_one_level_given_as_two_is_refused(world, tmp_path):
         report_on(tmp_path / "out", arms=arms, title="t")
 
 
-def test_groups_and_gap(told, world):
-    assert list(told["arms"]) == ["sft:0@42", "sft:1@42", "grpo:0@42", "grpo:1@42", "base"]
-    assert told["groups"] == {AGREEING: 40, OPPOSING: 40, NEUTRAL: 6}
-    sft = told["arms"]["sft:1@42"]
+def test_groups_and_gap(numbers, world):
+    assert list(numbers["arms"]) == ["sft:0@42", "sft:1@42", "grpo:0@42", "grpo:1@42", "base"]
+    assert numbers["groups"] == {AGREEING: 40, OPPOSING: 40, NEUTRAL: 6}
+    sft = numbers["arms"]["sft:1@42"]
     assert (sft["method"], sft["level"], sft["seed"], sft["family"]) == ("sft", "1", 42, None)
     rows = dataset.load(world / "1", "test")
     readable = {
@@ -134,28 +136,43 @@ def test_groups_and_gap(told, world):
     assert (sft["overall"]["n"], sft["overall"]["correct"]) == (86, readable[AGREEING] + readable[NEUTRAL])
 
 
-def test_how_often_true_is_said_beside_the_shortcut_and_the_label(told, world):
-    overall = told["arms"]["sft:1@42"]["overall"]
+def test_how_often_true_is_said_beside_the_shortcut_and_the_label(numbers, world):
+    overall = numbers["arms"]["sft:1@42"]["overall"]
     rows = dataset.load(world / "1", "test")
     says = [row.meta["shortcut"] for row in rows]
     assert overall["shortcut_true"]["k"] == says.count(True)
     assert overall["shortcut_true"]["n"] == 80
     assert overall["label_true"]["rate"] == 0.5
-    assert told["arms"]["base"]["overall"]["predicted_true"]["k"] == 43
-    suggested = told["arms"]["sft:1@42"]["suggested"]
+    assert numbers["arms"]["base"]["overall"]["predicted_true"]["k"] == 43
+    suggested = numbers["arms"]["sft:1@42"]["suggested"]
     assert suggested["predicted_true"]["n"] == suggested["shortcut_true"]["n"] == 80, "on the same rows"
     said = [says for number, says in enumerate(says) if number % 10 != 9]
     assert suggested["predicted_true"]["k"] == said.count(True)
 
 
-def test_methods_are_compared_level_by_level(told):
-    assert [(pair["first"], pair["second"], pair["level"]) for pair in told["pairs"]] == [
+def test_who_still_reasons_stands_beside_the_answers(world, tmp_path):
+    rows = dataset.load(world / "1", "test")
+    bare = save_arm(
+        tmp_path / "bare", world / "1", {row.id: True for row in rows}, split="test", text="<answer> True </answer>"
+    )
+    arms = [f"--arm=grpo:1={world / 'grpo1'}", f"--arm=grpo:1@7={bare}"]
+    main([*arms, "--out", str(tmp_path / "out")])
+    shown = (tmp_path / "out" / "bias.md").read_text()
+    answers = shown[shown.index("Answers") :].split("note")[0]
+    assert re.findall(r"\| (grpo:1\S*) .* (\d\.\d{3}) \|$", answers, re.M) == [
+        ("grpo:1", "1.000"),
+        ("grpo:1@7", "0.000"),
+    ]
+
+
+def test_methods_are_compared_level_by_level(numbers):
+    assert [(pair["first"], pair["second"], pair["level"]) for pair in numbers["pairs"]] == [
         ("sft:0@42", "grpo:0@42", "0"),
         ("sft:1@42", "grpo:1@42", "1"),
     ]
-    same, strong = told["pairs"]
+    same, strong = numbers["pairs"]
     assert (same["all"]["b"], same["all"]["c"], same["all"]["mcnemar_p"]) == (0, 0, 1.0)
-    grpo = told["arms"]["grpo:1@42"]
+    grpo = numbers["arms"]["grpo:1@42"]
     opposing = strong[OPPOSING]
     assert (opposing["n"], opposing["b"], opposing["c"]) == (40, 0, grpo["groups"][OPPOSING]["correct"])
     assert opposing["mcnemar_p"] == mcnemar_exact(0, opposing["c"])
@@ -163,18 +180,18 @@ def test_methods_are_compared_level_by_level(told):
         adjusted = holm([same[rows]["mcnemar_p"], strong[rows]["mcnemar_p"]])
         assert [same[rows]["holm_p"], strong[rows]["holm_p"]] == adjusted
         assert same[rows]["holm_tests"] == 2
-    gaps = [told["arms"][name]["gap"]["value"] for name in ("sft:1@42", "grpo:1@42")]
+    gaps = [numbers["arms"][name]["gap"]["value"] for name in ("sft:1@42", "grpo:1@42")]
     difference = strong["gap_difference"]
     assert difference["value"] == pytest.approx(gaps[1] - gaps[0])
     assert difference["ci_low"] < difference["value"] < difference["ci_high"] < 0
 
 
-def test_levels_are_compared_with_the_unbiased_one(told, world, tmp_path):
-    assert [(c["first"], c["second"]) for c in told["changes"]] == [
+def test_levels_are_compared_with_the_unbiased_one(numbers, world, tmp_path):
+    assert [(c["first"], c["second"]) for c in numbers["changes"]] == [
         ("sft:0@42", "sft:1@42"),
         ("grpo:0@42", "grpo:1@42"),
     ]
-    sft, grpo = (change["gap_change"] for change in told["changes"])
+    sft, grpo = (change["gap_change"] for change in numbers["changes"])
     assert sft["ci_low"] > 0
     assert grpo["value"] == 0
     assert -0.15 < grpo["ci_low"] < -0.05 < 0.05 < grpo["ci_high"] < 0.15, "rows that do not change leave doubt, too"
@@ -199,12 +216,12 @@ def test_the_report_is_complete_and_repeatable(report, world, tmp_path, capsys):
 def test_seeds_are_told_apart_and_never_pooled(world, tmp_path):
     other = answer_all(tmp_path / "sft7", world / "1", look)
     main(words(world, tmp_path / "out", f"--arm=sft:1@7={other}"))
-    told = json.loads((tmp_path / "out" / "bias.json").read_text())
-    (spread,) = told["spread"]
-    gaps = [told["arms"][name]["gap"]["value"] for name in ("sft:1@42", "sft:1@7")]
+    numbers = json.loads((tmp_path / "out" / "bias.json").read_text())
+    (spread,) = numbers["spread"]
+    gaps = [numbers["arms"][name]["gap"]["value"] for name in ("sft:1@42", "sft:1@7")]
     assert (spread["method"], spread["level"], spread["seeds"]) == ("sft", "1", 2)
     assert spread["gap"]["mean"] == pytest.approx(sum(gaps) / 2)
-    assert len(told["pairs"]) == 2, "seed 7 of SFT has no partner"
+    assert len(numbers["pairs"]) == 2, "seed 7 of SFT has no partner"
 
 
 def cued(root: Path) -> Path:
@@ -225,20 +242,20 @@ def test_a_visual_cue_asks_the_same_rows_twice(tmp_path):
             answer_all(tmp_path / method / split, data, answer, split=split)
     arms = [f"--arm={m}:tint={tmp_path / m / s}" for m in ("sft", "grpo") for s in ("test_cued", "test_counter")]
     main([*arms, "--out", str(tmp_path / "out")])
-    told = json.loads((tmp_path / "out" / "bias.json").read_text())
-    sft, grpo = told["arms"].values()
+    numbers = json.loads((tmp_path / "out" / "bias.json").read_text())
+    sft, grpo = numbers["arms"].values()
     assert sft["overall"] is sft["suggested"] is None
-    assert told["pairs"][0]["all"] is None
+    assert numbers["pairs"][0]["all"] is None
     agreeing = [number % 10 != 9 for number in range(20)]
     assert sft["gap"]["value"] == pytest.approx(0.9)
     assert [sft["gap"]["ci_low"], sft["gap"]["ci_high"]] == list(newcombe_paired(0, 0, 18, 2))
     assert "paired" in sft["gap"]["interval"]
     assert grpo["gap"]["value"] == 0
     assert grpo["gap"]["ci_low"] == pytest.approx(-grpo["gap"]["ci_high"])
-    change = told["pairs"][0]["gap_difference"]
+    change = numbers["pairs"][0]["gap_difference"]
     changes = [-right for right in agreeing]
     assert [change["ci_low"], change["ci_high"]] == list(paired_bootstrap([0] * 20, changes, seed=0))
-    assert told["pairs"][0][OPPOSING]["c"] == 16
+    assert numbers["pairs"][0][OPPOSING]["c"] == 16
 
 
 def test_a_visual_cue_is_scored_overall_on_the_rows_without_it(tmp_path, capsys):
@@ -250,25 +267,19 @@ def test_a_visual_cue_is_scored_overall_on_the_rows_without_it(tmp_path, capsys)
                 folder = answer_all(tmp_path / level / method / split, data, answer, split=split)
                 arms.append(f"--arm={method}:{level}={folder}")
     main([*arms, "--out", str(tmp_path / "out")])
-    told = json.loads((tmp_path / "out" / "bias.json").read_text())
-    sft = told["arms"]["sft:a"]
+    numbers = json.loads((tmp_path / "out" / "bias.json").read_text())
+    sft = numbers["arms"]["sft:a"]
     assert (sft["overall"]["n"], sft["overall"]["correct"]) == (20, 18)
     assert sft["overall"] == sft["groups"][NEUTRAL]
     assert sft["gap"]["value"] == pytest.approx(0.9)
-    for pair in told["pairs"]:
+    for pair in numbers["pairs"]:
         assert (pair["all"]["n"], pair["all"]["b"], pair["all"]["c"]) == (20, 4, 2)
         assert pair["all"]["holm_p"] == min(1, 2 * mcnemar_exact(4, 2))
     assert "note: all rows: each once, without the cue" in capsys.readouterr().out
 
 
 def refused(capsys, *arguments: str) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    assert left.value.code == 2
-    errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 1
-    return errors[0]
+    return refusal(capsys, main, arguments)
 
 
 def test_rows_without_groups(world, tmp_path, capsys):
@@ -279,16 +290,25 @@ def test_rows_without_groups(world, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_answers_of_another_task(tmp_path, capsys):
+    counted = {"task": "counting", "solution": "3"}
+    rows = [relation_row(case).model_copy(update=counted) for case in relation_cases(HELD_OUT, split="test")]
+    data = save_tiny_data(tmp_path / "data", test=rows)
+    arm = save_arm(tmp_path / "arm", data, dict.fromkeys((row.id for row in rows), None), split="test")
+    message = refused(capsys, f"--arm=base={arm}", "--out", str(tmp_path / "out"))
+    assert "a bias needs answers that are True or False; the task counting asks for a whole number" in message
+
+
 def test_groups_of_other_rows(world, tmp_path, capsys):
     out = ("--out", str(tmp_path / "out"))
     cases = relation_cases(HELD_OUT, split="test")
     fewer = save_tiny_data(tmp_path / "fewer", test=[relation_row(c, **marks(c.label, True)) for c in cases[1:]])
-    told = refused(capsys, f"--arm=base={world / 'base'}", *out, "--groups-from", str(fewer))
-    assert "has no row 'test-000'" in told
+    message = refused(capsys, f"--arm=base={world / 'base'}", *out, "--groups-from", str(fewer))
+    assert "has no row 'test-000'" in message
     turned = [relation_row(c).model_copy(update={"problem": "Is it?"}) for c in cases]
     other = save_tiny_data(tmp_path / "other", test=turned)
-    told = refused(capsys, f"--arm=base={world / 'base'}", *out, "--groups-from", str(other))
-    assert "asks another question" in told
+    message = refused(capsys, f"--arm=base={world / 'base'}", *out, "--groups-from", str(other))
+    assert "asks another question" in message
 
 
 def test_arms_that_cannot_be_compared(world, tmp_path, capsys):

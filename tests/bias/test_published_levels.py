@@ -34,8 +34,8 @@ def captions() -> dict[str, list[Case]]:
     from vlm_grpo.tasks.vsr.captions import from_folder
 
     return {
-        split: [Case(c.id, c.relation, bool(c.label), c.image) for c in found]
-        for split, found in from_folder(STUDY).captions.items()
+        split: [Case(c.id, c.relation, bool(c.label), c.image) for c in of_split]
+        for split, of_split in from_folder(STUDY).captions.items()
     }
 
 
@@ -46,18 +46,18 @@ def test_the_levels(request, source, keep, rows, true, accuracy, name, copies):
     made = published.undersample(splits["train"], keep=keep, seed=42)
     assert (len(made.cases), true_rows(made.cases), len(made.copies)) == (rows, true, copies)
     assert len({case.id for case in made.cases}) == rows - copies
-    found = relation_probe(made.cases, {}, seed=42)
-    assert round(found["in_sample"]["accuracy"], 5) == accuracy
-    assert level_name(found["in_sample"]["accuracy"]) == name
+    probed = relation_probe(made.cases, {}, seed=42)
+    assert round(probed["in_sample"]["accuracy"], 5) == accuracy
+    assert level_name(probed["in_sample"]["accuracy"]) == name
     assert published.LEVELS[name] == keep
 
 
 def test_the_shortcut_on_held_out_rows(shipped):
     """As recomputed in the reference, section 7: the planted relation says nothing about the other splits."""
     made = published.undersample(shipped["train"], keep=0, seed=42)
-    found = relation_probe(made.cases, {"validation": shipped["validation"], "test": shipped["test"]}, seed=42)
-    assert found["validation"]["accuracy"] == pytest.approx(0.4941, abs=5e-5)
-    assert (found["test"]["n"], round(found["test"]["accuracy"], 4)) == (1218, 0.5123)
+    probed = relation_probe(made.cases, {"validation": shipped["validation"], "test": shipped["test"]}, seed=42)
+    assert probed["validation"]["accuracy"] == pytest.approx(0.4941, abs=5e-5)
+    assert (probed["test"]["n"], round(probed["test"]["accuracy"], 4)) == (1218, 0.5123)
 
 
 def test_the_quirks_are_told(shipped):
@@ -99,17 +99,17 @@ def test_the_facts_are_those_of_the_captions_and_hold_none_of_them(shipped, capt
 
 def test_the_table_is_checked_against_the_study(tmp_path, capsys):
     text.main(["--table", "--check", "--out", str(tmp_path / "out")])
-    told = capsys.readouterr().out
-    assert "acc_0.69           2812  1583  0.563       83      0.690     0.68990" in told
-    assert told.endswith("check: every published level is reproduced\n")
+    printed = capsys.readouterr().out
+    assert "acc_0.69           2812  1583  0.563       83      0.690     0.68990" in printed
+    assert printed.endswith("check: every published level is reproduced\n")
     names = {"levels.json", "levels.md", "label_shares.png", "manifest.json", "run.json"}
     assert {file.name for file in (tmp_path / "out").iterdir()} == names
 
 
 def test_the_probe_is_tabled_with_intervals_on_every_part(capsys):
     text.main(["--table"])
-    told = capsys.readouterr().out
-    line = next(line for line in told.split("Accuracy of the probe")[1].splitlines() if line.startswith("acc_0.69 "))
+    printed = capsys.readouterr().out
+    line = next(line for line in printed.split("Accuracy of the probe")[1].splitlines() if line.startswith("acc_0.69 "))
     assert re.split(" {2,}", line)[1:] == [
         "0.690 (0.673 to 0.707)",
         "0.690 (0.672 to 0.706)",
@@ -137,7 +137,7 @@ def test_the_check_fails_when_a_figure_differs(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "content, told",
+    "content, message",
     [
         (b"nothing", "damaged"),
         (gzip.compress(b"id\tlabel\n"), "line 1: expected the columns"),
@@ -147,7 +147,7 @@ def test_the_check_fails_when_a_figure_differs(tmp_path, capsys):
     ],
     ids=["not gzip", "no header", "unknown label", "empty relation", "no file"],
 )
-def test_damaged_facts(tmp_path, capsys, content, told):
+def test_damaged_facts(tmp_path, capsys, content, message):
     if content is not None:
         (tmp_path / "facts.gz").write_bytes(content)
     with pytest.raises(SystemExit) as left:
@@ -155,4 +155,4 @@ def test_damaged_facts(tmp_path, capsys, content, told):
     assert left.value.code == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
-    assert told in errors[0]
+    assert message in errors[0]

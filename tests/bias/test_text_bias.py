@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from refusals import refusal
 from relation_data import HELD_OUT, TRAIN, relation_cases, relation_row, save_relation_data
 from vlm_grpo.bias.cases import Case
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
@@ -28,14 +29,7 @@ def build(source: Path, out: Path, *words: str) -> Path:
 
 
 def refused(capsys, *words: object) -> str:
-    """The one line that the command ends with, having checked that it is one and that the exit code is 2."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        text.main([str(word) for word in words])
-    assert left.value.code == 2
-    errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 1
-    return errors[0]
+    return refusal(capsys, text.main, words)
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +78,15 @@ def test_counter_biased_rows_oppose_and_are_half_true(strong):
 
 
 def test_the_manifest_names_mode_level_probe_and_counts(source, strong, tmp_path):
-    told = manifest.read(strong, kind=dataset.KIND)
-    assert told["config"] == {"bias": "text", "mode": "balanced", "strength": 1.0, "size": None, "seed": 42}
-    assert (told["agreeing_share"], told["true_share"], told["strength_achieved"]) == (1.0, 0.5, 1.0)
-    assert told["level_name"].startswith("acc_")
-    assert {"in_sample", "cross_validated", "validation", "test"} == told["probe"].keys()
-    assert told["probe"]["test"]["n"] == sum(sum(c) for r, c in HELD_OUT.items() if r in TRAIN)
-    assert told["neutral_relations"]["test"] == {"between": 2}
-    assert told["counter"]["rows"]["test"] == told["counts"]["test_counter"]
-    assert told["shared_images"]["train-test"] == 4, "pictures in two splits are reported"
+    written = manifest.read(strong, kind=dataset.KIND)
+    assert written["config"] == {"bias": "text", "mode": "balanced", "strength": 1.0, "size": None, "seed": 42}
+    assert (written["agreeing_share"], written["true_share"], written["strength_achieved"]) == (1.0, 0.5, 1.0)
+    assert written["level_name"].startswith("acc_")
+    assert {"in_sample", "cross_validated", "validation", "test"} == written["probe"].keys()
+    assert written["probe"]["test"]["n"] == sum(sum(c) for r, c in HELD_OUT.items() if r in TRAIN)
+    assert written["neutral_relations"]["test"] == {"between": 2}
+    assert written["counter"]["rows"]["test"] == written["counts"]["test_counter"]
+    assert written["shared_images"]["train-test"] == 4, "pictures in two splits are reported"
     published = manifest.read(build(source, tmp_path / "out", "--keep", "0.6"))
     assert published["config"] == {"bias": "text", "mode": "published", "keep": 0.6, "seed": 42}
     assert published["left_out"] == sum(map(sum, TRAIN.values())) - (published["counts"]["train"] - 3)
@@ -143,9 +137,9 @@ def test_pictures_are_linked_and_mended(source, tmp_path):
 
 def test_a_dry_run_tells_and_writes_nothing(source, tmp_path, capsys):
     build(source, tmp_path / "out", "--level", "0.9", "--dry-run")
-    told = capsys.readouterr().out
-    assert "balanced, strength 0.9" in told
-    assert "note: 2 rows of test are neutral, train has no such relation: between" in told
+    printed = capsys.readouterr().out
+    assert "balanced, strength 0.9" in printed
+    assert "note: 2 rows of test are neutral, train has no such relation: between" in printed
     assert not (tmp_path / "out").exists()
 
 
@@ -160,24 +154,24 @@ def test_one_label_alone_is_no_level_of_the_study(source, tmp_path, capsys):
 
 def test_the_probe_is_told_on_each_part_with_its_interval(source, tmp_path, capsys):
     out = build(source, tmp_path / "out", "--level", "1")
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     probe = manifest.read(out)["probe"]
     for part, name in (("in_sample", "in-sample"), ("cross_validated", "cross-validated"), ("test", "test")):
-        found = probe[part]
-        assert f"{name} {found['accuracy']:.4f} ({found['ci_low']:.3f} to {found['ci_high']:.3f})" in told
+        score = probe[part]
+        assert f"{name} {score['accuracy']:.4f} ({score['ci_low']:.3f} to {score['ci_high']:.3f})" in printed
 
 
 def test_the_extreme_set_has_no_counter_biased_part(source, tmp_path, capsys):
     out = build(source, tmp_path / "out", "--level", "extreme")
-    told = capsys.readouterr().out
-    assert "note: no split test_counter" in told
-    found = manifest.read(out)
-    assert (found["counts"]["train"], found["level_name"], found["probe"]) == (5, "acc_extreme_small", None)
-    assert "test_counter" not in found["counts"]
+    printed = capsys.readouterr().out
+    assert "note: no split test_counter" in printed
+    written = manifest.read(out)
+    assert (written["counts"]["train"], written["level_name"], written["probe"]) == (5, "acc_extreme_small", None)
+    assert "test_counter" not in written["counts"]
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["--level", "1.2"], "level 1.2 is outside [0, 1]"),
         (["--level", "-0.1"], "level -0.1 is outside [0, 1]"),
@@ -194,8 +188,8 @@ def test_the_extreme_set_has_no_counter_biased_part(source, tmp_path, capsys):
         (["--level", "0.5", "--facts", "other.gz"], "--facts belongs to --table"),
     ],
 )
-def test_levels_that_cannot_be(source, tmp_path, capsys, words, told):
-    assert told in refused(capsys, "--data", source, "--out", tmp_path / "out", *words)
+def test_levels_that_cannot_be(source, tmp_path, capsys, words, message):
+    assert message in refused(capsys, "--data", source, "--out", tmp_path / "out", *words)
     assert not (tmp_path / "out").exists()
 
 
@@ -208,31 +202,36 @@ def broken(row, **changes):
 
 
 @pytest.mark.parametrize(
-    "split, spoil, told",
+    "split, spoil, message",
     [
         ("train", without_relation, "split 'train' row train-000: relation ' ' is empty"),
         ("test", without_relation, "split 'test' row test-000: relation ' ' is empty"),
         ("train", lambda row: broken(row, solution="<answer> 2 </answer>"), "is neither True nor False"),
         ("train", lambda row: broken(row, meta={**row.meta, "label": 2}), "row train-000: label 2 is not 1"),
+        (
+            "train",
+            lambda row: broken(row, task="counting", solution="3"),
+            "a bias needs answers that are True or False; the task counting asks for a whole number",
+        ),
         ("validation", lambda row: broken(row, images=("images/none.png",)), "images/none.png is missing"),
         ("train", lambda row: broken(row, meta={**row.meta, "shortcut": True}), "marked by another bias"),
     ],
 )
-def test_rows_that_cannot_be(tmp_path, capsys, split, spoil, told):
+def test_rows_that_cannot_be(tmp_path, capsys, split, spoil, message):
     counts = TRAIN if split == "train" else HELD_OUT
     rows = [relation_row(case) for case in relation_cases(counts, split=split)]
     if "shortcut" in spoil(rows[0]).meta:
         rows = [spoil(row) for row in rows]
     data = save_relation_data(tmp_path / "data", **{split: [spoil(rows[0]), *rows[1:]]})
-    assert told in refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
+    assert message in refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
     assert not (tmp_path / "out").exists()
 
 
 def test_labels_that_cannot_be_balanced(tmp_path, capsys):
     rows = [relation_row(case) for case in relation_cases({"on": (5, 0), "under": (4, 0)})]
     data = save_relation_data(tmp_path / "data", train=rows)
-    told = refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
-    assert "cannot be balanced with every relation kept" in told
+    message = refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
+    assert "cannot be balanced with every relation kept" in message
 
 
 def test_places_that_cannot_be_written_or_read(source, tmp_path, capsys):
@@ -261,8 +260,8 @@ def test_a_data_set_without_training_rows(tmp_path, capsys):
 def test_a_split_with_the_name_of_a_part_is_refused(tmp_path, capsys):
     rows = [relation_row(case) for case in relation_cases(HELD_OUT, split="test_counter")]
     data = save_relation_data(tmp_path / "data", test_counter=rows)
-    told = refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
-    assert "split 'test_counter' is what the part of 'test' is called" in told
+    message = refused(capsys, "--data", data, "--out", tmp_path / "out", "--level", "0.9")
+    assert "split 'test_counter' is what the part of 'test' is called" in message
 
 
 def test_one_level_however_it_is_written_is_one_data_set(source, tmp_path, capsys):
@@ -276,5 +275,5 @@ def test_one_level_however_it_is_written_is_one_data_set(source, tmp_path, capsy
 def test_the_help_shows_commands_to_copy(capsys):
     with pytest.raises(SystemExit):
         text.main(["--help"])
-    told = capsys.readouterr().out
-    assert "python -m vlm_grpo.bias.text --data data/vsr --level 0.9" in told
+    printed = capsys.readouterr().out
+    assert "python -m vlm_grpo.bias.text --data data/vsr --level 0.9" in printed

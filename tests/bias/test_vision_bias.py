@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from refusals import refusal
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.bias.vision import command as vision
 from vlm_grpo.evaluation import batches
@@ -105,11 +106,11 @@ def test_the_rows_their_marks_and_their_pictures(source, tmp_path):
             assert (row.meta["shortcut"], row.meta["bias_group"]) == (says, group)
             original = originals[row.id].images[0]
             assert pixels(out, row) == cue.paint(open_image(source / original), original, says).tobytes()
-    found = manifest.read(out, kind=dataset.KIND)
-    groups = found["bias_groups"]["train"]
-    assert groups["agreeing"] + groups["neutral"] == found["counts"]["train"] == 2 * PICTURES
+    written = manifest.read(out, kind=dataset.KIND)
+    groups = written["bias_groups"]["train"]
+    assert groups["agreeing"] + groups["neutral"] == written["counts"]["train"] == 2 * PICTURES
     assert min(groups.values()) >= 4, "both kinds are there"
-    assert found["config"] == {
+    assert written["config"] == {
         "bias": "vision",
         "kind": "patch",
         "mask_fraction": 0.02,
@@ -119,7 +120,7 @@ def test_the_rows_their_marks_and_their_pictures(source, tmp_path):
         "splits": ["train"],
         "strength": 1.0,
     }
-    assert found["shared_source_images"] == {"train-test": 0}
+    assert written["shared_source_images"] == {"train-test": 0}
 
 
 def test_a_picture_with_captions_of_both_labels_says_each_beside_its_own(source, tmp_path):
@@ -141,19 +142,19 @@ def test_every_picture_is_written_alike(source, tmp_path):
         with Image.open(path) as picture:
             formats.add((path.suffix, picture.format, picture.mode, tuple(sorted(picture.info))))
     assert formats == {(".png", "PNG", "RGB", ())}
-    found = manifest.read(out)["config"]
-    assert {name: found[name] for name in SETTINGS["published"]} == SETTINGS["published"]
+    config = manifest.read(out)["config"]
+    assert {name: config[name] for name in SETTINGS["published"]} == SETTINGS["published"]
 
 
 def test_cued_on_the_fly_a_model_is_shown_the_same_pixels(source, tmp_path, tiny_qwen):
     before = hashes(source)
     stored = build(source, tmp_path / "stored", "--settings", "published", "--seed", "3")
     fly = build(source, tmp_path / "fly", "--settings", "published", "--seed", "3", "--on-the-fly")
-    found = manifest.read(fly)
-    assert found["pictures"] == {"linked": 32, "copied": 0, "kept": 0}
+    written = manifest.read(fly)
+    assert written["pictures"] == {"linked": 32, "copied": 0, "kept": 0}
     assert not list(fly.rglob("*.png")), "nothing is written"
     painted = 0
-    for split in found["counts"]:
+    for split in written["counts"]:
         for there, row in zip(dataset.load(stored, split), dataset.load(fly, split), strict=True):
             assert there.meta["shortcut"] is row.meta["shortcut"]
             shown = open_picture(fly, row.images[0]).tobytes()
@@ -172,7 +173,7 @@ def test_cued_on_the_fly_a_model_is_shown_the_same_pixels(source, tmp_path, tiny
     ]
     assert torch.equal(*encoded)
     build(source, fly, "--settings", "published", "--seed", "3", "--on-the-fly")
-    assert manifest.read(fly) == found, "a second call changes nothing"
+    assert manifest.read(fly) == written, "a second call changes nothing"
     assert hashes(source) == before
 
 
@@ -215,9 +216,9 @@ def test_pictures_that_two_splits_of_the_source_share_are_reported(tmp_path, cap
     rows = {split: dataset.load(source, split) for split in ("train", "test")}
     rows["test"][0] = rows["test"][0].model_copy(update={"images": rows["train"][0].images})
     dataset.save(source, rows, source={"name": "noise"}, config={}, seconds=0.0)
-    found = manifest.read(build(source, tmp_path / "out"))
+    written = manifest.read(build(source, tmp_path / "out"))
     assert "pictures of the source in two splits: train-test 1" in capsys.readouterr().out
-    assert not any(found["shared_images"].values()), "each row has a picture of its own"
+    assert not any(written["shared_images"].values()), "each row has a picture of its own"
 
 
 def test_a_dry_run_writes_nothing(source, tmp_path, capsys):
@@ -227,13 +228,7 @@ def test_a_dry_run_writes_nothing(source, tmp_path, capsys):
 
 
 def refused(capsys, words: list[str]) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        vision.main(words)
-    assert left.value.code == 2
-    told = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, vision.main, words)
 
 
 @pytest.mark.parametrize(
@@ -290,9 +285,9 @@ def test_a_split_with_the_name_of_a_copy_is_refused(tmp_path, capsys):
 
 def test_a_target_that_cannot_be_written_is_one_line(source, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    told = refused(capsys, ["--data", str(source), "--out", str(tmp_path / "file/out"), *PATCH])
-    assert "cannot make the folder" in told
+    message = refused(capsys, ["--data", str(source), "--out", str(tmp_path / "file/out"), *PATCH])
+    assert "cannot make the folder" in message
     if os.geteuid() != 0:
         (tmp_path / "closed").mkdir(mode=0o500)
-        told = refused(capsys, ["--data", str(source), "--out", str(tmp_path / "closed/out"), *PATCH])
-        assert "permission denied" in told
+        message = refused(capsys, ["--data", str(source), "--out", str(tmp_path / "closed/out"), *PATCH])
+        assert "permission denied" in message

@@ -95,12 +95,12 @@ def test_both_methods_train_one_step_on_the_same_rows_and_are_evaluated(place, f
     folder, name = FAMILIES[family]
     model = request.getfixturevalue(name)
     runs = {method: train(place, family, method, kind, model) for method in ("grpo", "sft")}
-    found = {method: manifest.read(path, kind=method) for method, path in runs.items()}
-    assert {told["counts"]["steps"] for told in found.values()} == {1}
-    assert (found["grpo"]["config"]["budget"], found["sft"]["config"]["budget"]) == ("steps", None)
-    assert found["grpo"]["inputs"] == found["sft"]["inputs"], "the same base and the same rows"
-    assert found["grpo"]["counts"]["trainable_parameters"] == found["sft"]["counts"]["trainable_parameters"]
-    assert {Path(told["config"]["data"]).name for told in found.values()} == {f"vsr_{kind}_{LEVELS[kind]}"}
+    manifests = {method: manifest.read(path, kind=method) for method, path in runs.items()}
+    assert {run_manifest["counts"]["steps"] for run_manifest in manifests.values()} == {1}
+    assert (manifests["grpo"]["config"]["budget"], manifests["sft"]["config"]["budget"]) == ("steps", None)
+    assert manifests["grpo"]["inputs"] == manifests["sft"]["inputs"], "the same base and the same rows"
+    assert manifests["grpo"]["counts"]["trainable_parameters"] == manifests["sft"]["counts"]["trainable_parameters"]
+    assert {Path(m["config"]["data"]).name for m in manifests.values()} == {f"vsr_{kind}_{LEVELS[kind]}"}
 
     only = ["--method", "sft", "--split", "test_counter"] if kind == "vision" else []
     script = f"{folder}/evaluate_{kind}_biased.sh"
@@ -164,8 +164,8 @@ def test_every_level_without_data_is_told_how_it_is_built(place, tmp_path, kind,
     vsr_alone = {**place, "DATA_PATH": str(tmp_path)}
     (tmp_path / "vsr").symlink_to(Path(place["DATA_PATH"]) / "vsr")
     for level in levels:
-        told = run(vsr_alone, f"scripts/run_sft_lora_{kind}_biased.sh", level).stderr
-        command = told.strip().split(": ", maxsplit=2)[2]
+        errors = run(vsr_alone, f"scripts/run_sft_lora_{kind}_biased.sh", level).stderr
+        command = errors.strip().split(": ", maxsplit=2)[2]
         {"text": text, "vision": vision}[kind].main([*shlex.split(command)[3:], "--dry-run"])
 
 
@@ -184,9 +184,9 @@ def test_every_level_without_data_is_told_how_it_is_built(place, tmp_path, kind,
 def test_a_level_that_means_nothing_suggests_no_command(place, kind, level):
     done = run(place, f"scripts/run_grpo_lora_{kind}_biased.sh", level)
     assert done.returncode == 2
-    (told,) = done.stderr.splitlines()
-    assert f"'{level}' is no {kind} level" in told
-    assert "python" not in told
+    (line,) = done.stderr.splitlines()
+    assert f"'{level}' is no {kind} level" in line
+    assert "python" not in line
 
 
 def test_the_studys_smallest_level_asks_for_its_five_rows(place):

@@ -100,8 +100,8 @@ def test_the_quickstart_knows_its_studies(checkout):
     unknown = run(checkout, "--study", "chianed")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     known = sorted(path.stem.removeprefix("embedded_") for path in (checkout / "configs/study").glob("embedded_*.yaml"))
-    told = f"error: --study 'chianed': there is no configs/study/embedded_chianed.yaml; known: {' '.join(known)}\n"
-    assert unknown.stderr == told
+    line = f"error: --study 'chianed': there is no configs/study/embedded_chianed.yaml; known: {' '.join(known)}\n"
+    assert unknown.stderr == line
     without = run(checkout, "--study=chained", "--no-bias")
     assert without.stderr == "error: --no-bias: configs/study/embedded_chained.yaml has no bias reports to leave out\n"
 

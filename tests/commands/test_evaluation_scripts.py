@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "script, more, told",
+    "script, more, message",
     [
         ("evaluate.sh", ["--limit", "7"], ["Qwen/Qwen2.5-VL-3B-Instruct", "limit: 7", "max_new_tokens: 512"]),
         ("SmolVLM/evaluate.sh", [], ["SmolVLM-Instruct", "answers: relaxed", "use_cache: default"]),
@@ -18,11 +18,11 @@ ROOT = Path(__file__).parents[2]
         ("SmolVLM/merge_lora.sh", [], ["vsr/smolvlm/grpo/merged", "dtype: auto"]),
     ],
 )
-def test_dry_run_tells_the_settings_and_writes_nothing(script, more, told, tmp_path):
+def test_dry_run_tells_the_settings_and_writes_nothing(script, more, message, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "DATA_PATH": str(tmp_path), "OUT_PATH": str(tmp_path)}
     words = ["bash", str(ROOT / "scripts" / script), "--dry-run", *more]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    for words_told in told:
-        assert words_told in done.stdout
+    for shown in message:
+        assert shown in done.stdout
     assert not any(tmp_path.iterdir())

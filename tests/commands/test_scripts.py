@@ -53,9 +53,9 @@ def test_a_wrong_argument_is_one_line_and_code_2():
 
 @pytest.mark.parametrize("script", ["equal_budget.sh", "vllm_cpu.sh"])
 def test_scripts_for_one_figure_have_a_help_and_take_no_nonsense(script):
-    told = run("bash", f"scripts/dev/{script}", "--help")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert f"bash scripts/dev/{script}" in told.stdout
+    help_shown = run("bash", f"scripts/dev/{script}", "--help")
+    assert (help_shown.returncode, help_shown.stderr) == (0, "")
+    assert f"bash scripts/dev/{script}" in help_shown.stdout
     wrong = run("bash", f"scripts/dev/{script}", "--nonsense")
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: ")

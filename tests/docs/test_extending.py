@@ -40,11 +40,11 @@ def read_page() -> dict[str, Section]:
     for text in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
         section = sections[text.partition("\n")[0]] = Section()
         for language, info, body in BLOCK.findall(text):
-            told = dict(word.split("=", 1) for word in shlex.split(info))
-            if "below" in told:
-                section.lines.append((told["title"], told["below"], body))
-            elif "title" in told:
-                section.files[told["title"]] = body
+            attributes = dict(word.split("=", 1) for word in shlex.split(info))
+            if "below" in attributes:
+                section.lines.append((attributes["title"], attributes["below"], body))
+            elif "title" in attributes:
+                section.files[attributes["title"]] = body
             else:
                 assert language == "bash", f"a block of {language} that names no file"
                 section.commands += body

@@ -49,12 +49,12 @@ def test_folder_is_complete_and_small(family: str) -> None:
 
 @family
 def test_manifest_names_the_command_and_the_weights_it_made(family: str) -> None:
-    found = manifest.read(shipped_folder(family), kind="embedded-checkpoint")
-    assert found["config"]["scale"] == 1
-    assert found["command"].startswith(f"python -m vlm_grpo.embedded.pretrain --family {family} ")
+    written = manifest.read(shipped_folder(family), kind="embedded-checkpoint")
+    assert written["config"]["scale"] == 1
+    assert written["command"].startswith(f"python -m vlm_grpo.embedded.pretrain --family {family} ")
     with safe_open(shipped_folder(family) / "model.safetensors", "pt") as weights:
         sizes = [torch.Size(weights.get_slice(name).get_shape()).numel() for name in weights.keys()]  # noqa: SIM118
-    assert sum(sizes) == found["counts"]["parameters"]
+    assert sum(sizes) == written["counts"]["parameters"]
 
 
 @family
@@ -64,8 +64,8 @@ def test_base_has_something_to_gain_and_its_manifest_says_what(family: str) -> N
     assert greedy["rows"] >= 340
     assert least <= greedy["accuracy"] <= most
     assert greedy["parse_rate"] >= 0.90
-    told = manifest.read(shipped_folder(family))["measured"]["greedy"]
-    assert greedy == pytest.approx(told, abs=0.02)
+    measured = manifest.read(shipped_folder(family))["measured"]["greedy"]
+    assert greedy == pytest.approx(measured, abs=0.02)
 
 
 @family

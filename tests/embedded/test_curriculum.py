@@ -20,15 +20,15 @@ def test_reasoning_follows_from_the_scene_and_decides_the_answer() -> None:
     rng = random.Random(0)
     for _ in range(100):
         exercise = curriculum.reason(rng)
-        name1, axis, place1, name2, axis2, place2, found = THOUGHT.search(exercise.target).groups()
+        name1, axis, place1, name2, axis2, place2, relation_said = THOUGHT.search(exercise.target).groups()
         assert axis == axis2
         first, second = exercise.scene.things
         assert (name1, int(place1)) == (first.name, getattr(first, axis))
         assert (name2, int(place2)) == (second.name, getattr(second, axis))
         smaller = {"column": "left", "row": "above"}[axis]
-        assert (int(place1) < int(place2)) == (found == smaller)
+        assert (int(place1) < int(place2)) == (relation_said == smaller)
         claimed = re.search(r"is (left|right|above|below)", exercise.question).group(1)
-        assert TRUTH.read(exercise.target) is (claimed == found)
+        assert TRUTH.read(exercise.target) is (claimed == relation_said)
 
 
 def test_coins_are_fair_and_independent_of_the_truth() -> None:

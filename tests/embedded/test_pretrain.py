@@ -19,19 +19,19 @@ def test_command_makes_the_same_checkpoint_twice(tmp_path: Path) -> None:
         subprocess.run([*command, "--out", str(tmp_path / name), "--seed", "1"], check=True, capture_output=True)
     first, again = (load_file(tmp_path / name / "smolvlm" / "model.safetensors") for name in ("a", "b"))
     assert all(first[name].equal(again[name]) for name in first)
-    found = manifest.read(tmp_path / "a" / "smolvlm", kind="embedded-checkpoint")
-    assert [stage["steps"] for stage in found["config"]["stages"]] == [2, 2]
-    assert set(found["measured"]) == {"greedy", "sampled", "reasoning", "bare"}
-    assert found["measured"]["reasoning"]["reasoned"] == 1
+    written = manifest.read(tmp_path / "a" / "smolvlm", kind="embedded-checkpoint")
+    assert [stage["steps"] for stage in written["config"]["stages"]] == [2, 2]
+    assert set(written["measured"]) == {"greedy", "sampled", "reasoning", "bare"}
+    assert written["measured"]["reasoning"]["reasoned"] == 1
 
 
 @pytest.mark.slow
 def test_eyes_are_taught_before_the_whole_model(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vlm_grpo.embedded.pretrain", "--family", "qwen2_5_vl_digits", "--scale", "0.001"]
     subprocess.run([*command, "--out", str(tmp_path)], check=True, capture_output=True)
-    told = manifest.read(tmp_path / "qwen2_5_vl_digits", kind="embedded-checkpoint")
-    assert [stage["name"] for stage in told["config"]["stages"]] == ["eyes", "reasoning", "policy"]
-    assert {way.split(",")[0] for way in told["measured"]} == {"greedy", "sampled", "reasoning", "bare"}
+    written = manifest.read(tmp_path / "qwen2_5_vl_digits", kind="embedded-checkpoint")
+    assert [stage["name"] for stage in written["config"]["stages"]] == ["eyes", "reasoning", "policy"]
+    assert {way.split(",")[0] for way in written["measured"]} == {"greedy", "sampled", "reasoning", "bare"}
 
 
 def test_scale_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:

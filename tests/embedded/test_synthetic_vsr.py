@@ -40,9 +40,9 @@ def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path: Path) -> None:
 
 def test_default_splits_share_no_layout_and_repeat_none() -> None:
     layouts = {s: [item.scene.layout for item in draw_split(s, DEFAULT_ROWS[s], seed=0)] for s in POOLS}
-    for split, found in layouts.items():
-        assert len(set(found)) == len(found)
-        assert {pool_of(layout) for layout in found} == {split}
+    for split, scenes in layouts.items():
+        assert len(set(scenes)) == len(scenes)
+        assert {pool_of(layout) for layout in scenes} == {split}
     assert not set(layouts["train"]) & (set(layouts["validation"]) | set(layouts["test"]))
     assert not set(layouts["validation"]) & set(layouts["test"])
 

@@ -117,10 +117,10 @@ def broken(checkout: Checkout) -> None:
 
 
 def assert_told_in_one_line(checkout: Checkout, errors: str) -> None:
-    *before, told = errors.splitlines()
+    *before, last = errors.splitlines()
     assert len(before) == 1
-    assert told.startswith("error: the Pixi environment is not set up: pip could not install ")
-    assert told.endswith("; type: pixi run setup")
+    assert last.startswith("error: the Pixi environment is not set up: pip could not install ")
+    assert last.endswith("; type: pixi run setup")
     assert not (prefix_of(checkout) / ".vlm-grpo-stamp").exists()
 
 

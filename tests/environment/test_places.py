@@ -110,12 +110,12 @@ DOTENV = {
 @pytest.mark.parametrize("kind", DOTENV)
 def test_settings_are_read(place, kind):
     (place.root / ".env").write_bytes(DOTENV[kind].encode())
-    told = place.output("bash", "-c", 'set -eu; source scripts/env.sh; printf "%s\\n" "$DATA_PATH" "$OUT_PATH"')
-    assert told == "/the data\n/out\n"
+    shown = place.output("bash", "-c", 'set -eu; source scripts/env.sh; printf "%s\\n" "$DATA_PATH" "$OUT_PATH"')
+    assert shown == "/the data\n/out\n"
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("A=1\nOUT_PATH=/my folder\n", "line 2: folder: command not found"),
         ("OUT_PATH = /out\n", "line 1: OUT_PATH: command not found"),
@@ -133,10 +133,10 @@ def test_settings_are_read(place, kind):
     ],
     ids=["env.sh", "run", "submit", "job"],
 )
-def test_a_line_that_is_no_setting_is_one_error(place, words, text, told):
+def test_a_line_that_is_no_setting_is_one_error(place, words, text, message):
     (place.root / ".env").write_text(text)
     done = place.run(*words)
-    assert (done.returncode, done.stderr) == (2, f"error: {place.root}/.env: {told}\n")
+    assert (done.returncode, done.stderr) == (2, f"error: {place.root}/.env: {message}\n")
 
 
 @pytest.mark.parametrize("value", ["~/a b", '"~/a b"', "'~/a b'", '"$HOME/a b"'])
@@ -148,10 +148,10 @@ def test_home_in_settings(place, value, tmp_path):
 
 
 def test_home_in_the_environment_and_on_the_command_line(place, tmp_path):
-    told = place.output("bash", "scripts/run_sft_lora.sh", "--where", HOME=str(tmp_path), OUT_PATH="~/runs")
-    assert told == f"{tmp_path}/runs/vsr/qwen/sft\n"
-    told = place.output("bash", "scripts/run_judge.sh", "--where", "--out=~/judged", HOME=str(tmp_path))
-    assert told == f"{tmp_path}/judged\n"
+    shown = place.output("bash", "scripts/run_sft_lora.sh", "--where", HOME=str(tmp_path), OUT_PATH="~/runs")
+    assert shown == f"{tmp_path}/runs/vsr/qwen/sft\n"
+    shown = place.output("bash", "scripts/run_judge.sh", "--where", "--out=~/judged", HOME=str(tmp_path))
+    assert shown == f"{tmp_path}/judged\n"
 
 
 @pytest.mark.parametrize("home", [None, "/proc/no/home"])

@@ -43,8 +43,8 @@ def test_what_is_read_is_documented(pattern: str) -> None:
 
 
 def test_the_search_finds_what_is_known_to_be_read() -> None:
-    found = {name for path in tracked("*.sh") for name in READS["*.sh"].findall(path.read_text())}
-    assert {"DATA_PATH", "VLM_GRPO_TORCH", "VLM_GRPO_VENV"} <= found
+    read = {name for path in tracked("*.sh") for name in READS["*.sh"].findall(path.read_text())}
+    assert {"DATA_PATH", "VLM_GRPO_TORCH", "VLM_GRPO_VENV"} <= read
 
 
 def test_nothing_is_required_and_nothing_is_set() -> None:

@@ -10,12 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from guess_and_thought import ROWS, save_guess_and_thought
+
 ROOT = Path(__file__).resolve().parents[2]
-CLAIM = "Is the following statement true: The red circle is left of the blue square."
-THOUGHTS = {
-    "base": "I will guess.",
-    "grpo": "The red circle is in column 1, the blue square in column 3, so it is left.",
-}
 TRAINING = {"torch", "transformers", "datasets", "trl", "peft", "accelerate"}
 
 pytestmark = pytest.mark.slow
@@ -42,12 +39,12 @@ class Installed:
         )
         lines = done.stderr.splitlines()
         imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
-        told = "\n".join(line for line in lines if not line.startswith("import time:"))
-        assert done.returncode == (0 if ok else 2), told
-        assert "Traceback" not in told
+        errors = "\n".join(line for line in lines if not line.startswith("import time:"))
+        assert done.returncode == (0 if ok else 2), errors
+        assert "Traceback" not in errors
         assert "vlm_grpo.errors" in imported
         assert not TRAINING & imported
-        return done.stdout if ok else told
+        return done.stdout if ok else errors
 
 
 @pytest.fixture(scope="module")
@@ -77,20 +74,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 @pytest.fixture(scope="module")
 def judged(installed: Installed) -> Path:
     """Verdicts of two repeats by the rules judge, made by the installed command."""
-    named: list[object] = []
-    for arm, thought in THOUGHTS.items():
-        row = {
-            "split": "test",
-            "model": arm,
-            "images": [],
-            "problem": CLAIM,
-            "solution": "True",
-            "finish_reason": "stop",
-        }
-        text = f"<think> {thought} </think> <answer> True </answer>"
-        path = installed.folder / f"{arm}.jsonl"
-        path.write_text("".join(json.dumps({**row, "id": f"row-{i}", "text": text}) + "\n" for i in range(8)))
-        named += ["--generations", f"{arm}={path.name}"]
+    named = save_guess_and_thought(installed.folder)
     installed.run("vlm_grpo.judge", "--judge", "rules", *named, "--repeats", 2, "--out", "verdicts")
     return installed.folder / "verdicts/verdicts.jsonl"
 
@@ -106,13 +90,13 @@ def test_tables_and_figures(installed: Installed, judged: Path) -> None:
     shown = installed.run("vlm_grpo.alignment", "--verdicts", judged, "--out", "tables")
     assert "test: types of misalignment, judge rules (taxonomy prompt)" in shown
     rows = {row["model"]: row for row in json.loads((installed.folder / "tables/alignment.json").read_text())}
-    assert (rows["base"]["types"]["irrelevant"], rows["grpo"]["misaligned"]) == (8, 0)
+    assert (rows["base"]["types"]["irrelevant"], rows["grpo"]["misaligned"]) == (ROWS, 0)
     assert (installed.folder / "tables/misaligned_types.png").exists()
 
 
 def test_agreement(installed: Installed, judged: Path) -> None:
     shown = installed.run("vlm_grpo.paper.agreement_command", "--verdicts", judged)
-    assert "agree on 16 of 16 = 100.0 %" in shown
+    assert f"agree on {2 * ROWS} of {2 * ROWS} = 100.0 %" in shown
 
 
 def test_prices_and_prompts_are_in_it(installed: Installed, judged: Path) -> None:
@@ -123,7 +107,7 @@ def test_prices_and_prompts_are_in_it(installed: Installed, judged: Path) -> Non
 
 def test_what_needs_the_checkout_says_so_in_one_line(installed: Installed) -> None:
     for words in (["vlm_grpo.alignment"], ["vlm_grpo.paper.agreement_command"]):
-        told = installed.run(*words, ok=False)
-        assert told.count("\n") == 0
-        assert "--paper" in told
-        assert "checkout" in told
+        message = installed.run(*words, ok=False)
+        assert message.count("\n") == 0
+        assert "--paper" in message
+        assert "checkout" in message

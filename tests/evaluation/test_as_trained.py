@@ -66,19 +66,19 @@ def ask(data: Path, out: Path, *words: str) -> dict:
     return manifest.read(out)["config"]
 
 
-def told(capsys) -> list[str]:
+def said_of_asking(capsys) -> list[str]:
     return [line for line in capsys.readouterr().err.splitlines() if line.startswith((AS, OTHERWISE))]
 
 
 def test_grpo_s_adapter_is_asked_as_in_training(grpo_adapter, tiny_qwen, data, tmp_path, capsys):
     config = ask(data, tmp_path / "out", "--model", str(tiny_qwen), "--adapter", str(grpo_adapter))
     assert (config["prompt"], config["answers"], config["max_pixels"]) == ("answer", "relaxed", SMALL)
-    lines = told(capsys)
+    lines = said_of_asking(capsys)
     assert len(lines) == 1
     assert lines[0].startswith(f"{AS} ({grpo_adapter / asked.FILE}): ")
     same = ["--prompt", "answer", "--answers", "relaxed", "--max_pixels", str(SMALL)]
     explicit = ask(data, tmp_path / "same", "--model", str(tiny_qwen), "--adapter", str(grpo_adapter), *same)
-    assert told(capsys) == [], "what the user says alike needs no words"
+    assert said_of_asking(capsys) == [], "what the user says alike needs no words"
     assert explicit | {"out": config["out"]} == config
     assert (tmp_path / "same" / generations.FILE).read_bytes() == (tmp_path / "out" / generations.FILE).read_bytes()
 
@@ -101,7 +101,7 @@ def test_sft_s_adapter_is_asked_as_it_was_taught(sft_adapter, tiny_smolvlm, data
 def test_what_the_user_says_counts_and_is_told(words, differs, grpo_adapter, tiny_qwen, data, tmp_path, capsys):
     config = ask(data, tmp_path / "out", "--model", str(tiny_qwen), "--adapter", str(grpo_adapter), *words)
     assert str(config[words[0].removeprefix("--")]) == words[1]
-    lines = [line for line in told(capsys) if line.startswith(OTHERWISE)]
+    lines = [line for line in said_of_asking(capsys) if line.startswith(OTHERWISE)]
     assert len(lines) == 1
     assert differs in lines[0]
 
@@ -135,7 +135,7 @@ def test_a_merged_checkpoint_is_asked_as_its_adapter_was_trained(grpo_adapter, d
     capsys.readouterr()
     config = ask(data, tmp_path / "out", "--model", str(tmp_path / "merged"))
     assert (config["prompt"], config["answers"], config["max_pixels"]) == ("answer", "relaxed", SMALL)
-    assert str(tmp_path / "merged" / asked.FILE) in told(capsys)[0]
+    assert str(tmp_path / "merged" / asked.FILE) in said_of_asking(capsys)[0]
 
 
 @pytest.mark.parametrize("pixels, lines", [(str(SMALL), 0), ("6272", 1)])
@@ -172,7 +172,7 @@ def test_a_base_whose_processor_changed_is_asked_as_before(
     text = (base / file).read_text()
     (base / file).write_text(text + change if isinstance(change, str) else json.dumps(json.loads(text) | change))
     ask(data, tmp_path / "changed", "--model", str(base), "--adapter", str(grpo_adapter))
-    assert name in told(capsys)[0]
+    assert name in said_of_asking(capsys)[0]
     ask(data, tmp_path / "before", "--model", str(tiny_qwen), "--adapter", str(grpo_adapter))
     changed, before = (generations.read(tmp_path / run) for run in ("changed", "before"))
     assert [(said.text, said.prompt_hash, said.prompt_tokens) for said in changed.values()] == [
@@ -193,7 +193,7 @@ def test_a_model_that_was_never_trained_here_is_asked_as_ever(tiny_qwen, tiny_qw
     ask(data, tmp_path / "base", "--model", str(tiny_qwen))
     config = ask(data, tmp_path / "lora", "--model", str(tiny_qwen), "--adapter", str(tiny_qwen_lora))
     assert (config["prompt"], config["answers"], config["max_pixels"]) == ("reason", "strict", None)
-    assert told(capsys) == []
+    assert said_of_asking(capsys) == []
 
 
 @pytest.mark.parametrize(

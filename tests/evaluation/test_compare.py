@@ -37,8 +37,8 @@ def arms(tiny_qwen, tiny_data, tmp_path_factory):
 
 
 def test_counts_and_test(arms, tmp_path, capsys):
-    found = compare(*map(open_arm, arms))
-    assert found == {"n": 12, "b": 2, "c": 8, "difference": 0.5, "mcnemar_p": pytest.approx(0.109375)}
+    compared = compare(*map(open_arm, arms))
+    assert compared == {"n": 12, "b": 2, "c": 8, "difference": 0.5, "mcnemar_p": pytest.approx(0.109375)}
     main([*map(str, arms), "--out", str(tmp_path / "pair.json")])
     assert "b = 2" in capsys.readouterr().out
     assert json.loads((tmp_path / "pair.json").read_text())["c"] == 8
@@ -90,14 +90,14 @@ def add_row(file, name):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_copy_is_one_line(arms, tmp_path, capsys, damage):
-    spoil, told = DAMAGES[damage]
+    spoil, message = DAMAGES[damage]
     copy = shutil.copytree(arms[0], tmp_path / "copy")
     spoil(copy)
     with pytest.raises(SystemExit) as left:
         main([str(copy), str(arms[1])])
     assert left.value.code == 2
     line = capsys.readouterr().err
-    assert told in line
+    assert message in line
     assert line.count("\n") == 1
 
 

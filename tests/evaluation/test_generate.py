@@ -6,6 +6,7 @@ import torch
 
 from tiny_data import tiny_rows
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.decoding.workspace import Workspace
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
@@ -58,6 +59,29 @@ def test_a_row_gets_the_same_whatever_its_companions(folder, tiny_data):
 def test_the_cache_changes_nothing(folder, tiny_data):
     bench = Bench(folder, tiny_data)
     assert bench.run(6, use_cache=True) == bench.run(6, use_cache=False)
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 1.0, "top_p": 0.9, "seed": 1}])
+def test_the_engine_says_what_generate_does(folder, tiny_data, settings):
+    ours, stock = Bench(folder, tiny_data, **settings), Bench(folder, tiny_data, by_engine=False, **settings)
+    assert ours.decoder.engine is not None
+    assert stock.decoder.engine is None
+    assert ours.run(5) == stock.run(5)
+
+
+def test_sampling_that_is_begun_again_draws_the_same(folder, tiny_data, monkeypatch, caplog):
+    settings = {"temperature": 1.0, "seed": 1}
+    expected = Bench(folder, tiny_data, **settings).run(6)
+    steps = []
+
+    def run_out(self, tokens):
+        steps.append(len(tokens))
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(Workspace, "step", run_out)
+    assert Bench(folder, tiny_data, **settings).run(6) == expected
+    assert steps == [6, 6], "each batch tried once, not in halves: a row's noise is its own"
+    assert caplog.messages == 2 * ["out of GPU memory while decoding: decoding goes on with transformers' generate"]
 
 
 def test_sampling_depends_on_seed_and_row_alone(folder, tiny_data):

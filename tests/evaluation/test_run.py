@@ -9,7 +9,9 @@ import time
 import pytest
 from filelock import FileLock
 
+from refusals import refusal
 from tiny_data import save_pictures, save_tiny_data, tiny_rows
+from vlm_grpo.decoding import serving
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.__main__ import main
 from vlm_grpo.evaluation.run import evaluate
@@ -41,10 +43,10 @@ def finished(tiny_qwen, tiny_data, tmp_path_factory):
 
 
 def test_a_finished_evaluation_is_complete(finished, tiny_data):
-    told = manifest.read(finished, kind="evaluation")
-    assert told["counts"] == {"rows": 12, "split_rows": 12, "answered_before": 0}
-    assert told["config"]["batch_size"] == "5"
-    assert told["use_cache"] is True
+    written = manifest.read(finished, kind="evaluation")
+    assert written["counts"] == {"rows": 12, "split_rows": 12, "answered_before": 0}
+    assert written["config"]["batch_size"] == "5"
+    assert written["use_cache"] is True
     scores = json.loads((finished / "scores.json").read_text())
     assert (scores["split"], scores["n"], scores["limit"], scores["clip_rate"]) == ("validation", 12, None, 1.0)
     assert sum(r["n"] for r in scores["relations"].values()) == 12
@@ -111,6 +113,14 @@ def test_smolvlm_says_whether_it_used_the_cache(tiny_smolvlm, tiny_data, tmp_pat
     assert lines(tmp_path / "auto") == lines(tmp_path / "default")
 
 
+def test_what_is_not_served_is_decoded_by_generate(finished, tiny_qwen, tiny_data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(serving, "ATTENTION", ())
+    evaluate(settings(tiny_qwen, tiny_data, tmp_path / "stock"))
+    told = "decoding by transformers' generate: attention sdpa takes no mask over fixed places"
+    assert told in capsys.readouterr().err.splitlines()
+    assert lines(tmp_path / "stock") == lines(finished)
+
+
 def test_a_limit_is_seeded_and_told(tiny_qwen, tiny_data, tmp_path):
     drawn = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -122,9 +132,9 @@ def test_a_limit_is_seeded_and_told(tiny_qwen, tiny_data, tmp_path):
 
 def test_a_dry_run_writes_nothing(tiny_qwen, tiny_data, tmp_path, capsys):
     main(words(tiny_qwen, tiny_data, tmp_path / "dry", "--limit", "7", "--dry-run"))
-    told = capsys.readouterr().out
-    assert "7 of 12 in split 'validation'" in told
-    assert f"max_new_tokens: {TOKENS}" in told
+    printed = capsys.readouterr().out
+    assert "7 of 12 in split 'validation'" in printed
+    assert f"max_new_tokens: {TOKENS}" in printed
     assert not (tmp_path / "dry").exists()
 
 
@@ -136,21 +146,15 @@ def test_a_config_is_read_and_overridden(tiny_qwen, tiny_data, tmp_path, monkeyp
         "batch_size: 2\nuse_cache: false\n"
     )
     main(["--config", str(config), "--out", str(tmp_path / "out"), "--max_new_tokens", "2"])
-    told = manifest.read(tmp_path / "out")
-    assert told["config"]["max_new_tokens"] == 2
-    assert told["config"]["batch_size"] == "2"
-    assert told["use_cache"] is False
+    written = manifest.read(tmp_path / "out")
+    assert written["config"]["max_new_tokens"] == 2
+    assert written["config"]["batch_size"] == "2"
+    assert written["use_cache"] is False
     assert not (tmp_path / "unused").exists()
 
 
 def refused(capsys, arguments):
-    """Exit code 2 and one line on stderr, which is returned."""
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    assert left.value.code == 2
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, main, arguments, alone=False)
 
 
 def test_a_folder_without_config_is_refused(tiny_data, tmp_path, capsys):
@@ -231,9 +235,9 @@ def test_a_row_too_long_for_the_model_is_refused(tiny_qwen, tmp_path, capsys):
     ],
 )
 def test_the_folder_of_another_run_is_refused(finished, tiny_qwen, tiny_data, capsys, more, message):
-    told = refused(capsys, words(tiny_qwen, tiny_data, finished, *more))
-    assert "belongs to another run" in told
-    assert f"{message}: " in told
+    wording = refused(capsys, words(tiny_qwen, tiny_data, finished, *more))
+    assert "belongs to another run" in wording
+    assert f"{message}: " in wording
 
 
 def test_the_folder_of_other_rows_is_refused(finished, tiny_qwen, tmp_path, capsys):

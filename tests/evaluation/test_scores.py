@@ -37,14 +37,14 @@ def judged(generations, rows):
 def test_published_scores(tp, fn, fp, tn, true_unparsed, accuracy, low, high, precision, f1):
     pairs = [(True, True)] * tp + [(True, False)] * fn + [(False, True)] * fp + [(False, False)] * tn
     generations, rows = arm(pairs + [(True, None)] * true_unparsed)
-    found, _ = judged(generations, rows)
-    assert found["n"] == 340
-    assert found["correct"] == tp + tn
-    assert [found[k] for k in ("accuracy", "ci_low", "ci_high", "precision", "f1")] == pytest.approx(
+    scores, _ = judged(generations, rows)
+    assert scores["n"] == 340
+    assert scores["correct"] == tp + tn
+    assert [scores[k] for k in ("accuracy", "ci_low", "ci_high", "precision", "f1")] == pytest.approx(
         [accuracy, low, high, precision, f1], abs=5e-5
     )
-    assert found["recall"] == pytest.approx(found["accuracy"])
-    assert found["confusion"] == {
+    assert scores["recall"] == pytest.approx(scores["accuracy"])
+    assert scores["confusion"] == {
         "true_as_true": tp,
         "true_as_false": fn,
         "true_unparsed": true_unparsed,
@@ -52,8 +52,8 @@ def test_published_scores(tp, fn, fp, tn, true_unparsed, accuracy, low, high, pr
         "false_as_false": tn,
         "false_unparsed": 0,
     }
-    assert found["parse_rate"] == pytest.approx(1 - true_unparsed / 340)
-    assert (found["predicted_true"], found["predicted_false"]) == (tp + fp, fn + tn)
+    assert scores["parse_rate"] == pytest.approx(1 - true_unparsed / 340)
+    assert (scores["predicted_true"], scores["predicted_false"]) == (tp + fp, fn + tn)
 
 
 ANSWERS = st.sampled_from([True, False, None])
@@ -62,14 +62,14 @@ ANSWERS = st.sampled_from([True, False, None])
 @given(st.lists(st.tuples(st.booleans(), ANSWERS), min_size=1, max_size=40))
 def test_counts_agree_with_each_other(pairs):
     generations, rows = arm(pairs)
-    found, outcomes = judged(generations, rows)
+    scores, outcomes = judged(generations, rows)
     right = {id: outcome.right for id, outcome in outcomes.items()}
-    assert found["n"] == len(pairs) == sum(found["confusion"].values())
-    assert found["correct"] == sum(right.values()) == sum(actual is answer for actual, answer in pairs)
-    assert found["parsed"] == found["predicted_true"] + found["predicted_false"]
-    assert found["accuracy"] <= found["parse_rate"]
-    assert 0 <= found["ci_low"] <= found["accuracy"] <= found["ci_high"] <= 1
-    assert 0 <= found["f1"] <= 1
+    assert scores["n"] == len(pairs) == sum(scores["confusion"].values())
+    assert scores["correct"] == sum(right.values()) == sum(actual is answer for actual, answer in pairs)
+    assert scores["parsed"] == scores["predicted_true"] + scores["predicted_false"]
+    assert scores["accuracy"] <= scores["parse_rate"]
+    assert 0 <= scores["ci_low"] <= scores["accuracy"] <= scores["ci_high"] <= 1
+    assert 0 <= scores["f1"] <= 1
 
 
 def test_relations_clipping_and_lengths():
@@ -80,12 +80,12 @@ def test_relations_clipping_and_lengths():
         "r2": make_generation(rows[2], True, completion_tokens=6),
         "r3": make_generation(rows[3], None, completion_tokens=8, finish_reason="length"),
     }
-    found, _ = judged(said, rows)
-    shares = {name: (r["correct"], r["n"], r["accuracy"]) for name, r in found["relations"].items()}
+    scores, _ = judged(said, rows)
+    shares = {name: (r["correct"], r["n"], r["accuracy"]) for name, r in scores["relations"].items()}
     assert shares == {"left of": (1, 2, 0.5), "on": (1, 1, 1.0), NO_VALUE: (0, 1, 0.0)}
-    assert found["clipped"] == 1
-    assert found["clip_rate"] == 0.25
-    assert found["mean_completion_tokens"] == 5
+    assert scores["clipped"] == 1
+    assert scores["clip_rate"] == 0.25
+    assert scores["mean_completion_tokens"] == 5
 
 
 def test_a_missing_or_surplus_generation_is_told():
@@ -130,5 +130,5 @@ def test_rows_of_several_tasks_are_scored_by_task():
     rows = [rows[0], rows[1].model_copy(update={"task": "synthetic_vsr"})]
     scores, _ = judged(generations, rows)
     assert scores["task"] == "mixed"
-    assert {name: told["correct"] for name, told in scores["tasks"].items()} == {"vsr": 1, "synthetic_vsr": 0}
+    assert {name: figures["correct"] for name, figures in scores["tasks"].items()} == {"vsr": 1, "synthetic_vsr": 0}
     assert "confusion" not in scores

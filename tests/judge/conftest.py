@@ -23,8 +23,8 @@ class Faults:
         self.root = f"http://127.0.0.1:{port}"
         self.url = f"{self.root}/v1"
 
-    def control(self, **told: Any) -> None:
-        self._ask("/_control", json.dumps(told).encode())
+    def control(self, **behaviour: Any) -> None:
+        self._ask("/_control", json.dumps(behaviour).encode())
 
     def stats(self) -> dict[str, Any]:
         return self._ask("/_stats", None)

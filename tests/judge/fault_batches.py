@@ -42,17 +42,17 @@ class BatchServer:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
 
-    def control(self, told: dict[str, Any]) -> None:
-        self.lost_creations: int = told.get("lost_creations", 0)
-        self.unmade_creations: int = told.get("unmade_creations", 0)
-        self.hidden: int = told.get("hidden", 0)
-        self.failures: int = told.get("failures", 0)
-        self.busy: float = told.get("busy", 0.0)
-        self.blemish: str | None = told.get("blemish")
-        self.ends: str = told.get("ends", "completed")
-        self.errors: list[dict[str, Any]] = told.get("errors", [])
-        self.output: list[str] = told.get("output", [])
-        self.random = random.Random(told.get("seed", 0))
+    def control(self, behaviour: dict[str, Any]) -> None:
+        self.lost_creations: int = behaviour.get("lost_creations", 0)
+        self.unmade_creations: int = behaviour.get("unmade_creations", 0)
+        self.hidden: int = behaviour.get("hidden", 0)
+        self.failures: int = behaviour.get("failures", 0)
+        self.busy: float = behaviour.get("busy", 0.0)
+        self.blemish: str | None = behaviour.get("blemish")
+        self.ends: str = behaviour.get("ends", "completed")
+        self.errors: list[dict[str, Any]] = behaviour.get("errors", [])
+        self.output: list[str] = behaviour.get("output", [])
+        self.random = random.Random(behaviour.get("seed", 0))
 
     async def reply(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         parts = path.split("/")[2:]
@@ -72,12 +72,12 @@ class BatchServer:
             return 200, {"object": "list", "data": listed[: -1 if self.hidden >= 0 else None], "has_more": False}
         return self._look(parts[1])
 
-    def _create(self, told: dict[str, Any]) -> tuple[int, Any]:
+    def _create(self, asked: dict[str, Any]) -> tuple[int, Any]:
         self.unmade_creations -= 1
         if self.unmade_creations >= 0:
             raise Drop
         name = f"batch-{len(self.batches)}"
-        kept = {key: told[key] for key in ("endpoint", "input_file_id", "completion_window", "metadata")}
+        kept = {key: asked[key] for key in ("endpoint", "input_file_id", "completion_window", "metadata")}
         self.batches[name] = {
             "id": name,
             "object": "batch",

@@ -120,29 +120,29 @@ class Server:
         self.batches = BatchServer(self.answer_in_batch)
         self.control({})
 
-    def control(self, told: dict[str, Any]) -> None:
-        self.rate: float = told.get("rate", 0.0)
-        self.kinds: list[str] = told.get("faults", list(FAULTS))
-        self.weights: list[float] = told.get("weights", [1.0] * len(self.kinds))
-        self.plan: list[str] = told.get("plan", [])
-        self.latency: float = told.get("latency", 0.0)
-        self.models: list[dict[str, Any]] = told.get("models", MODELS)
-        self.models_reply: list[Any] | None = told.get("models_reply")
-        self.answers: str = told.get("answers", "good")
-        self.echo: bool = told.get("echo", False)
-        self.capacity: int = told.get("capacity", 10**6)
-        self.random = random.Random(told.get("seed", 0))
+    def control(self, behaviour: dict[str, Any]) -> None:
+        self.rate: float = behaviour.get("rate", 0.0)
+        self.kinds: list[str] = behaviour.get("faults", list(FAULTS))
+        self.weights: list[float] = behaviour.get("weights", [1.0] * len(self.kinds))
+        self.plan: list[str] = behaviour.get("plan", [])
+        self.latency: float = behaviour.get("latency", 0.0)
+        self.models: list[dict[str, Any]] = behaviour.get("models", MODELS)
+        self.models_reply: list[Any] | None = behaviour.get("models_reply")
+        self.answers: str = behaviour.get("answers", "good")
+        self.echo: bool = behaviour.get("echo", False)
+        self.capacity: int = behaviour.get("capacity", 10**6)
+        self.random = random.Random(behaviour.get("seed", 0))
         self.bodies: list[dict[str, Any]] = []
         self.times: list[float] = []
-        self.items: dict[str, str] = told.get("items", {})
-        if not told.get("keep_counts"):
+        self.items: dict[str, str] = behaviour.get("items", {})
+        if not behaviour.get("keep_counts"):
             self.batches.files.clear()
             self.batches.batches.clear()
             self.answered: Counter[str] = Counter()
             self.paid: Counter[str] = Counter()
             self.faults: Counter[str] = Counter()
             self.requests = self.active = self.most_active = 0
-        self.batches.control(told.get("batch", {}))
+        self.batches.control(behaviour.get("batch", {}))
 
     def stats(self) -> dict[str, Any]:
         return {

@@ -18,8 +18,8 @@ CHOICE = {"finish_reason": "stop", "message": {"content": GOOD}}
 OUTPUT = [{"type": "message", "content": [{"type": "output_text", "text": GOOD}]}]
 
 
-def error(**told):
-    return {"error": {"message": "told so", **told}}
+def error(**fields):
+    return {"error": {"message": "told so", **fields}}
 
 
 def meaning(replies, body, status=200):
@@ -224,8 +224,8 @@ JSON = st.recursive(
 @given(JSON, st.sampled_from([CHAT, RESPONSES]), st.sampled_from([200, 307, 400, 403, 429, 500]))
 def test_any_json_is_an_answer_or_a_known_error(value, replies, status):
     body = json.dumps(value).encode()
-    found = meaning(replies, body, status)
-    assert found in (True, False, None) or isinstance(found, TransientError | RejectedError | RefusedError)
+    meant = meaning(replies, body, status)
+    assert meant in (True, False, None) or isinstance(meant, TransientError | RejectedError | RefusedError)
     json.dumps(envelopes.read(json.dumps(value), replies.api, ()).judgement)
     lines, damaged = batch_output.read(b"\n".join([body, b"data: " + body, body]), replies)
     assert len(lines) + damaged <= 3
@@ -256,5 +256,5 @@ def test_any_bytes_are_no_answer(body):
     ],
 )
 def test_usage_that_cannot_be_true_is_none(usage, expected):
-    found = envelopes.read(json.dumps({"choices": [CHOICE], "usage": usage}), "chat", tuple(PUBLISHED)).usage
-    assert (found and (found.input, found.output)) == expected
+    read = envelopes.read(json.dumps({"choices": [CHOICE], "usage": usage}), "chat", tuple(PUBLISHED)).usage
+    assert (read and (read.input, read.output)) == expected

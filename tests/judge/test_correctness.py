@@ -38,8 +38,8 @@ def evaluate(tmp_path):
         }
         jsonl.write(folder / generations.FILE, [one.model_dump(mode="json") for one in said.values()])
         if not older:
-            found = outcomes.judge_rows(said, rows, rule=rule, where=folder)
-            outcomes.write(folder, found, rows, rule=rule)
+            judged = outcomes.judge_rows(said, rows, rule=rule, where=folder)
+            outcomes.write(folder, judged, rows, rule=rule)
         manifest.write(folder, kind="evaluation", config={"answers": rule}, inputs={}, counts={}, seconds=0)
         return folder / generations.FILE
 

@@ -123,7 +123,7 @@ def test_the_budget_counts_a_batch_under_way(judge, server, tmp_path, monkeypatc
     under_way(judge, server, monkeypatch)
     notes = tmp_path / "out" / "batches.jsonl"
     notes.write_bytes(notes.read_bytes() + b'{"token": "x", "sta')
-    assert BatchNotes(tmp_path / "out").told() == "batch-0 with 6 calls"
+    assert BatchNotes(tmp_path / "out").in_words() == "batch-0 with 6 calls"
     server.control(keep_counts=True)
     code, _, err = judge(*BATCH, "--max-cost", "0.0001")
     assert code == 0, "its answers are paid already"
@@ -172,8 +172,8 @@ def test_a_batch_that_was_stopped_keeps_its_answers(judge, server, tmp_path, end
 )
 def test_a_batch_that_the_server_did_not_start(judge, server, tmp_path, errors, code, message):
     server.control(batch={"ends": "failed", "errors": errors})
-    found, _, err = judge(*BATCH)
-    assert found == code, err
+    first_code, _, err = judge(*BATCH)
+    assert first_code == code, err
     assert message in err
     assert (manifest(tmp_path) is None) == (code == 2)
     assert reasons(tmp_path).total() == (0 if code else 1)

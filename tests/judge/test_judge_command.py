@@ -294,6 +294,14 @@ def test_arms_of_other_rows_are_refused(judge, write_generations, tmp_path):
     assert "base and grpo differ in 1 rows, for example 'row-5'" in err
 
 
+def test_arms_have_names_of_their_own(judge, write_generations, tmp_path):
+    path = write_generations(tmp_path, "grpo", 6)
+    code, _, err = judge("--generations", f"base ={path}")
+    assert code == 2
+    assert "two arms are called 'base'; give each --generations a name of its own" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_batches_are_submitted_fetched_and_found_again(judge, server, tmp_path):
     server.control(batch={"failures": 2})
     code, _, err = judge("--batch", "--batch-poll", "0.01")

@@ -86,8 +86,8 @@ def test_labels_and_agreement_take_the_verdicts_kinds(judged, tmp_path, capsys, 
 
     def same_as_the_judge(shown):
         prompts.append(shown)
-        told = capsys.readouterr().out
-        item = next(row for row in asked if row["question"] in told and f"{row['reasoning']}\n" in told)
+        printed = capsys.readouterr().out
+        item = next(row for row in asked if row["question"] in printed and f"{row['reasoning']}\n" in printed)
         kind = judge[item["row_id"], item["model"]]
         return "a" if kind is None else keys[kind]
 
@@ -135,11 +135,11 @@ def test_verdicts_of_two_prompts_are_refused_in_one_line(judged, tmp_path, capsy
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
             main(["--verdicts", str(both), *more])
-        told = capsys.readouterr().err
+        errors = capsys.readouterr().err
         assert left.value.code == 2
-        assert told.count("\n") == 1
-        assert "both.jsonl line 61: prompt taxonomy (contradiction, " in told
-        assert "but prompt own (wrong_object, " in told
+        assert errors.count("\n") == 1
+        assert "both.jsonl line 61: prompt taxonomy (contradiction, " in errors
+        assert "but prompt own (wrong_object, " in errors
 
 
 def test_verdicts_that_name_no_kinds_are_read_as_before(judged, tmp_path, capsys):
@@ -187,10 +187,10 @@ def test_reparsing_keeps_the_kinds(server, judged, tmp_path):
 )
 def test_a_broken_prompt_is_refused(tmp_path, changes, message):
     path = write_prompt(tmp_path, **changes)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         prompt.load(str(path))
-    assert str(told.value).startswith(f"{path}: ")
-    assert message in str(told.value)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert message in str(raised.value)
 
 
 def test_a_kind_that_is_there_twice_is_refused(tmp_path):
@@ -205,9 +205,9 @@ def test_a_prompt_in_the_old_form_is_read_with_a_line_on_the_new_one(tmp_path, c
     path = tmp_path / "old.yaml"
     path.write_text(yaml.safe_dump({"system": "You judge.", "user": USER, "asks_type": asks}))
     assert prompt.load(str(path)).kinds == meant
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "asks_type is the old form of kinds; write" in told
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "asks_type is the old form of kinds; write" in errors
 
 
 def test_the_readme_shows_a_prompt(tmp_path):

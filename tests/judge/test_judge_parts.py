@@ -54,9 +54,9 @@ def test_a_key_given_twice_is_told(kinds):
 
 
 def test_the_schema_is_strict():
-    found = schema(FOUR)
-    assert found["additionalProperties"] is False
-    assert set(found["required"]) == set(found["properties"]) == {"aligns", "type", "why"}
+    asked = schema(FOUR)
+    assert asked["additionalProperties"] is False
+    assert set(asked["required"]) == set(asked["properties"]) == {"aligns", "type", "why"}
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_the_schema_is_strict():
     ],
 )
 def test_envelopes_without_a_judgement(api, envelope, reason):
-    found = envelopes.read(json.dumps(envelope), api, FOUR)
-    assert (found.judgement["aligns"], found.missing) == (None, reason)
+    reply = envelopes.read(json.dumps(envelope), api, FOUR)
+    assert (reply.judgement["aligns"], reply.missing) == (None, reason)
 
 
 def test_prompts_keep_braces_and_name_all_types():

@@ -17,9 +17,9 @@ ABOVE = "The red circle is above the blue square."
 def test_reasoning_of_the_curriculum_is_judged_exactly(seed, relation, label, answer):
     scene = pair_scene(random.Random(seed), relation=relation, label=label, pool="test")
     assert holds(relation, *scene.things) == label
-    found = judge(STATEMENT.format(caption=caption_of(scene, relation)), thought_on(scene, relation), str(answer))
-    assert found.aligns == (answer == label)
-    assert found.type == (None if answer == label else "contradiction")
+    verdict = judge(STATEMENT.format(caption=caption_of(scene, relation)), thought_on(scene, relation), str(answer))
+    assert verdict.aligns == (answer == label)
+    assert verdict.type == (None if answer == label else "contradiction")
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_reasoning_of_the_curriculum_is_judged_exactly(seed, relation, label, an
     ],
 )
 def test_every_kind(question, reasoning, answer, kind):
-    found = judge(question, reasoning, answer)
-    assert (found.aligns, found.type) == (kind is None, kind)
+    verdict = judge(question, reasoning, answer)
+    assert (verdict.aligns, verdict.type) == (kind is None, kind)
 
 
 @pytest.mark.parametrize(

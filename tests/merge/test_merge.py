@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from refusals import refusal
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.run import evaluate
@@ -20,12 +21,7 @@ def run(adapter, out, *more):
 
 
 def refused(capsys, adapter, out, *more):
-    with pytest.raises(SystemExit) as left:
-        run(adapter, out, *more)
-    assert left.value.code == 2
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, merge.main, ["--adapter", adapter, "--out", out, *more], alone=False)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +51,12 @@ def test_the_merged_model_answers_as_base_plus_adapter(tiny_qwen, tiny_qwen_lora
 
 
 def test_the_manifest_tells_the_differences(merged_qwen, tiny_qwen):
-    told = manifest.read(merged_qwen, kind="merge")
-    assert told["dtype"] == "float16"
-    assert told["inputs"]["base"] == open_checkpoint(str(tiny_qwen)).fingerprint
-    differences = told["probe"]
+    written = manifest.read(merged_qwen, kind="merge")
+    assert written["dtype"] == "float16"
+    assert written["inputs"]["base"] == open_checkpoint(str(tiny_qwen)).fingerprint
+    differences = written["probe"]
     assert differences["merged"]["relative"] < 1e-5
-    assert differences["merged"]["relative"] < differences["saved"]["relative"] < told["tolerance"]["saved"]
+    assert differences["merged"]["relative"] < differences["saved"]["relative"] < written["tolerance"]["saved"]
     assert differences["saved"]["relative"] < differences["without_adapter"]["relative"]
     assert differences["merged"]["argmax_agreement"] == 1.0
     assert 0 < differences["saved"]["mean"] < differences["saved"]["max"]

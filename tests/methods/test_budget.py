@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.sft import budget
@@ -27,7 +28,7 @@ SFT = COMMON + "prompt: answer\ntarget: bare\nper_device_train_batch_size: 3\nnu
 
 
 def settings(**changes: float) -> SimpleNamespace:
-    told = {
+    defaults = {
         "max_steps": -1,
         "num_train_epochs": 2,
         "num_generations": 4,
@@ -37,8 +38,8 @@ def settings(**changes: float) -> SimpleNamespace:
         "steps_per_generation": 1,
         **changes,
     }
-    batch = told["per_device_train_batch_size"] * told["steps_per_generation"]
-    return SimpleNamespace(**told, generation_batch_size=batch)
+    batch = defaults["per_device_train_batch_size"] * defaults["steps_per_generation"]
+    return SimpleNamespace(**defaults, generation_batch_size=batch)
 
 
 def test_the_studys_settings():
@@ -87,9 +88,9 @@ def test_both_methods_keep_step(tiny_qwen, data, tmp_path):
         out = tmp_path / name
         words = ["--config", config, "--budget", name, "--budget_config", str(tmp_path / "grpo/config.yaml")]
         sft.main([*words, "--output_dir", str(out)])
-        found = manifest.read(out)
-        assert found["counts"]["steps"] == expected
-        assert found["config"]["budget"] == name
+        written = manifest.read(out)
+        assert written["counts"]["steps"] == expected
+        assert written["config"]["budget"] == name
     assert shown == 2 * 6, "two epochs of the six rows that fill a batch"
 
 
@@ -110,10 +111,6 @@ def test_both_methods_keep_step(tiny_qwen, data, tmp_path):
 def test_mistakes_are_one_line(tiny_qwen, data, tmp_path, capsys, more, message):
     config = write(tmp_path / "sft.yaml", SFT, model=tiny_qwen, data=data, out=tmp_path / "sft")
     reference = write(tmp_path / "grpo.yaml", GRPO, model=tiny_qwen, data=data, out=tmp_path / "grpo")
-    with pytest.raises(SystemExit) as left:
-        sft.main(["--config", config, *(word.format(grpo=reference) for word in more)])
-    assert left.value.code == 2
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1
-    assert message in told[0]
+    words = ["--config", config, *(word.format(grpo=reference) for word in more)]
+    assert message in refusal(capsys, sft.main, words, alone=False)
     assert not (tmp_path / "sft").exists()

@@ -37,6 +37,10 @@ GRPO = CONFIG + (
     "rewards: [vowels]\n"
 )
 REUSED = GRPO + "steps_per_generation: 2\nnum_iterations: 2\n"
+CHECKED = REUSED.replace("completion_length: 5", "completion_length: 120") + (
+    f"environment: double_check\ngeneration_kwargs: {{{{eos_token_id: {list(range(20, 120))}}}}}\n"
+)
+"""Rollouts of two turns, used twice; a random model's turns end at one of many tokens."""
 FOLLOWED = REUSED + ("sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\nadvantages: cubic\n")
 """The reference is a mix of three adapters by step 7, and the rollouts in hand have shaped advantages."""
 
@@ -64,8 +68,9 @@ class SignalAt(MetricsFile):
         (grpo, GRPO, 8, (2, 7)),
         (grpo, REUSED, 8, (1, 6, 7)),
         (grpo, FOLLOWED, 8, (4, 7)),
+        (grpo, CHECKED, 3, (1,)),
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed"],
+    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-double-check"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
@@ -91,6 +96,7 @@ def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_
     for log in ("completions.jsonl", "seen.jsonl"):
         assert jsonl.read(stopped / log) == jsonl.read(undisturbed / log)
     assert losses(stopped) == losses(undisturbed)
+    assert config is not CHECKED or any(len(r["turns"]) == 3 for r in jsonl.read(stopped / "completions.jsonl"))
     starts = [a["step"] for a in attempts.read(stopped) if a["event"] == "started"]
     ends = [(a["event"], a["step"]) for a in attempts.read(stopped) if a["event"] != "started"]
     assert starts == [0, *stops]
@@ -153,8 +159,8 @@ def test_status_tells_where_a_run_stands(tiny_qwen, tmp_path, data, monkeypatch,
     sft.main(words)
     capsys.readouterr()
     status.main(["--json", str(out)])
-    found = json.loads(capsys.readouterr().out)
-    assert (found["state"], found["attempt"], found["step"]) == ("done", 2, 3)
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["state"], shown["attempt"], shown["step"]) == ("done", 2, 3)
 
 
 def test_a_start_that_was_cut_off_in_the_writing(tmp_path):
@@ -162,8 +168,8 @@ def test_a_start_that_was_cut_off_in_the_writing(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     start, lost = {"attempt": 1, "event": "started", "step": 0, "max_steps": 9}, {"attempt": 1, "event": "lost"}
     (tmp_path / attempts.ATTEMPTS).write_text(f'{json.dumps(start)}\n{json.dumps(lost)}\n{{"attempt": 2, "ev')
-    found = status.status(tmp_path)
-    assert (found["state"], found["attempt"], found["max_steps"]) == ("killed, to be continued", 1, 9)
+    state = status.status(tmp_path)
+    assert (state["state"], state["attempt"], state["max_steps"]) == ("killed, to be continued", 1, 9)
 
 
 def test_a_run_that_is_none(tmp_path, capsys):

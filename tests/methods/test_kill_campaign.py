@@ -96,11 +96,11 @@ def compare(run: Path, alone: Path) -> None:
     """Assert that `run`, struck and then done, ended as `alone` did."""
     ends = [line["event"] for line in attempts.read(run) if line["event"] != "started"]
     assert ends[-1] == "done"
-    told = f"after {ends}"
+    ending = f"after {ends}"
     name = "final/adapter_model.safetensors"
-    assert (run / name).read_bytes() == (alone / name).read_bytes(), told
+    assert (run / name).read_bytes() == (alone / name).read_bytes(), ending
     for log in LOGS:
-        assert jsonl.read(run / log) == jsonl.read(alone / log), told
+        assert jsonl.read(run / log) == jsonl.read(alone / log), ending
 
 
 def count(run: Path) -> int:

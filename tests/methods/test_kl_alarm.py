@@ -104,11 +104,11 @@ def test_a_stop_saves_first():
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=60), st.integers(0, 60))
 def test_a_resumed_run_goes_on_with_the_median_and_the_level(curve, cut):
     whole = KLMedian()
-    told = [whole.see(kl) for kl in curve]
+    alarms = [whole.see(kl) for kl in curve]
     alarm = KLAlarm("tell")
     state = TrainerState(log_history=[{"loss": 1.0}, {"kl": None}, *({"kl": kl} for kl in curve[:cut])])
     alarm.on_train_begin(ARGS, state, TrainerControl())
-    assert [alarm._watch.see(kl) for kl in curve[cut:]] == told[cut:]
+    assert [alarm._watch.see(kl) for kl in curve[cut:]] == alarms[cut:]
 
 
 class RunsAwayFrom(MetricsFile):

@@ -39,22 +39,22 @@ def names(run: Path) -> list[str]:
 
 
 def test_the_newest_by_number(run):
-    found = checkpoints.find(run)
-    assert found.newest == run / "checkpoint-100"
-    assert (found.step, found.finished, found.skipped) == (100, True, ())
+    resume = checkpoints.find(run)
+    assert resume.newest == run / "checkpoint-100"
+    assert (resume.step, resume.finished, resume.skipped) == (100, True, ())
 
 
 def test_nothing_to_resume(tmp_path):
-    found = checkpoints.find(tmp_path / "absent")
-    assert (found.newest, found.step, found.finished) == (None, 0, False)
+    resume = checkpoints.find(tmp_path / "absent")
+    assert (resume.newest, resume.step, resume.finished) == (None, 0, False)
 
 
 def test_torn_ones_are_named_and_skipped(run):
     (run / "checkpoint-100" / checkpoints.MARK).unlink()
     (run / "checkpoint-10" / "global" / "optimizer.pt").write_bytes(b"y" * 9)
-    found = checkpoints.find(run)
-    assert found.newest == run / "checkpoint-8"
-    assert [(path.name, reason) for path, reason in found.skipped] == [
+    resume = checkpoints.find(run)
+    assert resume.newest == run / "checkpoint-8"
+    assert [(path.name, reason) for path, reason in resume.skipped] == [
         ("checkpoint-100", "has no complete.json: saving or removing it was cut off"),
         ("checkpoint-10", "global/optimizer.pt has 9 bytes instead of 10"),
     ]
@@ -67,9 +67,9 @@ def test_torn_ones_are_named_and_skipped(run):
 def test_one_with_a_damaged_mark_is_skipped(run, mark):
     (run / "checkpoint-100" / checkpoints.MARK).write_text(mark)
     (run / "checkpoint-200").write_text("a file")
-    found = checkpoints.find(run)
-    assert found.newest == run / "checkpoint-10"
-    assert found.skipped == ((run / "checkpoint-100", "complete.json is damaged"),)
+    resume = checkpoints.find(run)
+    assert resume.newest == run / "checkpoint-10"
+    assert resume.skipped == ((run / "checkpoint-100", "complete.json is damaged"),)
     checkpoints.retire(run, keep=1)
     assert names(run) == ["checkpoint-10", "checkpoint-100", "checkpoint-200"]
 
@@ -78,9 +78,9 @@ def test_anothers_and_renamed_ones_are_skipped(run, tmp_path):
     other = make_run(tmp_path / "other", {"kind": "grpo"}, 300)
     shutil.copytree(other / "checkpoint-300", run / "checkpoint-300")
     shutil.copytree(run / "checkpoint-100", run / "checkpoint-200")
-    found = checkpoints.find(run)
-    assert found.newest == run / "checkpoint-100"
-    assert [reason for _, reason in found.skipped] == ["belongs to another run", "holds step 100: it was renamed"]
+    resume = checkpoints.find(run)
+    assert resume.newest == run / "checkpoint-100"
+    assert [reason for _, reason in resume.skipped] == ["belongs to another run", "holds step 100: it was renamed"]
 
 
 def test_a_save_that_was_cut_off_leaves_the_others_untouched(run):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
 from vlm_grpo.methods.grpo import command as grpo
@@ -48,12 +49,7 @@ def write(folder: Path, text: str, *, model: Path, data: Path) -> list[str]:
 
 
 def refused(main: Any, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as left:
-        main(words)
-    assert left.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    return lines[0]
+    return refusal(capsys, main, words, alone=False)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +66,9 @@ def refused(main: Any, words: list[str], capsys: pytest.CaptureFixture[str]) -> 
 def test_fewer_rows_than_a_batch_of_rollouts(words, prompts, tiny_qwen, tmp_path, data, capsys, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
     monkeypatch.setattr("vlm_grpo.adapters.checkpoint.Checkpoint.load_model", None)
-    told = refused(grpo.main, [*write(tmp_path, GRPO, model=tiny_qwen, data=data), *words], capsys)
+    message = refused(grpo.main, [*write(tmp_path, GRPO, model=tiny_qwen, data=data), *words], capsys)
     rows = 1 if "--num_rows" in words else 5
-    assert f"split 'train': {rows} rows, and a batch of rollouts takes {prompts} (" in told
+    assert f"split 'train': {rows} rows, and a batch of rollouts takes {prompts} (" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -99,8 +95,10 @@ def test_odd_sizes_of_grpo_end_by_themselves(words, steps, tiny_qwen, tmp_path, 
 
 def test_sft_that_drops_every_batch(tiny_qwen, tmp_path, data, capsys):
     words = ["--per_device_train_batch_size", "6", "--dataloader_drop_last", "true"]
-    told = refused(sft.main, [*write(tmp_path, CONFIG, model=tiny_qwen, data=data), *words], capsys)
-    assert "5 rows, and a batch takes 6 on 1 process(es), so with dataloader_drop_last no step could be taken" in told
+    message = refused(sft.main, [*write(tmp_path, CONFIG, model=tiny_qwen, data=data), *words], capsys)
+    assert (
+        "5 rows, and a batch takes 6 on 1 process(es), so with dataloader_drop_last no step could be taken" in message
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,8 +152,8 @@ def test_a_run_that_ends_early_by_itself_is_no_stop(tiny_qwen, tmp_path, data, c
 
     monkeypatch.setattr(sft, "MetricsFile", Ends)
     words = ["--per_device_train_batch_size", "2", "--max_steps", "4"]
-    told = refused(sft.main, [*write(tmp_path, CONFIG, model=tiny_qwen, data=data), *words], capsys)
-    assert "the run ended by itself after step 1 of 4" in told
+    message = refused(sft.main, [*write(tmp_path, CONFIG, model=tiny_qwen, data=data), *words], capsys)
+    assert "the run ended by itself after step 1 of 4" in message
     assert not manifest.exists(tmp_path / "out")
 
 

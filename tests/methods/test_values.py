@@ -33,9 +33,9 @@ def dry_run(folder: Path, command: str, line: str, capsys: pytest.CaptureFixture
     try:
         main(["--config", str(path), "--dry-run", *words])
     except SystemExit as left:
-        told = capsys.readouterr().err
-        assert "Traceback" not in told
-        return int(left.code or 0), told.strip().splitlines()[-1]
+        errors = capsys.readouterr().err
+        assert "Traceback" not in errors
+        return int(left.code or 0), errors.strip().splitlines()[-1]
     return 0, capsys.readouterr().out
 
 
@@ -167,19 +167,19 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(
-    "command, told, line",
+    "command, wording, line",
     [
-        pytest.param(command, told, line, id=f"{command}-{line}")
+        pytest.param(command, wording, line, id=f"{command}-{line}")
         for command, messages in REFUSED.items()
-        for told, lines in messages.items()
+        for wording, lines in messages.items()
         for line in lines
     ],
 )
-def test_an_impossible_setting_is_one_line(command, told, line, tmp_path, capsys):
+def test_an_impossible_setting_is_one_line(command, wording, line, tmp_path, capsys):
     code, message = dry_run(tmp_path, command, line, capsys)
     assert code == 2
     assert message.startswith("error: ")
-    assert told in message
+    assert wording in message
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_an_impossible_setting_is_one_line(command, told, line, tmp_path, capsys
 def test_what_is_possible_is_what_people_mean(command, line, resolved, tmp_path, capsys):
     code, shown = dry_run(tmp_path, command, line, capsys)
     assert code == 0, shown
-    assert any(told.split("  ")[0].strip() == resolved for told in shown.splitlines()), shown
+    assert any(line_shown.split("  ")[0].strip() == resolved for line_shown in shown.splitlines()), shown
 
 
 @pytest.mark.parametrize("command", ["grpo", "evaluation", "merge"])

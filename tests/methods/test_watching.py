@@ -99,7 +99,7 @@ def train(tiny_qwen, tmp_path, data, monkeypatch):
 
 def test_both_paths_learn_from_cubic_advantages(train, capsys):
     plain, unshaped = train("plain", "--fast", "off", "--max_steps", "1")
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("preflight: ")]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("preflight: ")]
     stock, texts = train("stock", "--fast", "off", "--advantages", "cubic")
     fast, fast_texts = train("fast", "--fast", "on", "--advantages", "cubic")
     assert fast_texts == texts
@@ -109,8 +109,8 @@ def test_both_paths_learn_from_cubic_advantages(train, capsys):
     check_advantages(stock[0], texts[:8], plain[0], unshaped)
     check_probes(stock, texts)
     earned = [c["rewards"]["vowels"] for c in unshaped]
-    assert f"earn (mean, spread): vowels {sum(earned) / 8:.3g} (" in told[0]
-    assert told[1:] == ["preflight: format is the same within every group (2): so far it cannot teach"]
+    assert f"earn (mean, spread): vowels {sum(earned) / 8:.3g} (" in lines[0]
+    assert lines[1:] == ["preflight: format is the same within every group (2): so far it cannot teach"]
 
 
 def check_advantages(cubed: dict, texts: list[dict], plain: dict, unshaped: list[dict]) -> None:

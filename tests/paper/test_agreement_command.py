@@ -42,20 +42,20 @@ def verdicts(tmp_path):
 
 
 def test_the_studys_human_check(capsys):
-    found = run(capsys)
-    (check,) = found["agreements"]
+    shown = run(capsys)
+    (check,) = shown["agreements"]
     assert (check["agreeing"], check["n"]) == (34, 50)
     assert check["kappa"]["value"] == pytest.approx(0.346, abs=5e-4)
     assert check["table"] == [[24, 2], [14, 10]]
-    (corrected,) = found["corrected"]
+    (corrected,) = shown["corrected"]
     assert corrected["sample"] == {"tp": 10, "fp": 14, "fn": 2, "tn": 24}
     assert (corrected["misaligned"], corrected["n"]) == (243, 700)
 
 
 def test_repeats_against_each_other(capsys, verdicts):
-    (found,) = run(capsys, "--verdicts", verdicts)["agreements"]
-    assert (found["n"], found["agreeing"]) == (40, 36)
-    assert found["first"] == "a (taxonomy prompt) repeat 0"
+    (agreement,) = run(capsys, "--verdicts", verdicts)["agreements"]
+    assert (agreement["n"], agreement["agreeing"]) == (40, 36)
+    assert agreement["first"] == "a (taxonomy prompt) repeat 0"
 
 
 def test_judge_against_judge(capsys, verdicts, tmp_path):
@@ -84,11 +84,11 @@ def test_blind_labels_correct_the_rate(capsys, verdicts, tmp_path, monkeypatch):
     assert "2 of 20 labelled" in shown[1]
     assert len(jsonl.read(labels)) == 20
     assert not any(word in text for text in shown for word in ("grpo", "aligns", "False"))
-    found = run(capsys, "--verdicts", verdicts, "--human", labels)
-    sample = found["corrected"][0]["sample"]
+    summary = run(capsys, "--verdicts", verdicts, "--human", labels)
+    sample = summary["corrected"][0]["sample"]
     assert sum(sample.values()) == 20
     assert sample["tp"] + sample["fn"] == 1
-    assert found["corrected"][0]["misaligned"] == sum(not aligns for aligns in truth.values())
+    assert summary["corrected"][0]["misaligned"] == sum(not aligns for aligns in truth.values())
 
 
 def test_mistakes_are_told(capsys, verdicts, tmp_path):

@@ -3,6 +3,8 @@ import copy
 import pytest
 
 from vlm_grpo.paper import audit, published
+from vlm_grpo.paper.findings import findings
+from vlm_grpo.paper.recomputed import recompute
 
 
 @pytest.fixture
@@ -11,7 +13,7 @@ def facts():
 
 
 def test_every_stored_file_is_reproduced(facts):
-    files = [audit.recompute(score) for score in facts["scores"]]
+    files = [recompute(score) for score in facts["scores"]]
     assert len(files) == 32
     assert all(file.reproduced for file in files)
     assert sum("f1_weighted" in file.stored for file in files) == 29
@@ -19,7 +21,7 @@ def test_every_stored_file_is_reproduced(facts):
 
 def test_a_false_figure_is_seen(facts):
     facts["scores"][0]["f1_weighted"] += 1e-6
-    assert not audit.recompute(facts["scores"][0]).reproduced
+    assert not recompute(facts["scores"][0]).reproduced
 
 
 def test_the_findings_show_their_numbers(facts):
@@ -40,7 +42,7 @@ def test_the_findings_show_their_numbers(facts):
 def test_a_finding_that_no_longer_holds_is_not_printed(facts):
     facts["scores"][0]["derived"]["confusion_true_is_positive"]["tp"] += 1
     with pytest.raises(ValueError, match="validation is counted twice"):
-        audit.findings(facts)
+        findings(facts)
 
 
 def test_the_kept_report_is_current(facts):

@@ -36,14 +36,14 @@ def test_the_manifest_counts_rows_solutions_images_and_what_is_shared(tmp_path: 
         "test": rows("e.png"),
     }
     save(tmp_path, splits, dropped=dropped, seeds={"data": 7})
-    found = manifest.read(tmp_path, kind=dataset.KIND)
-    assert found["counts"] == {"train": 4, "validation": 2, "test": 1}
-    assert found["solutions"]["train"] == {"True": 3, "False": 1}
-    assert found["images"] == {"train": 3, "validation": 2, "test": 1}
-    assert found["shared_images"] == {"train-validation": 1, "train-test": 0, "validation-test": 0}
-    assert found["dropped"] == dropped
-    assert found["seeds"] == {"data": 7}
-    assert found["inputs"]["source"] == {"name": "test"}
+    written = manifest.read(tmp_path, kind=dataset.KIND)
+    assert written["counts"] == {"train": 4, "validation": 2, "test": 1}
+    assert written["solutions"]["train"] == {"True": 3, "False": 1}
+    assert written["images"] == {"train": 3, "validation": 2, "test": 1}
+    assert written["shared_images"] == {"train-validation": 1, "train-test": 0, "validation-test": 0}
+    assert written["dropped"] == dropped
+    assert written["seeds"] == {"data": 7}
+    assert written["inputs"]["source"] == {"name": "test"}
 
 
 def test_empty_splits_and_repeated_ids_are_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_several_images_none_and_a_structured_solution() -> None:
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ({"id": ""}, "column 'id'"),
         ({"problem": None}, "column 'problem': Input should be a valid string, found None"),
@@ -39,11 +39,11 @@ def test_several_images_none_and_a_structured_solution() -> None:
         ({"images": "a.png"}, "column 'images'"),
     ],
 )
-def test_a_bad_row_is_one_line_with_its_place(change: dict[str, Any], told: str) -> None:
+def test_a_bad_row_is_one_line_with_its_place(change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as raised:
         parse_row({**FLAT, **change}, where="rows.jsonl line 7")
     assert str(raised.value).startswith("rows.jsonl line 7: ")
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

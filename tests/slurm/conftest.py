@@ -104,8 +104,8 @@ class Job:
         self._released: set[str] = set()
 
     def field(self, name: str) -> str:
-        told = self.cluster.call("scontrol", "show", "job", "--oneliner", self.number)
-        return dict(word.split("=", 1) for word in told.split() if "=" in word)[name]
+        job = self.cluster.call("scontrol", "show", "job", "--oneliner", self.number)
+        return dict(word.split("=", 1) for word in job.split() if "=" in word)[name]
 
     def strike(self, run: Path, step: int) -> None:
         """Send SIGUSR1 as the limit would, once `run`, which waits in `step` (see tests/waiting), has come to it."""

@@ -15,8 +15,8 @@ def test_a_job_with_the_settings_of_env(cluster):
         f'if [[ $1 == --where ]]; then echo {checkout}; else echo "said: $*"; fi\n'
     )
     words = ("--cpus-per-task=2", "--mem=3G", "--time=00:10:00", "slurm/train.sbatch", "--word", "a b")
-    told = cluster.call("bash", "scripts/submit.sh", *words, VLM_GRPO_SCRIPT="scripts/quick.sh")
-    job = cluster.job(re.fullmatch(r"Submitted batch job (\d+)\n", told)[1])
+    output = cluster.call("bash", "scripts/submit.sh", *words, VLM_GRPO_SCRIPT="scripts/quick.sh")
+    job = cluster.job(re.fullmatch(r"Submitted batch job (\d+)\n", output)[1])
     assert job.wait() == "COMPLETED"
     asked = ("Partition", "TimeLimit", "TresPerNode", "NumCPUs", "MinMemoryNode")
     assert [job.field(name) for name in asked] == ["main", "00:10:00", "gres:gpu:2", "2", "3G"]

@@ -17,17 +17,17 @@ TABLE = st.integers(2, 5).flatmap(
 )
 
 
-def check_estimate(found, low, high):
+def check_estimate(estimate, low, high):
     """Finite, inside its domain and its interval, and never certain."""
-    assert all(isinstance(number, float) and isfinite(number) for number in (found.value, *found.interval))
-    assert low <= found.interval.low <= found.value <= found.interval.high <= high
-    assert found.interval.low < found.interval.high
+    assert all(isinstance(number, float) and isfinite(number) for number in (estimate.value, *estimate.interval))
+    assert low <= estimate.interval.low <= estimate.value <= estimate.interval.high <= high
+    assert estimate.interval.low < estimate.interval.high
 
 
 def test_kappa_of_the_studys_human_check():
-    found = kappa([[24, 2], [14, 10]])
-    assert found.value == pytest.approx(0.3464, abs=5e-5)
-    assert 0 < found.interval.low < 0.346 < found.interval.high < 0.7
+    estimate = kappa([[24, 2], [14, 10]])
+    assert estimate.value == pytest.approx(0.3464, abs=5e-5)
+    assert 0 < estimate.interval.low < 0.346 < estimate.interval.high < 0.7
 
 
 @given(st.lists(st.lists(st.integers(0, 20), min_size=3, max_size=3), min_size=3, max_size=3))
@@ -35,17 +35,17 @@ def test_kappa_equals_scikit_learn(table):
     pairs = [(i, j) for i in range(3) for j in range(3) for _ in range(table[i][j])]
     if not pairs:
         return
-    found = kappa(table)
+    estimate = kappa(table)
     first, second = zip(*pairs, strict=True)
-    assert (found is None) == (len(set(first)) == 1 or len(set(second)) == 1)
-    if found is not None:
-        assert found.value == pytest.approx(cohen_kappa_score(first, second))
+    assert (estimate is None) == (len(set(first)) == 1 or len(set(second)) == 1)
+    if estimate is not None:
+        assert estimate.value == pytest.approx(cohen_kappa_score(first, second))
 
 
 @given(st.lists(st.lists(st.integers(1, 200), min_size=3, max_size=3), min_size=3, max_size=3))
 def test_the_interval_of_kappa_equals_statsmodels(table):
-    found, theirs = kappa(table), cohens_kappa(table)
-    assert found.interval == pytest.approx((max(theirs.kappa_low, -1), min(theirs.kappa_upp, 1)), abs=1e-9)
+    ours, theirs = kappa(table), cohens_kappa(table)
+    assert ours.interval == pytest.approx((max(theirs.kappa_low, -1), min(theirs.kappa_upp, 1)), abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_perfect_agreement_is_no_certainty(agreeing):
 
 @given(TABLE)
 def test_kappa_is_sound_for_every_table(table):
-    found, turned = kappa(table), kappa(np.transpose(table))
-    assert (found is None) == (turned is None)
-    if found is None:
+    ours, turned = kappa(table), kappa(np.transpose(table))
+    assert (ours is None) == (turned is None)
+    if ours is None:
         return
-    check_estimate(found, -1, 1)
-    assert (turned.value, *turned.interval) == pytest.approx((found.value, *found.interval), abs=1e-9)
+    check_estimate(ours, -1, 1)
+    assert (turned.value, *turned.interval) == pytest.approx((ours.value, *ours.interval), abs=1e-9)
 
 
 @pytest.mark.parametrize("table", [[[1, 2]], [[-1, 2], [3, 4]], [[float("nan"), 1], [1, 1]]])
@@ -84,14 +84,14 @@ def test_what_is_no_table_of_counts_is_a_bug(table):
 @given(positives=COUNT, negatives=COUNT, sample=SAMPLE)
 def test_a_corrected_share_is_sound_for_every_sample(method, positives, negatives, sample):
     n = positives + negatives
-    found = method(positives, n, sample)
+    estimate = method(positives, n, sample)
     mirrored = method(negatives, n, Labelled(sample.tn, sample.fn, sample.fp, sample.tp))
-    assert (found is None) == (mirrored is None)
-    if found is None:
+    assert (estimate is None) == (mirrored is None)
+    if estimate is None:
         return
-    check_estimate(found, 0, 1)
+    check_estimate(estimate, 0, 1)
     low, high = mirrored.interval
-    assert (found.value, *found.interval) == pytest.approx((1 - mirrored.value, 1 - high, 1 - low), abs=1e-8)
+    assert (estimate.value, *estimate.interval) == pytest.approx((1 - mirrored.value, 1 - high, 1 - low), abs=1e-8)
 
 
 @pytest.mark.parametrize("n, low", [(2, 0.6), (50, 0.06), (400, 0.009)])
@@ -148,11 +148,11 @@ def test_intervals_cover(method, rate, sensitivity, specificity):
         judged = np.where(truth, rng.random(800) < sensitivity, rng.random(800) >= specificity)
         t, j = truth[:150], judged[:150]
         sample = Labelled(int((t & j).sum()), int((~t & j).sum()), int((t & ~j).sum()), int((~t & ~j).sum()))
-        found = method(int(judged[150:].sum()), 650, sample)
-        if found is None:
+        estimate = method(int(judged[150:].sum()), 650, sample)
+        if estimate is None:
             continue
-        covered.append(found.interval.low <= rate <= found.interval.high)
-        widths.append(found.interval.high - found.interval.low)
+        covered.append(estimate.interval.low <= rate <= estimate.interval.high)
+        widths.append(estimate.interval.high - estimate.interval.low)
     assert len(covered) > 390, "hardly ever is such a judge near chance"
     assert np.mean(covered) > 0.92
     assert np.mean(widths) < 0.35
@@ -161,5 +161,5 @@ def test_intervals_cover(method, rate, sensitivity, specificity):
 def test_the_studys_rate_corrected():
     """gpt-4o called 243 of 700 misaligned; a human confirmed 10 of 24 such, and 24 of 26 of the others."""
     assert rogan_gladen(243, 700, HUMAN_CHECK).value == 0
-    found = prediction_powered(243 - 24, 650, HUMAN_CHECK)
-    assert found.interval.low < found.value < 243 / 700
+    estimate = prediction_powered(243 - 24, 650, HUMAN_CHECK)
+    assert estimate.interval.low < estimate.value < 243 / 700

@@ -77,11 +77,11 @@ def test_rows_of_one_picture_are_no_independent_evidence():
 )
 def test_every_interval_is_sound(rows, confidence):
     values, clusters = zip(*rows, strict=True)
-    found = cluster_bootstrap(values, clusters, seed=0, resamples=400, confidence=confidence)
+    interval = cluster_bootstrap(values, clusters, seed=0, resamples=400, confidence=confidence)
     if len(set(clusters)) == 1 or len(set(values)) == 1:
-        assert found is None
-    assume(found is not None)
-    assert min(values) - 1e-6 <= found.low <= np.mean(values) <= found.high <= max(values) + 1e-6
+        assert interval is None
+    assume(interval is not None)
+    assert min(values) - 1e-6 <= interval.low <= np.mean(values) <= interval.high <= max(values) + 1e-6
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ def test_markdown_renders_to_the_names_themselves(name, other):
     cells = re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", page, re.DOTALL)
     assert [seen(html.unescape(cell)) for cell in cells] == [seen(text) for text in ("run", other, name, other)]
     for pattern, shown in ((r"<h3>(.*?)</h3>", f"T {name}"), (r"<p><em>(.*?)</em></p>", f"n {name} n")):
-        found = re.search(pattern, page, re.DOTALL)
-        assert found is not None
-        assert seen(html.unescape(found[1])) == seen(shown)
+        match = re.search(pattern, page, re.DOTALL)
+        assert match is not None
+        assert seen(html.unescape(match[1])) == seen(shown)
 
 
 @settings(deadline=None)

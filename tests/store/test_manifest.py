@@ -54,12 +54,12 @@ def test_a_manifest_says_what_was_done(tmp_path: Path) -> None:
     assert not manifest.exists(tmp_path)
     write(tmp_path)
     assert manifest.exists(tmp_path)
-    found = manifest.read(tmp_path, kind="test")
-    assert found["counts"] == {"rows": 2}
-    assert found["seconds"] == 1.5
-    assert found["extra"] == "more"
-    assert found["packages"]["numpy"]
-    assert found["hardware"]["cpus"] >= 1
+    written = manifest.read(tmp_path, kind="test")
+    assert written["counts"] == {"rows": 2}
+    assert written["seconds"] == 1.5
+    assert written["extra"] == "more"
+    assert written["packages"]["numpy"]
+    assert written["hardware"]["cpus"] >= 1
 
 
 def test_a_result_that_is_not_there_unfinished_or_another_is_told_apart(tmp_path: Path) -> None:

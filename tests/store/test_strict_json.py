@@ -20,7 +20,7 @@ def test_what_is_written_is_read_back(value):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("NaN", "NaN is no finite number"),
         ('{"a": [-Infinity]}', "-Infinity is no finite number"),
@@ -33,8 +33,8 @@ def test_what_is_written_is_read_back(value):
         ("", "Expecting value"),
     ],
 )
-def test_what_is_no_json_is_told(text, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_json_is_told(text, message):
+    with pytest.raises(ValueError, match=message):
         strict_json.parse(text)
 
 

@@ -4,6 +4,7 @@ import re
 import pytest
 from PIL import Image
 
+from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_generations import save_tiny_arm
 from vlm_grpo.errors import UserError
@@ -12,7 +13,7 @@ from vlm_grpo.statistics.intervals import wilson
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.study import figures
 from vlm_grpo.study.report import main
-from vlm_grpo.study.summary import summarise
+from vlm_grpo.study.summary import pairs_table, summarise
 
 STEPS = [
     {"step": step, "reward": step / 10, "rewards/accuracy/mean": step / 20, "rewards/format/mean": step / 20}
@@ -53,25 +54,25 @@ def report(runs, tmp_path_factory):
 
 
 def test_the_summary(report):
-    told = json.loads((report / "summary.json").read_text())
-    assert list(told["arms"]) == ["base", "sft", "grpo"]
-    base, grpo = told["arms"]["base"], told["arms"]["grpo"]
+    summary = json.loads((report / "summary.json").read_text())
+    assert list(summary["arms"]) == ["base", "sft", "grpo"]
+    base, grpo = summary["arms"]["base"], summary["arms"]["grpo"]
     assert (base["n"], base["correct"], base["accuracy"], base["parse_rate"]) == (12, 6, 0.5, 1.0)
     assert (grpo["ci_low"], grpo["ci_high"]) == pytest.approx(wilson(12, 12))
-    assert list(told["pairs"]) == ["base-sft", "base-grpo", "sft-grpo"]
-    pairs = {name: (p["b"], p["c"], p["mcnemar_p"], p["holm_p"]) for name, p in told["pairs"].items()}
+    assert list(summary["pairs"]) == ["base-sft", "base-grpo", "sft-grpo"]
+    pairs = {name: (p["b"], p["c"], p["mcnemar_p"], p["holm_p"]) for name, p in summary["pairs"].items()}
     assert pairs["base-grpo"] == pytest.approx((0, 6, 2 / 64, 6 / 64))
     assert pairs["base-sft"] == pytest.approx((3, 6, 0.5078125, 0.5078125))
     assert pairs["sft-grpo"] == pytest.approx((0, 3, 0.25, 0.5))
-    assert told["spread"]["grpo"] == pytest.approx(
+    assert summary["spread"]["grpo"] == pytest.approx(
         {"runs": 2, "mean": 11 / 12, "sd": 0.11785113, "min": 10 / 12, "max": 1.0}
     )
-    assert told["spread"]["base"]["sd"] is None
-    against = told["runs"]["grpo@7"]["against_first"]
+    assert summary["spread"]["base"]["sd"] is None
+    against = summary["runs"]["grpo@7"]["against_first"]
     assert (against["b"], against["c"]) == (2, 6)
-    assert told["runs"]["base"]["against_first"]["mcnemar_p"] == 1.0
-    assert set(told["seconds"]) == {"data", "evaluate base", "evaluate sft", "evaluate grpo@42", "evaluate grpo@7"}
-    assert told["seconds"]["evaluate base"] == 1.5
+    assert summary["runs"]["base"]["against_first"]["mcnemar_p"] == 1.0
+    assert set(summary["seconds"]) == {"data", "evaluate base", "evaluate sft", "evaluate grpo@42", "evaluate grpo@7"}
+    assert summary["seconds"]["evaluate base"] == 1.5
 
 
 def test_the_tables(report, runs, tmp_path, capsys):
@@ -83,6 +84,16 @@ def test_the_tables(report, runs, tmp_path, capsys):
     assert "| grpo | 2 | 0.917 | 0.118 | 0.833 | 1.000 |" in text
     assert "(accuracy.png)" in text
     assert "(reward.png)" in text
+
+
+def test_pairs_of_graded_arms_show_how_far_their_mean_credits_differ(report):
+    summary = json.loads((report / "summary.json").read_text())
+    assert len(pairs_table(summary).header) == 6
+    summary["pairs"]["base-grpo"]["credit_difference"] = {"value": 0.25, "ci_low": -0.05, "ci_high": 0.5}
+    summary["pairs"]["base-sft"]["credit_difference"] = {"value": 0.0, "ci_low": None, "ci_high": None}
+    table = pairs_table(summary)
+    assert [row[-1] for row in table.rows] == ["+0.000 (–)", "+0.250 (-0.050 to +0.500)", "–"]
+    assert len({len(row) for row in table.rows} | {len(table.header)}) == 1
 
 
 def test_the_report_is_complete_and_repeatable(report, runs, tmp_path):
@@ -160,17 +171,12 @@ def test_metrics_count_without_their_last_newline(runs, tmp_path):
 def test_metrics_that_are_no_numbers_are_one_line(runs, tmp_path, capsys, line):
     path = tmp_path / "metrics.jsonl"
     path.write_text(f'{{"step": 0, "reward": 1}}\n{line}\n')
-    told = refused(capsys, [f"--arm=base={runs / 'base'}", f"--metrics=base={path}", "--out", str(tmp_path / "out")])
-    assert "metrics.jsonl line 2: step and rewards are numbers" in told
+    message = refused(capsys, [f"--arm=base={runs / 'base'}", f"--metrics=base={path}", "--out", str(tmp_path / "out")])
+    assert "metrics.jsonl line 2: step and rewards are numbers" in message
 
 
 def refused(capsys, arguments):
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    assert left.value.code == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1
-    return told[0]
+    return refusal(capsys, main, arguments)
 
 
 @pytest.mark.parametrize(
@@ -208,8 +214,8 @@ def test_a_folder_of_something_else_is_refused(runs, capsys):
 
 def test_one_arm_alone_has_no_pairs(runs, tmp_path):
     main(["--arm", f"base={runs / 'base'}", "--out", str(tmp_path / "out")])
-    told = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert told["pairs"] == {}
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["pairs"] == {}
     assert not (tmp_path / "out" / "reward.png").exists()
 
 

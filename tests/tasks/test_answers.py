@@ -29,6 +29,13 @@ SAME = object()
         (NUMBER, " 18. ", 18, SAME),
         (NUMBER, "**18**", 18, SAME),
         (NUMBER, "-3", -3, SAME),
+        (NUMBER, "It is −3 (minus 3)", None, -3),
+        (NUMBER, "the answer–5", None, 5),
+        *((NUMBER, f"It is {other}.", None, None) for other in ("one hundred", "5 million", "two dozen", "minus five")),
+        *((NUMBER, f"It is {other}", None, None) for other in ("1E-3", "1.234.567", "3.14159265358979323846264")),
+        *((BOX, f"[0, 0, {far}, 5]", None, None) for far in ("1e999", "9" * 400, "-Infinity", "NaN")),
+        *((BOXES, f"[[0, 0, {far}, 5]]", None, None) for far in ("1e999", "9" * 400)),
+        *((POLYGON, f"[[0, 0], [{far}, 0], [0, 1]]", None, None) for far in ("1e999", "9" * 400, "NaN")),
         (NUMBER, "2.50", 2.5, SAME),
         (NUMBER, "5 + 1 = 6", None, 6),
         (NUMBER, "there are 4 of them", None, 4),
@@ -152,7 +159,8 @@ def test_an_answer_beside_a_thought_counts(text):
         *("It wasn't true.", "These aren't true.", "It isnt true", "It wasnt true", "That won't be true"),
         *("I don't think it is true", "I dont think it is true", "It couldn’t be true", "It shouldnt be true"),
         *("It ain't true", "It can't be true", "It cant be true", "hardly true", "nothing true about it"),
-        *("Neither is true", "not false", "It wouldn`t be true", "It hasnʼt been true", "never true"),
+        *("It isn‛t true", "It isn t true", "It is n't true", "It isn&#39;t true", "non-true", "none of it is true"),
+        *("Neither is true", "barely true", "not false", "It wouldn`t be true", "It hasnʼt been true", "never true"),
     ],
 )
 def test_a_negated_word_is_no_answer(sentence):
@@ -160,7 +168,9 @@ def test_a_negated_word_is_no_answer(sentence):
     assert TRUTH.read(sentence, "bare_relaxed") is None
 
 
-@pytest.mark.parametrize("sentence", ["The want is true.", "It is a knot, true.", "True, the plant is there."])
+@pytest.mark.parametrize(
+    "sentence", ["The want is true.", "The T is true.", "It is a knot, true.", "True, the plant is there."]
+)
 def test_words_that_only_look_like_negations_do_not_negate(sentence):
     assert TRUTH.read(f"<answer> {sentence} </answer>", "relaxed") is True
 

@@ -90,7 +90,7 @@ class Adapter:
         picture_cells: (processor, encoded prompt of one row) -> which part of which picture each of its picture tokens
             stands for; what a family sees twice (whole and in tiles) has cells that overlap. None: not known.
         refuses: (width, height) -> why the processor takes no picture of that size in pixels; None: it does.
-        shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` knows.
+        shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` and `decoding` know.
         generation: overrides of `generate` that the family needs.
         box_frame: frame in which the model writes boxes: "resized_pixels" (after the processor's resize) or
             "thousandths" (0-1000 of each side).

@@ -23,6 +23,8 @@ from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.files import chat_template, model_type, read_json, reading
 from vlm_grpo.adapters.finite import first_not_finite
 from vlm_grpo.adapters.generation import end_tokens, plain_generation
+from vlm_grpo.adapters.patches import embed_by_product
+from vlm_grpo.adapters.windows import attend_together
 from vlm_grpo.errors import UserError
 from vlm_grpo.paths import user_path
 
@@ -82,6 +84,8 @@ class Checkpoint:
                 output_loading_info=True,
             )
         self._check_loaded(model, loading)
+        embed_by_product(model)
+        attend_together(model)
         return model.to(device) if device is not None else model
 
     def _check_loaded(self, model: PreTrainedModel, loading: dict[str, Any]) -> None:

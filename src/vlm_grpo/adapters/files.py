@@ -1,12 +1,13 @@
 """Read the small files of a checkpoint folder, and tell in one line what a library says of files that are not ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from vlm_grpo import text_files
 from vlm_grpo.errors import UserError
 from vlm_grpo.store.manifest import read_json as read_json_object
 
@@ -41,11 +42,24 @@ def model_type(path: Path) -> str:
     return name
 
 
+def check_agree(path: Path, pairs: Mapping[str, tuple[Any, Any]]) -> None:
+    """`UserError` for the first setting of which the processor in `path` and its `config.json` say different things.
+
+    `pairs` are the (processor's, config's) values by name; None is not stated.
+    """
+    for name, (processor, config) in pairs.items():
+        if None not in (processor, config) and processor != config:
+            raise UserError(
+                f"{path}: its processor has {name} {processor} where config.json asks for {config}; the files are of "
+                "two checkpoints: copy or download it again"
+            )
+
+
 def chat_template(path: Path) -> str:
     """The chat template, wherever this checkpoint's generation of transformers stored it."""
     plain = path / "chat_template.jinja"
     if plain.exists():
-        return plain.read_text(encoding="utf-8")
+        return text_files.read_text(plain)
     for name in ("chat_template.json", "processor_config.json", "tokenizer_config.json"):
         template = read_json(path / name).get("chat_template")
         if isinstance(template, str):

@@ -43,9 +43,14 @@ def plain_generation(checkpoint: Path) -> GenerationConfig:
     own = read_json(checkpoint / FILE) or read_json(checkpoint / "config.json")
     ids = {name: own.get(name) for name in IDS}
     for name, value in ids.items():
-        if not all(type(number) is int for number in _as_list(value)):
-            raise UserError(f"{checkpoint / FILE}: {name} is {value!r}, expected a token's id, or a list of ids")
-    return GenerationConfig(**(ids | {"eos_token_id": _as_list(ids["eos_token_id"]) or None}))
+        check_ids(value, where=f"{checkpoint / FILE}: {name}")
+    return GenerationConfig(**(ids | {"eos_token_id": as_list(ids["eos_token_id"]) or None}))
+
+
+def check_ids(value: Any, *, where: str) -> None:
+    """`UserError`, opened by `where`, unless `value` is a token's id, a list of ids, or None."""
+    if not all(type(number) is int and number >= 0 for number in as_list(value)):
+        raise UserError(f"{where} is {value!r}, expected a token's id, or a list of ids")
 
 
 def put_aside(checkpoint: Path) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def end_tokens(own: GenerationConfig, processor: Any, *, more: Any = None) -> li
     """Ids that end a completion, each once: those of `own`, the tokenizer's, the chat template's, and `more` (an id or
     a list of them, such as the user's)."""
     tokenizer = processor.tokenizer
-    ids = [*_as_list(own.eos_token_id), *_as_list(tokenizer.eos_token_id), *_turn_end(processor), *_as_list(more)]
+    ids = [*as_list(own.eos_token_id), *as_list(tokenizer.eos_token_id), *_turn_end(processor), *as_list(more)]
     return list(dict.fromkeys(ids))
 
 
@@ -72,16 +77,16 @@ def complete_end_tokens(checkpoint: Path, processor: Any) -> None:
     """Let the generation settings of the `checkpoint` name all of its end tokens, where they do not."""
     written = read_json(checkpoint / FILE)
     ids = end_tokens(plain_generation(checkpoint), processor)
-    if set(ids) != set(_as_list(written.get("eos_token_id"))):
+    if set(ids) != set(as_list(written.get("eos_token_id"))):
         atomic.write_json(checkpoint / FILE, written | {"eos_token_id": ids})
 
 
 def named(ids: Iterable[int], processor: Any) -> str:
     """`ids` for people: each token with its id."""
-    return ", ".join(f"{processor.tokenizer.convert_ids_to_tokens(number)} ({number})" for number in ids)
+    return ", ".join(f"{processor.tokenizer.convert_ids_to_tokens(number) or 'no token'} ({number})" for number in ids)
 
 
-def told(checkpoint: Path) -> str:
+def aside_in_words(checkpoint: Path) -> str:
     """One line on what is put aside; empty where nothing is."""
     aside = ", ".join(f"{name} {value}" for name, value in put_aside(checkpoint).items())
     return f"put aside of the checkpoint's {FILE}: {aside}" if aside else ""
@@ -99,7 +104,8 @@ def _special_ids(tokenizer: Any) -> set[int]:
     return {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
 
 
-def _as_list(ids: Any) -> list[int]:
+def as_list(ids: Any) -> list[int]:
+    """`ids`, one or a list of them or None, as a list."""
     if ids is None:
         return []
     return list(ids) if isinstance(ids, list | tuple) else [ids]

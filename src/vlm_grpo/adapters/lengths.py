@@ -13,13 +13,12 @@ from PIL import Image
 from transformers import AutoConfig
 
 from vlm_grpo import prompts
-from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.base import Adapter, Size
 from vlm_grpo.adapters.files import reading
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.records import Row
 
-Size = tuple[int, int]
 Conversation = list[dict[str, object]]
 """Turns in the chat format that processors' templates read."""
 

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from vlm_grpo.adapters import finite, intact, lora_fit
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint, weights_fingerprint
 from vlm_grpo.adapters.lora_fit import CONFIG, WEIGHTS
+from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.errors import UserError
 
 BASE = "base.json"
@@ -44,8 +45,7 @@ class LoraAdapter:
     def attach(self, model: PreTrainedModel) -> PeftModel:
         """`model`, which must be the base, with all of the adapter's weights on it; not trainable."""
         with warnings.catch_warnings():
-            # PEFT 0.21 reads a property under a name that transformers 5.23 deprecates.
-            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+            hush_renamed()
             return lora_fit.attach(
                 model, self.path, former_names=self.base.adapter.former_names, where=f"adapter {self.path}"
             )

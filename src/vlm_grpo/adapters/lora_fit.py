@@ -40,7 +40,7 @@ def attach(model: PreTrainedModel, folder: Path, *, former_names: Renames, where
     """
     modules = [name for name, _ in model.named_modules()]
     renames = tuple(pair for pair in former_names if not any(name.startswith(pair[0]) for name in modules))
-    weights, renamed = _present_names(load_file(folder / WEIGHTS), renames)
+    weights, renamed = _present_names(load_file(folder / WEIGHTS), renames, where=where)
     with reading(f"{where}: {CONFIG} does not fit the base"):
         config = PeftConfig.from_pretrained(str(folder))
         config.inference_mode = True
@@ -49,7 +49,7 @@ def attach(model: PreTrainedModel, folder: Path, *, former_names: Renames, where
         build = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(config.task_type, PeftModel)
         adapted: PeftModel = build(model, config)
     places = get_peft_model_state_dict(adapted, save_embedding_layers=False)
-    _check(weights, places, also=adapted.state_dict().keys(), where=where)
+    _check(weights, places, also=adapted.state_dict(), where=where)
     set_peft_model_state_dict(adapted, weights)
     for former, present in renamed.items():
         print(f"{where}: its tensors of {former}* are put into {present}*", file=sys.stderr, flush=True)
@@ -57,9 +57,12 @@ def attach(model: PreTrainedModel, folder: Path, *, former_names: Renames, where
 
 
 def _present_names(
-    weights: Mapping[str, torch.Tensor], renames: Renames
+    weights: Mapping[str, torch.Tensor], renames: Renames, *, where: str
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """`weights` by the names that this release of transformers has for their modules, and the renames that it took."""
+    """`weights` by the names that this release of transformers has for their modules, and the renames that it took.
+
+    `UserError` where two of them have one name there.
+    """
     present: dict[str, torch.Tensor] = {}
     used: dict[str, str] = {}
     for name, tensor in weights.items():
@@ -69,7 +72,10 @@ def _present_names(
                 inside = now + inside.removeprefix(former)
                 used[former] = now
                 break
-        present[PREFIX + inside if ".lora_" in inside else name] = tensor
+        place = PREFIX + inside if ".lora_" in inside else name
+        if place in present:
+            raise UserError(f"{where}: {WEIGHTS} holds {place} under two names, of which {name} is one; save it anew")
+        present[place] = tensor
     return present, used
 
 
@@ -85,8 +91,20 @@ def _names(module: str, renames: Renames) -> list[str]:
     return [module, *(former + module.removeprefix(now) for former, now in renames if module.startswith(now))]
 
 
-def _check(weights: Mapping[str, torch.Tensor], places: Mapping[str, torch.Tensor], *, also: Any, where: str) -> None:
+def _check(
+    weights: Mapping[str, torch.Tensor],
+    places: Mapping[str, torch.Tensor],
+    *,
+    also: Mapping[str, torch.Tensor],
+    where: str,
+) -> None:
     """`UserError` unless each of `weights` has its place among `places` (or in `also`), and each place its tensor."""
+    whole = sorted(name for name in weights if not weights[name].is_floating_point())
+    if whole:
+        raise UserError(
+            f"{where}: {len(whole)} of its {len(weights)} tensors hold whole numbers ({weights[whole[0]].dtype}), the "
+            f"first {whole[0]}; give the adapter as it was before it was quantised"
+        )
     homeless = sorted(name for name in weights if name not in places and name not in also)
     if homeless:
         raise UserError(
@@ -99,9 +117,10 @@ def _check(weights: Mapping[str, torch.Tensor], places: Mapping[str, torch.Tenso
             f"{where}: {WEIGHTS} lacks {len(empty)} of the {len(places)} tensors that {CONFIG} asks for, the first "
             f"{empty[0]}; copy the adapter again, or train it again"
         )
-    odd = sorted(name for name in places if places[name].shape != weights[name].shape)
+    goals = {**also, **places}
+    odd = sorted(name for name in weights if goals[name].shape != weights[name].shape)
     if odd:
-        there, wanted = tuple(weights[odd[0]].shape), tuple(places[odd[0]].shape)
+        there, wanted = tuple(weights[odd[0]].shape), tuple(goals[odd[0]].shape)
         raise UserError(
             f"{where}: {len(odd)} of its {len(weights)} tensors have another shape than {CONFIG} asks for, the first "
             f"{odd[0]}: {there} instead of {wanted}; give the {CONFIG} and the base that it was trained with"

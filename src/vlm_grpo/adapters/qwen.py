@@ -20,7 +20,7 @@ from transformers.processing_utils import ProcessorMixin
 from transformers.utils import is_torchvision_available
 
 from vlm_grpo.adapters.base import Adapter, Cell, ImageOption, Size, grid
-from vlm_grpo.adapters.files import chat_template, model_type
+from vlm_grpo.adapters.files import chat_template, check_agree, model_type, read_json
 from vlm_grpo.errors import UserError
 
 LONGEST = 200
@@ -57,8 +57,26 @@ def _image_only(stock: type[ProcessorMixin]) -> type[ProcessorMixin]:
     return type(stock.__name__, (stock,), body)
 
 
+PATCHES = {"patch_size": "patch_size", "temporal_patch_size": "temporal_patch_size", "merge_size": "spatial_merge_size"}
+"""How pictures are cut: names in the processor's settings and in the vision tower's."""
+
+
 def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
-    """The processor of the checkpoint in `path`; `image_settings` may hold `min_pixels` and `max_pixels`."""
+    """The processor of the checkpoint in `path`; `image_settings` may hold `min_pixels` and `max_pixels`.
+
+    `UserError` where the smallest picture is larger than the largest; one of the two may be the checkpoint's own.
+    """
+    processor = _load_processor(path, image_settings)
+    images, vision = processor.image_processor, read_json(path / "config.json").get("vision_config", {})
+    check_agree(path, {ours: (getattr(images, ours), vision.get(theirs)) for ours, theirs in PATCHES.items()})
+    size = images.size
+    least, most = size["shortest_edge"], size["longest_edge"]
+    if least > most:
+        raise UserError(f"model {path}: min_pixels {least} is more than max_pixels {most}; set both, or neither")
+    return processor
+
+
+def _load_processor(path: Path, image_settings: dict[str, Any]) -> Any:
     if is_torchvision_available():
         return AutoProcessor.from_pretrained(path, trust_remote_code=False, **image_settings)
     image_processor = Qwen2VLImageProcessorPil.from_pretrained(path, **image_settings)

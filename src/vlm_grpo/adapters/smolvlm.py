@@ -1,7 +1,7 @@
 """SmolVLM (Idefics3 architecture) and SmolVLM2.
 
 The study generated with the KV cache disabled, because a former transformers release lost the image while decoding
-from the cache. That stays the default here for fidelity; `adapters/cache.py` turns it on once parity is shown.
+from the cache. That stays the default here for fidelity; `decoding/cache_choice.py` turns it on once parity is shown.
 """
 
 import math
@@ -21,7 +21,7 @@ from transformers.processing_utils import ProcessorMixin
 from transformers.utils import is_torchvision_available
 
 from vlm_grpo.adapters.base import Adapter, Box, Cell, ImageOption, grid
-from vlm_grpo.adapters.files import chat_template, model_type, read_json
+from vlm_grpo.adapters.files import chat_template, check_agree, model_type, read_json
 
 
 class _ImageOnlySmolVLMProcessor(SmolVLMProcessor):
@@ -48,6 +48,17 @@ class _ImageOnlySmolVLMProcessor(SmolVLMProcessor):
 
 def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
     """The processor of the checkpoint in `path`; `image_settings` may hold `size` and `do_image_splitting`."""
+    processor = _load_processor(path, image_settings)
+    config = read_json(path / "config.json")
+    vision, joined = config.get("vision_config", {}), config.get("scale_factor")
+    side, patch = vision.get("image_size"), vision.get("patch_size")
+    tokens = (side // patch) ** 2 // joined**2 if side and patch and joined else None
+    tile = processor.image_processor.max_image_size["longest_edge"]
+    check_agree(path, {"image_seq_len": (processor.image_seq_len, tokens), "max_image_size": (tile, side)})
+    return processor
+
+
+def _load_processor(path: Path, image_settings: dict[str, Any]) -> Any:
     if is_torchvision_available():
         return AutoProcessor.from_pretrained(path, trust_remote_code=False, **image_settings)
     tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)

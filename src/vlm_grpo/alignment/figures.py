@@ -14,15 +14,18 @@ from matplotlib.figure import Figure
 
 from vlm_grpo import escapes
 from vlm_grpo.alignment.summary import QUADRANTS, Summary
+from vlm_grpo.drawing import COLOURS
 
-MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+REST_COLOUR = "#999999"
+_, _SFT, _GRPO, *_OTHERS = COLOURS
+MODEL_COLOURS = (REST_COLOUR, _GRPO, _SFT, *_OTHERS)
+"""Those of the study's figures, GRPO blue, and the base in a grey on which a black interval shows."""
 MODEL_HATCHES = ("", "//", "..", "xx")
 """Tell models apart that share a colour."""
 TYPE_COLOURS = ("#d55e00", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#cc79a7", "#f0e442")
 """Okabe and Ito's, which people with any colour vision tell apart."""
 DARK = "#0072b2"
 """The one of them on which black is hard to read."""
-REST_COLOUR = "#999999"
 HATCHES = ("///", "...", "xxx", "---")
 """Where there are more kinds than colours: the colours begin again with the next hatch, then with a denser one."""
 LOWEST_NUMBERED = 0.035
@@ -70,7 +73,7 @@ def types(summaries: Sequence[Summary]) -> Figure:
         axes.bar_label(bars, counts, label_type="center", fontsize=8, **_number_style(style))
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     _name_bars(axes, summaries)
-    axes.margins(y=0.08)
+    axes.set_ylim(0, 1.08 * max(bottoms) or 1)  # margins would end at a segment of no height on top of a bar
     axes.set_ylabel("share of verdicts (%)")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
@@ -99,10 +102,12 @@ def quadrants(summaries: Sequence[Summary]) -> Figure:
         heights = [100 * s.quadrants[cell] / n if n else 0.0 for s, n in zip(summaries, totals, strict=True)]
         label = cell.replace("_", ", ")
         bars = axes.bar(range(len(summaries)), heights, 0.7, bottoms, color=QUADRANT_COLOURS[cell], label=label)
-        counts = [str(s.quadrants[cell]) if height > 2 else "" for s, height in zip(summaries, heights, strict=True)]
+        numbers = zip(summaries, heights, strict=True)
+        counts = [str(s.quadrants[cell]) if height > 100 * LOWEST_NUMBERED else "" for s, height in numbers]
         axes.bar_label(bars, counts, label_type="center", fontsize=8)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     _name_bars(axes, summaries)
+    axes.set_ylim(0, 105)
     axes.set_ylabel("share of items (%)")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 
 from vlm_grpo.adapters.attention import check_attention
-from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.attention import animation, page
 from vlm_grpo.attention.look import Look, look
 from vlm_grpo.attention.settings import NO_EFFECT, LookArguments
 from vlm_grpo.attention.shown import Shown, show
 from vlm_grpo.config import parse
+from vlm_grpo.decoding.cache_choice import choose_cache
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Decoder

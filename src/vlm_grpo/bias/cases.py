@@ -31,10 +31,10 @@ def read_cases(rows: Iterable[Row], *, where: str) -> list[Case]:
 
 
 def _case(row: Row, *, where: str) -> Case:
+    label = truth_of(row, where=where)
     relation = row.meta.get("relation")
     if not isinstance(relation, str) or not relation.strip():
         raise UserError(f"{where}: relation {relation!r} is empty; a text bias needs one in every row")
-    label = truth_of(row, where=where)
     if row.meta.get("label", int(label)) != int(label):
         raise UserError(f"{where}: label {row.meta['label']!r} is not {int(label)}, which its solution says; mend it")
     return Case(row.id, relation, label, row.images[0] if row.images else "")

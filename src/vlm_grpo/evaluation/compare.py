@@ -32,9 +32,8 @@ def main(argv: list[str] | None = None) -> None:
         f"accuracy of the second less the first: {compared['difference']:+.3f}"
     )
     if "credit_difference" in compared:
-        credit = compared["credit_difference"]
-        ends = "" if credit["ci_low"] is None else f" ({credit['ci_low']:+.3f} to {credit['ci_high']:+.3f})"
-        print(f"mean credit of the second less the first: {credit['value']:+.3f}{ends}, bootstrap over pictures")
+        credit = tables.estimate_cell(compared["credit_difference"], sign="+")
+        print(f"mean credit of the second less the first: {credit}, bootstrap over pictures")
     if given.out:
         atomic.write_json(given.out, {"first": str(given.first), "second": str(given.second), **compared})
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,8 @@ from transformers import GenerationConfig, PreTrainedModel
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.finite import watch_logits
 from vlm_grpo.adapters.generation import end_tokens
+from vlm_grpo.decoding.engine import Engine
+from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.sampling import logits_processors
 from vlm_grpo.tasks.asking import AskedRow
@@ -39,6 +42,8 @@ class Decoder:
 
     The checkpoint's own generation defaults (repetition penalty, sampling) are put aside, and what ends a completion is
     decided in `adapters/generation.py`, as for rollouts. Tokens that stand for pictures are suppressed, as in training.
+    With the KV cache the engine decodes, unless it does not serve the model or `by_engine` is false; then, and without
+    the cache, transformers' `generate` does.
     """
 
     model: PreTrainedModel
@@ -48,6 +53,7 @@ class Decoder:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    by_engine: bool = True
 
     def __post_init__(self) -> None:
         own = self.model.generation_config
@@ -62,6 +68,11 @@ class Decoder:
         )
         self.model.eval()
 
+    @cached_property
+    def engine(self) -> Engine | None:
+        """What decodes from the KV cache; None: transformers' `generate` does."""
+        return Engine(self.model) if self.by_engine and not not_served(self.model) else None
+
     @property
     def end_tokens(self) -> list[int]:
         """Ids that end a completion."""
@@ -71,7 +82,8 @@ class Decoder:
     def __call__(self, batch: list[AskedRow], encoded: Any, *, use_cache: bool) -> list[Completion]:
         """Decode `encoded`, the inputs (B, L) of `batch`; `UserError` where the model's logits are not finite."""
         inputs = encoded.to(self.model.device)
-        processors = logits_processors(
+        processors = partial(
+            logits_processors,
             [prompt.row.id for prompt in batch],
             temperature=self.temperature,
             top_p=self.top_p,
@@ -79,7 +91,11 @@ class Decoder:
             device=self.model.device,
         )
         with watch_logits(self.model) as watch:
-            tokens = self.model.generate(**inputs, logits_processor=processors, use_cache=use_cache)
+            tokens = (
+                self.engine.generate(**inputs, processors=processors, use_cache=True)
+                if use_cache and self.engine is not None
+                else self.model.generate(**inputs, logits_processor=processors(), use_cache=use_cache)
+            )
         if not watch.is_finite:
             raise UserError(
                 f"row {batch[0].row.id}, or one of the {len(batch)} that are asked with it: the model's logits are not "

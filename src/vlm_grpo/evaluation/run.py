@@ -15,8 +15,9 @@ from transformers import PreTrainedModel
 
 from vlm_grpo.adapters import generation
 from vlm_grpo.adapters.attention import check_attention
-from vlm_grpo.adapters.cache import choose_cache
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.decoding.cache_choice import choose_cache
+from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.evaluation import batches, generations, outcomes
 from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.controls import compared
@@ -155,7 +156,7 @@ def _generate(
         seed=settings.seed,
     )
     tell(f"a completion ends at {generation.named(decoder.end_tokens, inputs.processor)}")
-    if aside := generation.told(inputs.model.path):
+    if aside := generation.aside_in_words(inputs.model.path):
         tell(aside)
     encode = partial(
         batches.encode,
@@ -171,6 +172,8 @@ def _generate(
         batch=lambda: encode(missing[:PARITY_ROWS]),
         never=family.placeholder_ids(inputs.processor.tokenizer),
     )
+    if use_cache and (why := not_served(model)):
+        tell(f"decoding by transformers' generate: {why}")
     automatic = settings.batch_size == "auto"
     completions = complete(
         missing,

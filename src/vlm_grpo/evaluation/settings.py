@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 from vlm_grpo import prompts
 from vlm_grpo.adapters.attention import check_attention_name
-from vlm_grpo.adapters.cache import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import DtypeName
+from vlm_grpo.decoding.cache_choice import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.controls import CONTROLS
 from vlm_grpo.ranges import SEED, check_name, check_numbers

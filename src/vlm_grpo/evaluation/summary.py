@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlm_grpo.tables import Table
+from vlm_grpo.tables import NOTHING, Table, estimate_cell
 from vlm_grpo.tasks.base import Column, Task
 from vlm_grpo.tasks.registry import MODULES, task_named
 
-NOTHING = "–"
 FEW = 12
 """Slices of more values stand in `scores.json` only."""
 NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a thought that is not empty"
@@ -37,7 +36,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
                 str(figures["correct"]),
                 f"{figures['accuracy']:.3f}",
                 f"{figures['ci_low']:.3f} to {figures['ci_high']:.3f}",
-                *((_credit(figures.get("mean_credit")),) if is_graded else ()),
+                *((estimate_cell(figures.get("mean_credit")),) if is_graded else ()),
                 *(_control(figures.get("controls", {}).get(control)) for control in controls),
                 f"{figures['parse_rate']:.3f}",
                 *(_cell(figures.get(column.key), column) for column in columns),
@@ -91,10 +90,3 @@ def _cell(value: Any, column: Column) -> str:
 
 def _control(compared: Mapping[str, Any] | None) -> str:
     return NOTHING if compared is None else f"{compared['accuracy']:.3f} (p {compared['mcnemar_p']:.2g})"
-
-
-def _credit(credit: Mapping[str, Any] | None) -> str:
-    if credit is None:
-        return NOTHING
-    ends = NOTHING if credit["ci_low"] is None else f"{credit['ci_low']:.3f} to {credit['ci_high']:.3f}"
-    return f"{credit['value']:.3f} ({ends})"

@@ -48,7 +48,7 @@ class BatchNotes:
         """What the server calls the batch; None when it never said."""
         return self._names.get(token)
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """The batches under way, in words."""
         tokens = self.under_way()
         names = [self._names.get(token, "one whose creation was not confirmed") for token in tokens]

@@ -170,7 +170,7 @@ class Run:
         notes = BatchNotes(self.given.out)
         if notes.under_way() and not self.given.batch:
             raise UserError(
-                f"a batch is under way ({notes.told()}); add --batch to wait for its answers: they are paid"
+                f"a batch is under way ({notes.in_words()}); add --batch to wait for its answers: they are paid"
             )
         if self.given.judge == "rules":
             print(f"note: {rules.SCOPE}", file=sys.stderr)
@@ -250,6 +250,7 @@ class Run:
 
 def _named(text: str) -> tuple[str, Path]:
     name, _, path = text.partition("=")
+    name = name.strip()
     if not name or not path:
         raise UserError(f"--generations {text!r}: give NAME=FILE, for example base=runs/base/generations.jsonl")
     return well_formed(name), user_path(path)

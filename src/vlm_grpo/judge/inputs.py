@@ -182,10 +182,12 @@ def read_questions(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def check_arms(arms: Sequence[JudgedArm]) -> None:
-    """`UserError` unless the arms are of one split and hold the same rows with the same question and label."""
+    """`UserError` unless the arms have names of their own, are of one split, and hold the same rows, asked alike."""
     first = arms[0]
     wanted = {item.row_id: (item.question, item.truth) for item in first.items}
     for arm in arms[1:]:
+        if arm.name == first.name:
+            raise UserError(f"two arms are called {arm.name!r}; give each --generations a name of its own")
         if arm.split != first.split:
             raise UserError(f"{first.name} is of split {first.split!r}, {arm.name} of {arm.split!r}; judge one split")
         asked = {item.row_id: (item.question, item.truth) for item in arm.items}

@@ -9,9 +9,9 @@ from trl import GRPOConfig, SFTConfig
 
 from vlm_grpo import prompts
 from vlm_grpo.adapters.attention import check_attention_name
-from vlm_grpo.adapters.cache import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.decoding.cache_choice import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.values import AS_BOOLEAN, GRPO_NAMES, SFT_NAMES, check_values
 from vlm_grpo.ranges import AT_LEAST_1, POSITIVE, SEED, SHARE_BELOW_1, check_name, check_numbers
@@ -72,6 +72,10 @@ class RewardArguments:
     curriculum: str | None = field(
         default=None,
         metadata={"help": "Column of the rows; low values come first in every epoch. Unset: rows in a seeded order."},
+    )
+    environment: str | None = field(
+        default=None,
+        metadata={"help": "What answers the model within a completion: double_check or zoom. Unset: one turn each."},
     )
     rollout_cache: str = field(
         default="default",

@@ -1,7 +1,7 @@
 """The rows a run trains on, and the `datasets.Dataset` that TRL's trainers read.
 
 Rows are drawn with their own seed before anything else happens, so a resumed run sees the rows it started with.
-Pictures are opened when a batch is made, not before.
+Pictures are opened when a batch is made, not before, and once for all of its rows and for the batch after it.
 """
 
 import random
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from PIL import Image
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.rewards.base import ROW, VIEW
@@ -77,9 +78,15 @@ def _lazy(records: list[dict[str, Any]], root: Path) -> Dataset:
 
 
 def _image_opener(root: Path) -> Callable[[dict[str, list[Any]]], dict[str, list[Any]]]:
+    opened: dict[str, Image.Image] = {}
+
     def open_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         if "image_files" not in batch:
             return batch
-        return {**batch, "images": [[open_picture(root, name) for name in files] for files in batch["image_files"]]}
+        names = dict.fromkeys(name for files in batch["image_files"] for name in files)
+        newest = {name: opened.get(name) or open_picture(root, name) for name in names}
+        opened.clear()
+        opened.update(newest)
+        return {**batch, "images": [[opened[name] for name in files] for files in batch["image_files"]]}
 
     return open_batch

@@ -4,6 +4,7 @@ import sys
 
 from transformers.trainer_utils import SaveStrategy
 
+from vlm_grpo.environments.registry import by_name
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import GRPOArguments, RewardArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.fast.arguments import FastArguments
@@ -59,7 +60,6 @@ GRPO_NO_EFFECT = COMMON_NO_EFFECT | {
     "use_transformers_paged": "it does not support pictures",
     "transformers_continuous_batching_config": "it does not support pictures",
     "log_completions_hub_repo": "completions are written to completions.jsonl in the output folder",
-    "max_tool_calling_iterations": "there are no tools",
 }
 
 SFT_NO_EFFECT = COMMON_NO_EFFECT | {
@@ -126,6 +126,7 @@ GRPO_COMMON = COMMON | frozenset(
 """TRL's settings that `--help` shows for GRPO."""
 
 _VLLM_ONLY = "vllm_"
+_CALLS = "max_tool_calling_iterations"
 _REF_SYNC_ONLY = ("ref_model_mixup_alpha", "ref_model_sync_steps")
 
 
@@ -152,8 +153,20 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             raise UserError(f"setting {name!r} has no effect without use_vllm: true")
         if name in _REF_SYNC_ONLY and not training.sync_ref_model:
             raise UserError(f"setting {name!r} has no effect without sync_ref_model: true")
+    _check_environment(rewards.environment, training, given)
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
+
+
+def _check_environment(name: str | None, training: GRPOArguments, given: frozenset[str]) -> None:
+    environment = None if name is None else by_name(name)
+    if _CALLS in given and (environment is None or not environment.has_tools):
+        raise UserError(f"setting {_CALLS!r} has no effect: there are no tools; remove it")
+    if environment is not None and training.use_vllm:
+        raise UserError(
+            f"environment {name} answers the model within its completion, where vLLM is not held to what is scored; "
+            "say use_vllm: false"
+        )
 
 
 def check_resumable(training: GRPOArguments | SFTArguments) -> None:

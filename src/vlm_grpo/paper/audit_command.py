@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.paper import audit, published
+from vlm_grpo.paper.recomputed import recompute
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
     if options.out is not None:
         atomic.write_text(options.out, text + "\n")
-    differing = [f.name for f in map(audit.recompute, facts["scores"]) if not f.reproduced]
+    differing = [f.name for f in map(recompute, facts["scores"]) if not f.reproduced]
     if differing:
         print(f"check: not reproduced: {'; '.join(differing)}", file=sys.stderr)
         sys.exit(1)

@@ -1,11 +1,12 @@
 """What a reward is: a pure score of one completion of a row, with answers that prove it and attempts to cheat it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.rules import Rule
+from vlm_grpo.tasks.blocks import call_as_answer
 from vlm_grpo.tasks.view import AS_IS, View
 
 ROW, VIEW = "row", "view"
@@ -30,6 +31,8 @@ class Reward:
         minimum, maximum: the range of `score`.
         gold: (completion, row) pairs that must score `maximum` under the strict rule.
         hacks: (completion, row) pairs that must score `minimum`: known ways to earn without answering.
+        each_turn: whether the turns of a completion that an environment answers are scored one by one, for their mean;
+            else the last one is, which states the answer.
     """
 
     name: str
@@ -38,19 +41,31 @@ class Reward:
     maximum: float
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]
+    each_turn: bool = False
+
+    def of_turns(self, said: Sequence[str], row: Row, *, rule: Rule, view: View = AS_IS) -> float | None:
+        """The score of a completion in which the model `said` one or more turns; None where one cannot be scored.
+
+        In each turn but the last, the call of a tool may stand where the answer would.
+        """
+        texts = [*(call_as_answer(text) for text in said[:-1]), said[-1]] if self.each_turn else [said[-1]]
+        scores = [self.score(text, row, rule=rule, view=view) for text in texts]
+        known = [score for score in scores if score is not None]
+        return sum(known) / len(known) if len(known) == len(scores) else None
 
     def for_trainer(self, rule: Rule) -> Callable[..., list[float | None]]:
         """The reward as TRL calls it: `(completions, row, view, **columns) -> list[float | None]`, one score each.
 
-        `completions` are conversations of one assistant turn, `row` and `view` the columns of the data set.
+        `completions` are conversations with one assistant turn or, where an environment answers it, several; `row` and
+        `view` are columns of the data set.
         """
 
         def reward(
-            completions: list[list[dict[str, str]]], row: list[str], view: list[str], **_: Any
+            completions: list[list[dict[str, Any]]], row: list[str], view: list[str], **_: Any
         ) -> list[float | None]:
             return [
-                self.score(
-                    turns[0]["content"],
+                self.of_turns(
+                    [turn["content"] for turn in turns if turn["role"] == "assistant"],
                     Row.model_validate_json(one_row),
                     rule=rule,
                     view=View.model_validate_json(one_view),

@@ -1,7 +1,8 @@
 """`format`: 1 when the whole completion is one `<think>` block followed by one `<answer>` block, else 0.
 
 Stricter than the study's pattern, which was anchored at the start only: text after `</answer>`, a repeated or nested
-block and an empty block earn nothing. The time it takes is linear in the completion's length.
+block and an empty block earn nothing. The time it takes is linear in the completion's length. Where an environment
+answers the model, it is the mean over the model's turns.
 """
 
 from vlm_grpo.rewards.base import Reward
@@ -29,6 +30,7 @@ REWARD = Reward(
     score=score,
     minimum=0.0,
     maximum=1.0,
+    each_turn=True,
     gold=(
         ("<think> It is left of it. </think> <answer> True </answer>", _ROW),
         ("<think>\nTwo\nlines.\n</think>\n<answer>False</answer>\n", _ROW),

@@ -166,14 +166,14 @@ def _told_apart() -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-        raise _Unreachable(_told(error)) from None
+        raise _Unreachable(_reason(error)) from None
     except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        raise _Passing(_told(error)) from None
+        raise _Passing(_reason(error)) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _Failed(_told(error)) from None
+        raise _Failed(_reason(error)) from None
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 

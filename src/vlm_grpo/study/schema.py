@@ -37,11 +37,11 @@ class _Section(BaseModel):
         known = sorted(cls.model_fields)
         for key in values if isinstance(values, Mapping) else ():
             if key in cls.old_keys:
-                raise PydanticCustomError("key", "{told}", {"key": key, "told": cls.old_keys[key]})
+                raise PydanticCustomError("key", "{why}", {"key": key, "why": cls.old_keys[key]})
             if key not in known:
                 near = get_close_matches(str(key), known, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-                raise PydanticCustomError("key", "{told}", {"key": key, "told": f"unknown key; {hint}"})
+                raise PydanticCustomError("key", "{why}", {"key": key, "why": f"unknown key; {hint}"})
         return values
 
 

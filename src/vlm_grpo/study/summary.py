@@ -18,10 +18,10 @@ from vlm_grpo.pair_names import pair_names
 from vlm_grpo.statistics.paired import holm
 from vlm_grpo.store import manifest
 from vlm_grpo.study.run_names import arm_of
-from vlm_grpo.tables import Table
+from vlm_grpo.tables import Table, estimate_cell
 
-SHOWN_WHERE_TOLD = ("task", "mean_credit", "controls", "reasoned", "reasoning_rate")
-"""Evaluations of earlier versions do not tell these."""
+SHOWN_WHERE_THERE = ("task", "mean_credit", "controls", "reasoned", "reasoning_rate")
+"""Evaluations of earlier versions have none of these."""
 
 
 def summarise(runs: Mapping[str, Arm], *, stages: Mapping[str, Path]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
     config = arm.manifest["config"]
     asked = {name: config[name] for name in ("model", "adapter", "prompt", "answers")}
     own = (column.key for column in task_columns([arm.scores]))
-    optional = {name: arm.scores[name] for name in (*SHOWN_WHERE_TOLD, *own) if name in arm.scores}
+    optional = {name: arm.scores[name] for name in (*SHOWN_WHERE_THERE, *own) if name in arm.scores}
     return {name: arm.scores[name] for name in SHOWN} | optional | asked
 
 
@@ -90,10 +90,14 @@ def runs_table(summary: Mapping[str, Any]) -> Table:
 
 
 def pairs_table(summary: Mapping[str, Any]) -> Table:
-    """Every pair of arms: discordant counts and the exact McNemar test."""
+    """Every pair of arms: discordant counts, exact McNemar test, how far mean credits differ where there are any."""
+    is_graded = any("credit_difference" in pair for pair in summary["pairs"].values())
     return Table(
         title="Pairs of arms on the same rows",
-        header=("pair", "only first right (b)", "only second right (c)", "difference", "McNemar p", "Holm p"),
+        header=(
+            *("pair", "only first right (b)", "only second right (c)", "difference", "McNemar p", "Holm p"),
+            *(("mean credit's difference",) if is_graded else ()),
+        ),
         rows=tuple(
             (
                 name,
@@ -102,10 +106,14 @@ def pairs_table(summary: Mapping[str, Any]) -> Table:
                 f"{pair['difference']:+.3f}",
                 f"{pair['mcnemar_p']:.2g}",
                 f"{pair['holm_p']:.2g}",
+                *((estimate_cell(pair.get("credit_difference"), sign="+"),) if is_graded else ()),
             )
             for name, pair in summary["pairs"].items()
         ),
-        notes=("exact two-sided test on b and c; Holm adjusts for the number of pairs",),
+        notes=(
+            "exact two-sided test on b and c; Holm adjusts for the number of pairs",
+            *(("mean credit: 95 % bootstrap interval over pictures, arms paired",) if is_graded else ()),
+        ),
     )
 
 

@@ -6,6 +6,8 @@ or opened again) is a thought, not an answer, and so is one that itself holds `<
 
 OPEN, CLOSE = "<answer>", "</answer>"
 THINK, END_THINK = "<think>", "</think>"
+CALLS = (("<tool>", "</tool>"), ("<tool_call>", "</tool_call>"))
+"""What a call of a tool stands in: in the text protocol, and as Qwen3's chat template writes it."""
 
 
 def answer_block(text: str) -> str | None:
@@ -51,3 +53,14 @@ def reasons(text: str) -> bool:
     """
     thought = text.partition(THINK)[2].partition(END_THINK)[0].partition(OPEN)[0]
     return bool(thought.strip())
+
+
+def call_as_answer(text: str) -> str:
+    """A turn that calls a tool, with the call in an `<answer>` block: where a turn that ends the work has its answer.
+
+    >>> call_as_answer("<think> too small </think> <tool> name: zoom </tool>")
+    '<think> too small </think> <answer> name: zoom </answer>'
+    """
+    for opened, closed in CALLS:
+        text = text.replace(opened, OPEN).replace(closed, CLOSE)
+    return text

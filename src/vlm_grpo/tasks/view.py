@@ -6,12 +6,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.adapters.base import Adapter, Size
 from vlm_grpo.rows.images import upright_size
 from vlm_grpo.rows.records import Row
 
 Frame = Literal["pixels", "resized_pixels", "thousandths"]
-Size = tuple[int, int]
 
 
 class View(BaseModel):

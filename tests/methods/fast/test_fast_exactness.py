@@ -11,7 +11,7 @@ import torch
 from tiny_grpo import LONG, SHORT, ask, distance, make_trainer, score
 from vlm_grpo.methods.fast import trainer as fast_trainer
 from vlm_grpo.methods.fast.arguments import FastArguments
-from vlm_grpo.methods.fast.processing import DistinctProcessing
+from vlm_grpo.methods.fast.processing import PictureLists
 
 FAMILIES = ["tiny_qwen", "tiny_smolvlm"]
 LOGP = 1e-5
@@ -43,14 +43,14 @@ def rollout(stock, rows):
     """A batch that the stock trainer generated, with completions of unequal lengths, one of which ends at once."""
     torch.manual_seed(3)
     stock.num_generations = 1
-    processor, stock.processing_class = stock.processing_class, DistinctProcessing(stock.processing_class)
+    processor, stock.processing_class = stock.processing_class, PictureLists(stock.processing_class)
     batch = stock._generate_and_score_completions(rows)  # TRL alone cannot process a row without a picture
     stock.processing_class = processor
     mask = batch["completion_mask"]
     for row in range(len(mask)):
         mask[row, 1 + (3 * row) % mask.shape[1] :] = 0
     batch["completion_ids"] = batch["completion_ids"] * mask
-    batch["advantages"] = torch.linspace(-1, 1.5, len(mask), dtype=torch.float64)
+    batch["advantages"] = torch.linspace(-1, 1.5, len(mask), dtype=torch.float64, device=mask.device)
     for name in ("ref_per_token_logps", "old_per_token_logps"):
         if name in batch:
             batch[name] = batch[name] * mask
@@ -147,7 +147,7 @@ def test_completions_that_all_end_at_once(trainers):
 def test_equal_rewards_move_nothing(trainers):
     stock, ours = trainers
     batch = rollout(stock, CASES["unequal prompts"])
-    batch["advantages"] = torch.zeros(len(batch["advantages"]))
+    batch["advantages"] = torch.zeros_like(batch["advantages"])
     batch["ref_per_token_logps"] = score(ours, batch)[0]
     assert all(gradient.abs().max() < 1e-6 for gradient in score(ours, batch)[1].values())
 
@@ -159,10 +159,10 @@ def test_reference_and_entropy(trainers):
     ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
     mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
     length = batch["completion_ids"].shape[1]
-    found = []
+    kept = []
     for trainer in trainers:
         with torch.no_grad(), trainer.model.disable_adapter():
-            found.append(
+            kept.append(
                 trainer._get_per_token_logps_and_entropies(
                     trainer.model,
                     ids,
@@ -175,11 +175,11 @@ def test_reference_and_entropy(trainers):
                     **inputs,
                 )
             )
-    for expected, got in zip(*[tensors[:2] for tensors in found], strict=True):
+    for expected, got in zip(*[tensors[:2] for tensors in kept], strict=True):
         assert expected.abs().max() > 1
         assert torch.allclose(got, expected, atol=LOGP, rtol=0)
     adapted = score(stock, batch)[0]
-    assert (adapted - found[0][0]).abs().max() > 1e-2, "the adapter matters"
+    assert (adapted - kept[0][0]).abs().max() > 1e-2, "the adapter matters"
 
 
 @pytest.mark.parametrize("family", FAMILIES)

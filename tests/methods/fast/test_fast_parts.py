@@ -8,12 +8,13 @@ from trl.trainer.utils import shuffle_sequence_dict
 
 from tiny_grpo import LONG, SHORT, ask, make_trainer
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.fingerprint import fingerprint
-from vlm_grpo.methods.fast.groups import DistinctPrompts, distinct_prompts, shuffle_whole_groups
+from vlm_grpo.methods.fast.groups import shuffle_whole_groups
 from vlm_grpo.methods.fast.guard import rows_at_once
-from vlm_grpo.methods.fast.processing import DistinctProcessing
+from vlm_grpo.methods.fast.processing import DistinctProcessing, repeat_pictures
 from vlm_grpo.methods.fast.vision_features import FeatureCache
 
 
@@ -43,8 +44,8 @@ def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
             asked.append(keys[position])
             return features[keys[position]]
 
-        found = cache.collect(list(keys), encode)
-        assert [f is features[key] for f, key in zip(found, keys, strict=True)] == [True] * len(keys)
+        collected = cache.collect(list(keys), encode)
+        assert [f is features[key] for f, key in zip(collected, keys, strict=True)] == [True] * len(keys)
 
     collect("aabab")
     assert asked == ["a", "b"]
@@ -62,8 +63,8 @@ def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
 def test_prompts_are_distinct_by_text_and_pictures():
     pictures = ["x", "x", "y", "x", "x"]
     prompts = [[1, 2], [1, 2], [1, 2], [1, 3], [1, 2]]
-    found = distinct_prompts(prompts, lambda one, other: pictures[one] == pictures[other])
-    assert found == DistinctPrompts(first=[0, 2, 3], of_row=[0, 0, 1, 2, 0])
+    distinct = distinct_prompts(prompts, lambda one, other: pictures[one] == pictures[other])
+    assert distinct == DistinctPrompts(first=[0, 2, 3], of_row=[0, 0, 1, 2, 0])
 
 
 @pytest.mark.parametrize("group", [1, 2, 3, 6])
@@ -171,10 +172,12 @@ def test_distinct_rows_are_processed_once_with_the_same_result(family, request):
     expected = processor(text=texts, images=[row["images"] for row in rows], **settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(processor.image_processor), "preprocess", count)
-        found = DistinctProcessing(processor)(text=texts, images=[row["images"] for row in rows], **settings)
+        processed = DistinctProcessing(processor)(text=texts, images=[row["images"] for row in rows], **settings)
         template = {"tokenize": True, "return_dict": True, "add_generation_prompt": True}
         ids = DistinctProcessing(processor).apply_chat_template(conversations, **template)["input_ids"]
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert len(processed["pixel_values"]) < len(expected["pixel_values"])
+    processed = repeat_pictures(processed)
+    assert processed.keys() == expected.keys()
+    assert all(torch.equal(processed[name], expected[name]) for name in expected)
     assert ids == processor.apply_chat_template(conversations, **template)["input_ids"]
     assert max(seen) < 8, "six rows show eight pictures, four of them distinct"

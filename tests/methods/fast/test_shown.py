@@ -10,9 +10,9 @@ import torch
 from tiny_data import save_pictures
 from tiny_grpo import ask, make_trainer
 from tiny_reward import VOWELS
+from vlm_grpo.decoding.pictures import by_row
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
-from vlm_grpo.methods.fast.pictures import by_row
 from vlm_grpo.methods.fast.shown import MARKS, check_shown
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.rewards import registry
@@ -49,9 +49,9 @@ def alone(trainer, rows):
         text = trainer.processing_class.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-        found = trainer.processing_class(text=[text], images=[row["images"]] if row["images"] else None)
-        shown = by_row(found, [len(row["images"])]).narrow([0])
-        expected[tuple(torch.as_tensor(found["input_ids"])[0].tolist())] = shown
+        processed = trainer.processing_class(text=[text], images=[row["images"]] if row["images"] else None)
+        shown = by_row(processed, [len(row["images"])]).narrow([0])
+        expected[tuple(torch.as_tensor(processed["input_ids"])[0].tolist())] = shown
     return expected
 
 

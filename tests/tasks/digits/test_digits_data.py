@@ -112,9 +112,9 @@ def test_each_picture_has_two_rows_with_right_solutions(built: Path, source: Gly
 
 
 def test_manifest_says_that_splits_share_no_glyph(built: Path) -> None:
-    told = manifest.read(built, kind=dataset.KIND)
-    assert told["shared_glyphs"] == {"train-validation": 0, "train-test": 0, "validation-test": 0}
-    assert set(told["shared_images"].values()) == {0}
+    written = manifest.read(built, kind=dataset.KIND)
+    assert written["shared_glyphs"] == {"train-validation": 0, "train-test": 0, "validation-test": 0}
+    assert set(written["shared_images"].values()) == {0}
 
 
 def write_idx(folder: Path, *, images: int, labels: int, packed: bool) -> np.ndarray:

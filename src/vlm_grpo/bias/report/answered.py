@@ -18,6 +18,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import Arm, open_arm
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.blocks import reasons
 
 Key = tuple[str, str]
 """Split and id of a row."""
@@ -25,12 +26,21 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One row: its group, its label, what the shortcut says (None: nothing), what the model said (None: unreadable)."""
+    """What became of one row.
+
+    Attributes:
+        group: its group.
+        label: what is true.
+        says: what the shortcut says, None where it says nothing.
+        said: what the model said, None where that cannot be read.
+        reasons: whether the model reasoned before it.
+    """
 
     group: str
     label: bool
     says: bool | None
     said: bool | None
+    reasons: bool
 
     @property
     def is_right(self) -> bool:
@@ -77,7 +87,12 @@ def open_bias_arm(name: ArmName, folders: Sequence[Path], *, groups_from: Path |
         others = _marked_rows(groups_from, split, arm) if groups_from is not None else {}
         for row in arm.rows:
             marked = others[row.id] if groups_from is not None else row
-            answer = _answer(marked, arm.outcomes[row.id].said, where=f"{arm.folder}: row {row.id!r}")
+            answer = _answer(
+                marked,
+                arm.outcomes[row.id].said,
+                reasons=reasons(arm.generations[row.id].text),
+                where=f"{arm.folder}: row {row.id!r}",
+            )
             if (row.id, answer.group) in placed:
                 raise UserError(
                     f"arm {name}: row {row.id!r} is in two of its evaluations, {answer.group} in both; give one of them"
@@ -103,16 +118,17 @@ def _asked(row: Row) -> tuple[Any, ...]:
     return row.images, row.problem, row.solution
 
 
-def _answer(row: Row, said: bool | None, *, where: str) -> Answer:
+def _answer(row: Row, said: bool | None, *, reasons: bool, where: str) -> Answer:
+    label = truth_of(row, where=where)
     if GROUP not in row.meta or SHORTCUT not in row.meta:
         raise UserError(
             f"{where} has no column {GROUP!r}; evaluate on a data set that bias.text or bias.vision built, or name one "
             "with the same rows with --groups-from"
         )
-    label, says = truth_of(row, where=where), row.meta[SHORTCUT]
+    says = row.meta[SHORTCUT]
     if row.meta[GROUP] != group_of(label, says):
         raise UserError(f"{where} is marked {row.meta[GROUP]!r}, its label and shortcut say {group_of(label, says)!r}")
-    return Answer(row.meta[GROUP], label, says, said)
+    return Answer(row.meta[GROUP], label, says, said, reasons)
 
 
 def check_comparable(arms: Mapping[str, BiasArm]) -> None:

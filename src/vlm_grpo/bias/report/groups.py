@@ -46,7 +46,7 @@ def arm_scores(arm: BiasArm) -> dict[str, Any]:
 
 
 def share(answers: Sequence[Answer]) -> dict[str, Any] | None:
-    """Accuracy with Wilson's interval, the parse rate, and how often True is said, is right, and is the shortcut's."""
+    """Accuracy with Wilson's interval, and how often an answer is read, is True, should be, and follows reasoning."""
     if not answers:
         return None
     n = len(answers)
@@ -59,6 +59,7 @@ def share(answers: Sequence[Answer]) -> dict[str, Any] | None:
         "predicted_true": rate_share(sum(answer.said is True for answer in answers), n),
         "label_true": rate_share(sum(answer.label for answer in answers), n),
         "shortcut_true": rate_share(sum(answer.says is True for answer in decided), len(decided)),
+        "reasoned": rate_share(sum(answer.reasons for answer in answers), n),
     }
 
 

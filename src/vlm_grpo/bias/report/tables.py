@@ -6,9 +6,7 @@ from typing import Any
 from vlm_grpo.bias.marks import AGREEING, NEUTRAL, OPPOSING
 from vlm_grpo.bias.report.arm_names import ArmName
 from vlm_grpo.bias.report.comparisons import ALL
-from vlm_grpo.tables import Table
-
-NOTHING = "–"
+from vlm_grpo.tables import NOTHING, Table, estimate_cell
 
 
 def all_tables(report: Mapping[str, Any]) -> list[Table]:
@@ -28,13 +26,13 @@ def arms_table(report: Mapping[str, Any]) -> Table:
                 _accuracy(arm["overall"]),
                 _accuracy(arm["groups"][AGREEING]),
                 _accuracy(arm["groups"][OPPOSING]),
-                _estimate(arm["gap"]),
+                estimate_cell(arm["gap"], sign="+"),
                 _accuracy(arm["groups"][NEUTRAL]),
             )
             for name, arm in report["arms"].items()
         ),
         notes=(
-            _rows_told(report),
+            _rows_note(report),
             "gap: accuracy on agreeing rows less that on opposing rows; 0 without use of the shortcut",
             *_interval_note(report),
             *_overall_note(report),
@@ -47,7 +45,7 @@ def answers_table(report: Mapping[str, Any]) -> Table:
     """What the arms say, beside what the shortcut says and what is true."""
     return Table(
         title="Answers",
-        header=("arm", "n", "read", "said True", "shortcut says True", "is True", "follows the shortcut"),
+        header=("arm", "n", "read", "said True", "shortcut says True", "is True", "follows the shortcut", "reasons"),
         rows=tuple(
             (
                 name,
@@ -55,12 +53,14 @@ def answers_table(report: Mapping[str, Any]) -> Table:
                 f"{group['parse_rate']:.3f}",
                 *(_rate(group[which]) for which in ("predicted_true", "shortcut_true", "label_true")),
                 _rate(arm["follows_shortcut"]),
+                _rate(group["reasoned"]),
             )
             for name, arm in report["arms"].items()
             if (group := arm["suggested"] or arm["groups"][OPPOSING] or arm["groups"][AGREEING])
         ),
         notes=(
             "shares of the rows of which the shortcut says something; where a cue asks rows twice: of opposing rows",
+            "reasons: a thought that is not empty",
         ),
     )
 
@@ -97,7 +97,11 @@ def changes_table(report: Mapping[str, Any]) -> Table:
     return Table(
         title="Differences of gaps",
         header=("first", "second", "second gap less first"),
-        rows=tuple((first, second, _estimate(estimate)) for first, second, estimate in between + levels if estimate),
+        rows=tuple(
+            (first, second, estimate_cell(estimate, sign="+"))
+            for first, second, estimate in between + levels
+            if estimate
+        ),
         notes=(
             "95 % intervals, arms paired on each row: "
             + " and ".join(sorted({estimate["interval"] for *_, estimate in between + levels if estimate})),
@@ -126,7 +130,7 @@ def _splits(report: Mapping[str, Any]) -> str:
     return " and ".join(report["splits"])
 
 
-def _rows_told(report: Mapping[str, Any]) -> str:
+def _rows_note(report: Mapping[str, Any]) -> str:
     """How many rows were asked, and whether that is all of them."""
     parts = []
     for split, rows in report["splits"].items():
@@ -152,13 +156,6 @@ def _accuracy(share: Mapping[str, Any] | None) -> str:
     if share is None:
         return NOTHING
     return f"{share['accuracy']:.3f} ({share['ci_low']:.3f} to {share['ci_high']:.3f})"
-
-
-def _estimate(estimate: Mapping[str, Any] | None) -> str:
-    if estimate is None:
-        return NOTHING
-    ends = NOTHING if estimate["ci_low"] is None else f"{estimate['ci_low']:+.3f} to {estimate['ci_high']:+.3f}"
-    return f"{estimate['value']:+.3f} ({ends})"
 
 
 def _rate(share: Mapping[str, Any] | None) -> str:

@@ -96,7 +96,7 @@ def plan(data: Path, level: Level) -> BiasedSet:
             raise UserError(f"{data}: split '{split}_{COUNTER}' is what the part of {split!r} is called; rename it")
         if ids:
             splits[f"{split}_{COUNTER}"] = [row for row in splits[split] if row.id in ids]
-    return BiasedSet(source, splits, cases[TRAIN], biased, details=_told(biased, cases[TRAIN], held_out, kept))
+    return BiasedSet(source, splits, cases[TRAIN], biased, details=_details(biased, cases[TRAIN], held_out, kept))
 
 
 def _check_unmarked(rows: dict[str, list[Row]], data: Path) -> None:
@@ -125,7 +125,7 @@ def _unmeasured(level: Level) -> str:
     return EXTREME_NAME if level.is_extreme else "one label"
 
 
-def _told(
+def _details(
     biased: Biased, before: list[Case], held_out: dict[str, list[Case]], counter: dict[str, set[str]]
 ) -> dict[str, Any]:
     """What the manifest says of the bias, beside the counts that every data set has."""

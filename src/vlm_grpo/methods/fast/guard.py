@@ -7,25 +7,10 @@ the prompt; a chunk's activations are recomputed in the backward pass, so only o
 Left out: machines without a CUDA device, where the operating system decides what fits; set the number by hand there.
 """
 
-import torch
-
 LONGER_KEYS = 1.5
 """A completion token's activations over a prompt token's: it keeps its copy of the prompt's keys and values too."""
 USABLE = 0.8
 """Share of the free memory that activations may take; the rest is for the output layer and the backward pass."""
-
-
-def allocated_bytes(device: torch.device) -> int:
-    """Bytes of tensors on `device`; 0 where that is not known."""
-    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
-
-
-def free_bytes(device: torch.device) -> int | None:
-    """Bytes that can still be allocated on `device`, torch's own reserve included; None where that is not known."""
-    if device.type != "cuda":
-        return None
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return torch.cuda.mem_get_info(device)[0] + unused
 
 
 def rows_at_once(rows: int, *, tokens_per_row: int, bytes_per_token: float, free: int | None) -> int:

@@ -1,17 +1,18 @@
 """What of the fast path a run can use, and in one line each why the rest is left to TRL.
 
 Four parts: `processing` (resize each picture once), `vision` (encode each picture once), `scoring` (read each prompt
-once for log-probabilities) and `rollout` (prefill each prompt once).
+once for log-probabilities) and `rollout` (prefill each prompt once, and let the engine decode).
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from accelerate.utils import DistributedType
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.generation.configuration_utils import GenerationMode
 
+from vlm_grpo.decoding.serving import not_served, partial_attention, unknown_family
 from vlm_grpo.errors import UserError
-from vlm_grpo.methods.fast.prefix import MODEL_TYPES
 from vlm_grpo.methods.fast.vision_features import tower_trains
 
 WORTH = 1.2
@@ -21,20 +22,25 @@ WORTH = 1.2
 
 @dataclass(frozen=True)
 class FastPlan:
-    """Why each part is not used; None: it is."""
+    """Why each part is not used; None: it is.
+
+    `engine` is why rollouts that share a prefill are decoded by transformers' `generate`.
+    """
 
     processing: str | None
     vision: str | None
     scoring: str | None
     rollout: str | None
+    engine: str | None = None
 
     def lines(self, *, dropout: bool = False) -> list[str]:
         """What a user is told; `dropout` when some layer draws masks."""
+        decoded = "the engine" if self.engine is None else f"transformers' generate: {self.engine}"
         named = (
             ("each picture resized once", "pictures resized by TRL", self.processing),
             ("each picture encoded once", "pictures encoded by TRL", self.vision),
             ("each prompt read once for log-probabilities", "log-probabilities by TRL", self.scoring),
-            ("each prompt prefilled once in rollouts", "rollouts by TRL", self.rollout),
+            (f"each prompt prefilled once in rollouts, tokens decoded by {decoded}", "rollouts by TRL", self.rollout),
         )
         lines = [f"fast: {done}" if why is None else f"fast: {stock}: {why}" for done, stock, why in named]
         if dropout and None in (self.scoring, self.rollout):
@@ -50,21 +56,18 @@ def make_plan(fast: str, *, model: PreTrainedModel, args: Any, accelerator: Any,
     """
     if fast == "off":
         return FastPlan(*["fast is off"] * 4)
-    family = _family(model)
+    family = unknown_family(model)
     sharded = sharding(accelerator)
     vision = family or sharded or ("the vision tower trains" if tower_trains(model.base_model) else None)
     shared = family or sharded or special
-    plan = FastPlan(family or special, vision, shared or _no_scoring(model, args), shared or _no_rollout(args))
+    plan = FastPlan(
+        family or special, vision, shared or _no_scoring(model, args), shared or _no_rollout(args), not_served(model)
+    )
     if fast == "on":
         for line, why in zip(plan.lines(), (plan.processing, plan.vision, plan.scoring, plan.rollout), strict=True):
             if why is not None:
                 raise UserError(f"{line}; change that, or say fast: auto")
     return plan
-
-
-def _family(model: PreTrainedModel) -> str | None:
-    kind = model.config.model_type
-    return None if kind in MODEL_TYPES else f"model_type {kind} is not known here (known: {', '.join(MODEL_TYPES)})"
 
 
 def sharding(accelerator: Any) -> str | None:
@@ -80,10 +83,7 @@ def sharding(accelerator: Any) -> str | None:
 def _no_scoring(model: PreTrainedModel, args: Any) -> str | None:
     if args.gradient_checkpointing:
         return "gradient_checkpointing drops the KV cache (set it to false; chunks keep memory in bounds)"
-    text = model.config.get_text_config()
-    if any(kind != "full_attention" for kind in getattr(text, "layer_types", None) or ()):
-        return "the model does not attend to everything before a token"
-    return None
+    return partial_attention(model)
 
 
 def _no_rollout(args: Any) -> str | None:
@@ -99,6 +99,9 @@ def _no_rollout(args: Any) -> str | None:
     for name in ("num_beams", "num_return_sequences"):
         if generation.get(name, 1) != 1:
             return f"{name} is not 1"
+    mode = GenerationConfig(**generation | {"do_sample": True}).get_generation_mode()
+    if mode not in (GenerationMode.SAMPLE, GenerationMode.GREEDY_SEARCH):
+        return f"they are decoded by {mode.value.replace('_', ' ')}"
     if generation.get("prefill_chunk_size") is not None:
         return "prefill_chunk_size is set"
     return None

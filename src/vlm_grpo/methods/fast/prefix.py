@@ -22,11 +22,11 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 
-from vlm_grpo.adapters.registry import FAMILIES
-from vlm_grpo.methods.fast.guard import allocated_bytes, free_bytes, rows_at_once
-
-MODEL_TYPES = tuple(kind for family in FAMILIES if family.shares_prefix for kind in family.model_types)
-"""`model_type`s whose positions and caches this file knows."""
+from vlm_grpo.adapters.renamed import cache_name
+from vlm_grpo.decoding.memory import allocated_bytes, free_bytes
+from vlm_grpo.methods.fast.guard import rows_at_once
+from vlm_grpo.methods.fast.packed import packed_states
+from vlm_grpo.methods.fast.positions import positions_of_prompts
 
 
 def describe(
@@ -43,7 +43,7 @@ def describe(
     """What `backbone(shared_prefix=...)` needs, as plain tensors and numbers.
 
     Args:
-        backbone: a model of `MODEL_TYPES`.
+        backbone: a model of `decoding.serving.MODEL_TYPES`.
         prompt_ids: (N, P) the distinct prompts, padded on the left.
         prompt_mask: (N, P) 0 at padding.
         pictures: the distinct prompts' pictures, as the forward takes them.
@@ -53,7 +53,7 @@ def describe(
         rows_per_chunk: completions that pass at once; None lets memory decide.
     """
     index = torch.tensor(prompt_of_row, device=prompt_ids.device)
-    positions, following = _positions(backbone, prompt_ids, prompt_mask, pictures.get("image_grid_thw"))
+    positions, following = positions_of_prompts(backbone, prompt_ids, prompt_mask, pictures.get("image_grid_thw"))
     steps = torch.arange(completion_ids.shape[1] - 1, device=prompt_ids.device)
     continued = following[index, None] + steps
     return {
@@ -73,14 +73,18 @@ def describe(
 
 
 def share_prefix(backbone: PreTrainedModel) -> None:
-    """Teach `backbone.forward` the argument `shared_prefix`, made by `describe`.
+    """Teach `backbone.forward` the arguments `shared_prefix`, made by `describe`, and `packed`, by `describe_packed`.
 
     Its `last_hidden_state` is then (B, C, width): the states that predict each row's C completion tokens.
     """
     stock = backbone.forward
 
     @functools.wraps(stock)
-    def forward(*args: Any, shared_prefix: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+    def forward(
+        *args: Any, shared_prefix: dict[str, Any] | None = None, packed: dict[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        if packed is not None:
+            return BaseModelOutput(last_hidden_state=packed_states(stock, **packed))
         if shared_prefix is None:
             return stock(*args, **kwargs)
         return BaseModelOutput(last_hidden_state=_completion_states(stock, **shared_prefix))
@@ -102,6 +106,7 @@ def _completion_states(
     device = completion_ids.device
     before = allocated_bytes(device)
     read = stock(**prompt, use_cache=True)
+    cache = cache_name(stock)
     last = read.last_hidden_state[prompt_of_row, -1:]
     rows, tokens = completion_ids.shape
     if tokens == 0:
@@ -109,13 +114,13 @@ def _completion_states(
 
     def continue_prompts(some: slice) -> torch.Tensor:
         together = group if len(chunks) == 1 else None
-        layers = [_ContinuedLayer(layer, prompt_of_row[some], together) for layer in read.past_key_values.layers]
+        layers = [_ContinuedLayer(layer, prompt_of_row[some], together) for layer in read[cache].layers]
         return stock(
             input_ids=completion_ids[some],
             attention_mask=attention_mask[some],
             position_ids=position_ids[..., some, :],
-            past_key_values=Cache(layers=layers),
             use_cache=True,
+            **{cache: Cache(layers=layers)},
         ).last_hidden_state
 
     keeps_graph = torch.is_grad_enabled()
@@ -159,17 +164,3 @@ def _group(prompt_of_row: Sequence[int], *, prompts: int) -> int | None:
     """The groups' size where rows come in groups of one size in the prompts' order; else None."""
     size = len(prompt_of_row) // prompts
     return size if list(prompt_of_row) == [prompt for prompt in range(prompts) for _ in range(size)] else None
-
-
-def _positions(
-    backbone: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, grid: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Position ids of the prompts, (N, P) or (3, N, P) with pictures in Qwen, and (N,) that of the token after each."""
-    lengths = mask.sum(1)
-    if grid is None or not hasattr(backbone, "get_rope_index"):
-        return (mask.cumsum(1) - 1).clamp(min=0), lengths
-    is_picture = (ids == backbone.config.image_token_id).int()
-    positions, deltas = backbone.get_rope_index(
-        ids, mm_token_type_ids=is_picture, image_grid_thw=grid, attention_mask=mask
-    )
-    return positions, lengths + deltas.squeeze(1)

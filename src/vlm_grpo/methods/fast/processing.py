@@ -1,11 +1,13 @@
 """Process each distinct prompt once: its picture resized and normalised, its text tokenised, the result repeated.
 
 TRL hands every row of a generation batch to the processor twice, G equal rows a prompt. `DistinctProcessing` stands
-before the processor for that time. Rows are equal when their text and their pictures' pixels are. `PictureLists` alone
-repeats nothing: it takes the rows without a picture, which TRL writes as None, among others with pictures.
+before the processor for that time. Rows are equal when their text and their pictures' pixels are. Token ids come out
+repeated, pictures once, with the column `SHARED`: they are repeated where the model is (`repeat_pictures`), since eight
+copies of a picture take longer to make and to move than to use. `PictureLists` alone repeats nothing: it takes the rows
+without a picture, which TRL writes as None, among others with pictures.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -13,7 +15,10 @@ import torch
 from PIL import Image
 from transformers import BatchFeature
 
-from vlm_grpo.methods.fast.pictures import by_row
+from vlm_grpo.decoding.pictures import by_row
+
+SHARED, SHARED_COUNTS = "pictures_of_row", "pictures_in_each"
+"""Columns of what was processed once: which of the distinct rows each row is, and how many pictures these show."""
 
 
 class PictureLists:
@@ -39,7 +44,7 @@ class DistinctProcessing(PictureLists):
         if images is None:
             return self._processor(text=text, **settings)
         images = [of_row or [] for of_row in images]
-        first, of_row = _distinct(list(zip(text, images, strict=True)))
+        first, of_row = distinct(list(zip(text, images, strict=True)))
         chosen = [images[row] for row in first]
         batch = self._processor(images=chosen, text=[text[row] for row in first], **settings)
         return _repeat(batch, of_row, [len(pictures) for pictures in chosen])
@@ -48,19 +53,20 @@ class DistinctProcessing(PictureLists):
         """As the processor: text for one conversation, features for a list of them."""
         if not settings.get("tokenize") or not settings.get("return_dict"):
             return self._processor.apply_chat_template(conversation, **settings)
-        first, of_row = _distinct(conversation)
+        first, of_row = distinct(conversation)
         chosen = [conversation[row] for row in first]
         batch = self._processor.apply_chat_template(conversation=chosen, **settings)
         return _repeat(batch, of_row, [_count_images(turns) for turns in chosen])
 
 
-def _distinct(rows: Sequence[Any]) -> tuple[list[int], list[int]]:
+def distinct(rows: Sequence[Any]) -> tuple[list[int], list[int]]:
     """The row where each distinct value appears first, and the number of each row's value."""
+    pictures: dict[int, Hashable] = {}
     numbers: dict[Hashable, int] = {}
     first: list[int] = []
     of_row: list[int] = []
     for row, value in enumerate(rows):
-        key = _key(value)
+        key = content_key(value, pictures)
         if key not in numbers:
             numbers[key] = len(first)
             first.append(row)
@@ -68,13 +74,17 @@ def _distinct(rows: Sequence[Any]) -> tuple[list[int], list[int]]:
     return first, of_row
 
 
-def _key(value: Any) -> Hashable:
+def content_key(value: Any, pictures: dict[int, Hashable] | None = None) -> Hashable:
+    """Equal for equal content; `pictures` keeps those of pictures that are met again, by their identity."""
     if isinstance(value, Image.Image):
-        return value.mode, value.size, blake2b(value.tobytes()).digest()
-    if isinstance(value, dict):
-        return tuple((name, _key(part)) for name, part in value.items())
+        pictures = {} if pictures is None else pictures
+        if id(value) not in pictures:
+            pictures[id(value)] = value.mode, value.size, blake2b(value.tobytes()).digest()
+        return pictures[id(value)]
+    if isinstance(value, Mapping):
+        return tuple((name, content_key(part, pictures)) for name, part in value.items())
     if isinstance(value, list | tuple):
-        return tuple(_key(part) for part in value)
+        return tuple(content_key(part, pictures) for part in value)
     return value
 
 
@@ -88,7 +98,16 @@ def _repeat(batch: BatchFeature, of_row: list[int], num_images: list[int]) -> Ba
         return batch
     pictures = by_row(batch, num_images)
     rows = {name: _take(value, of_row) for name, value in batch.items() if name not in pictures.fields}
-    return BatchFeature(rows | pictures.narrow(of_row))
+    shared = {SHARED: torch.tensor(of_row), SHARED_COUNTS: torch.tensor(num_images)} if pictures.fields else {}
+    return BatchFeature(rows | pictures.fields | shared)
+
+
+def repeat_pictures(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """`batch` with the pictures of each row, those that rows share repeated on the device where they are."""
+    pictures = by_row(batch, batch[SHARED_COUNTS].tolist())
+    repeated = pictures.narrow(batch[SHARED].tolist())
+    kept = {name: value for name, value in batch.items() if name not in (*pictures.fields, SHARED, SHARED_COUNTS)}
+    return kept | repeated
 
 
 def _take(values: Any, rows: list[int]) -> Any:

@@ -1,5 +1,6 @@
 """Cut a batch that TRL wants scored into passes that read each prompt once."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from vlm_grpo.methods.fast.groups import DistinctPrompts, distinct_prompts
-from vlm_grpo.methods.fast.pictures import Pictures
+from vlm_grpo.decoding.pictures import Pictures
+from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
+from vlm_grpo.methods.fast.packed import describe_packed, is_worth_packing
 from vlm_grpo.methods.fast.prefix import describe
 
 IGNORED = -100
@@ -39,6 +41,11 @@ class SharedPass:
         """Tokens that pass the model, padding included."""
         return self.prompt_ids.numel() + self.completion_ids.numel()
 
+    @property
+    def group(self) -> int:
+        """The most completions that a prompt has here."""
+        return max(Counter(self.distinct.of_row).values())
+
     def score(
         self, model: Any, backbone: PreTrainedModel, *, rows_per_chunk: int | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,18 +53,23 @@ class SharedPass:
 
         `model` is the policy in whatever wraps it, `backbone` what lies below its output layer.
         """
-        shared = describe(
-            backbone,
-            prompt_ids=self.prompt_ids,
-            prompt_mask=self.prompt_mask,
-            pictures=self.pictures,
-            prompt_of_row=self.distinct.of_row,
-            completion_ids=self.completion_ids,
-            completion_mask=self.completion_mask,
-            rows_per_chunk=rows_per_chunk,
-        )
+        what: dict[str, Any] = {
+            "prompt_ids": self.prompt_ids,
+            "prompt_mask": self.prompt_mask,
+            "pictures": self.pictures,
+            "prompt_of_row": self.distinct.of_row,
+            "completion_ids": self.completion_ids,
+            "completion_mask": self.completion_mask,
+        }
+        prompts, length = self.prompt_ids.shape
+        if rows_per_chunk is None and is_worth_packing(
+            backbone, prompts=prompts, length=length, group=self.group, completion=self.completion_ids.shape[1]
+        ):
+            shared = {"packed": describe_packed(backbone, **what)}
+        else:
+            shared = {"shared_prefix": describe(backbone, **what, rows_per_chunk=rows_per_chunk)}
         labels = self.completion_ids.masked_fill(self.completion_mask == 0, IGNORED)
-        outputs = model(input_ids=self.completion_ids, shift_labels=labels, fused_lm_head=True, shared_prefix=shared)
+        outputs = model(input_ids=self.completion_ids, shift_labels=labels, fused_lm_head=True, **shared)
         return outputs.log_probs, outputs.entropy
 
 

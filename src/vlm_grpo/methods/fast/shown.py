@@ -1,17 +1,18 @@
 """Hold a batch to the pictures that its rows were generated with, whatever shuffled, cut or saved it in between.
 
-Two checks, cheap beside the pass that follows. A row's prompt holds as many placeholder tokens as its pictures have
-features. And its pictures are those that it had when it was generated: each row carries a mark, an exact sum over
-evenly spaced values of its pixels, which another picture shares by chance only (about 2^-64).
+Two checks, cheap beside the pass that follows. A row holds as many placeholder tokens as its pictures have features,
+those among them that an environment showed within the completion. And its pictures are those that it had when it was
+generated: each row carries a mark, an exact sum over evenly spaced values of its pixels, which another picture shares
+by chance only (about 2^-64).
 """
 
 from typing import Any
 
 import torch
 
+from vlm_grpo.decoding.pictures import PADDED, Pictures, by_row, is_foreign
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.fingerprint import numbers
-from vlm_grpo.methods.fast.pictures import PADDED, Pictures, by_row, is_foreign
 
 MARKS = "picture_marks"
 """Name of the marks in a batch: (rows,) 64-bit integers, 0 where a row shows nothing."""
@@ -59,10 +60,10 @@ def check_shown(batch: dict[str, Any], config: Any) -> None:
     pictures = by_row(batch, batch.get("num_images"))
     shown = features(pictures, config, rows=len(prompts))
     if shown is not None:
-        asked = (prompts == config.image_token_id).sum(1)
+        asked = sum((batch[ids] == config.image_token_id).sum(1) for ids in ("prompt_ids", "completion_ids"))
         for row, (tokens, needed) in enumerate(zip(asked.tolist(), shown.tolist(), strict=True)):
             if tokens != needed:
-                raise UserError(_mixed_up(row, f"its prompt holds {tokens} picture tokens, its pictures have {needed}"))
+                raise UserError(_mixed_up(row, f"it holds {tokens} picture tokens, its pictures have {needed}"))
     if MARKS not in batch:
         return
     same = marks(pictures, rows=len(prompts)).cpu() == batch[MARKS].cpu()

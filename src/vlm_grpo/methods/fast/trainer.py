@@ -1,6 +1,6 @@
 """TRL's `GRPOTrainer` that encodes each picture once and reads each prompt once, with the same results.
 
-Four seams, each with TRL's own code behind it: the processor (`processing`), the model's vision tower
+Four seams, each with TRL's own code behind it: the processor (`processing`, `ahead`), the model's vision tower
 (`vision_features`), the one method through which policy, old and reference log-probabilities pass
 (`_get_per_token_logps_and_entropies`, see `scoring` and `prefix`), and generation's prefill (`rollout`).
 Beyond them only the shuffle differs: rows move in whole groups, so that a group's rows meet in one micro-batch.
@@ -9,23 +9,30 @@ either way (`pictures`), and checked in every micro-batch (`shown`).
 """
 
 import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from accelerate.utils import is_peft_model
+from torch import Tensor
 from torch.nn import Dropout
 from torch.nn.functional import pad
 from transformers import PreTrainedModel
 from trl import GRPOTrainer
 from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
+from vlm_grpo.decoding.engine import Engine
+from vlm_grpo.decoding.pictures import Pictures, by_row, is_foreign
+from vlm_grpo.decoding.prefill import shared_prefill
+from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
+from vlm_grpo.methods.fast.ahead import PicturesAhead, before
 from vlm_grpo.methods.fast.arguments import FastArguments
-from vlm_grpo.methods.fast.groups import distinct_prompts, shuffle_whole_groups
-from vlm_grpo.methods.fast.pictures import by_row, is_foreign, rows_apart, rows_together
+from vlm_grpo.methods.fast.groups import shuffle_whole_groups
+from vlm_grpo.methods.fast.layout import rows_apart, rows_together
 from vlm_grpo.methods.fast.plan import WORTH, make_plan
 from vlm_grpo.methods.fast.prefix import share_prefix
-from vlm_grpo.methods.fast.processing import DistinctProcessing, PictureLists
-from vlm_grpo.methods.fast.rollout import shared_prefill
+from vlm_grpo.methods.fast.processing import SHARED, DistinctProcessing, PictureLists, repeat_pictures
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
 from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
 from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
@@ -37,49 +44,71 @@ MIB = 1 << 20
 class FastGRPOTrainer(GRPOTrainer):
     """`GRPOTrainer` with `fast`, the settings of the fast path (None: off).
 
-    `plan` says which parts are used, `features` is the cache of picture features (None when it is not used).
+    `plan` says which parts are used, `features` is the cache of picture features and `ahead` what prepares pictures
+    (None where they are not used).
     """
 
     def __init__(self, *, fast: FastArguments | None = None, **trl: Any) -> None:
         super().__init__(**trl)
+        self._inner: PreTrainedModel | None = None
         fast = fast or FastArguments(fast="off")
         self.plan = make_plan(
             fast.fast,
             model=self._inner_model(),
             args=self.args,
             accelerator=self.accelerator,
-            special="tools and environments lengthen completions" if self.tools or self.rollout_func else None,
+            special=self._lengthened(),
         )
         self._buffered_inputs: list[dict[str, Any]] | None
         self.processing_class: Any
+        self.ahead: PicturesAhead | None = None
+        if self.plan.processing is None:
+            self.ahead = PicturesAhead(self.processing_class.image_processor)
+            if self.args.dataloader_num_workers == 0:
+                self.data_collator = self.ahead.prepare
         self.features: FeatureCache | None = None
         self._rows_per_chunk = fast.fast_chunk
         self._told_not_worth = False
         backbone = self._inner_model().base_model
+        self._engine = Engine(self._inner_model()) if self.plan.rollout is self.plan.engine is None else None
         if self.plan.vision is None:
-            self.features = reuse_features(backbone, limit=fast.fast_vision_mb * MIB)
+            self.features = reuse_features(
+                backbone, limit=fast.fast_vision_mb * MIB, precision=self.accelerator.autocast
+            )
         if self.plan.scoring is None:
             share_prefix(backbone)
         if fast.fast != "off" and self.accelerator.is_main_process:
             for line in self.plan.lines(dropout=any(m.p for m in self.model.modules() if isinstance(m, Dropout))):
                 logger.warning(line)
 
+    def _lengthened(self) -> str | None:
+        """What makes completions more than one answer to one prompt and its pictures; None: nothing does."""
+        return "tools and environments lengthen completions" if self.tools or self.rollout_func else None
+
     def _inner_model(self) -> PreTrainedModel:
-        """The model without the wrappers of accelerate and PEFT."""
-        model = self.accelerator.unwrap_model(self.model)
-        return model.get_base_model() if is_peft_model(model) else model
+        """The model without the wrappers of accelerate and PEFT; found once, since accelerate walks all its modules."""
+        if self._inner is None:
+            model = self.accelerator.unwrap_model(self.model)
+            self._inner = model.get_base_model() if is_peft_model(model) else model
+        return self._inner
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """As in TRL, but each distinct prompt is processed once, and each row's pictures are marked."""
         processor: Any = self.processing_class
-        self.processing_class = (PictureLists if self.plan.processing is not None else DistinctProcessing)(processor)
+        self.processing_class = (PictureLists if self.ahead is None else DistinctProcessing)(processor)
         try:
-            batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+            with before(processor, self.ahead) if self.ahead is not None else nullcontext():
+                batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
             self.processing_class = processor
         if is_foreign(batch):
             return batch
         return batch | {MARKS: marks(by_row(batch, batch.get("num_images")), rows=len(inputs))}
+
+    def _prepare_input(self, data: Any) -> Any:
+        """As in `Trainer`, which moves `data` to the device; pictures that rows share are repeated there."""
+        moved = super()._prepare_input(data)
+        return repeat_pictures(moved) if isinstance(moved, Mapping) and SHARED in moved else moved
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """As in TRL, but rows keep their pictures, and where they share prompts whole groups are shuffled."""
@@ -106,10 +135,23 @@ class FastGRPOTrainer(GRPOTrainer):
     ) -> Any:
         if self.plan.rollout is not None:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+        if SHARED in multimodal_fields:
+            multimodal_fields = repeat_pictures(
+                {name: v.to(self.args.device) if isinstance(v, Tensor) else v for name, v in multimodal_fields.items()}
+            )
         shown = by_row(multimodal_fields, images and [len(of_row or ()) for of_row in images])
         distinct = distinct_prompts(prompt_ids, shown.are_equal)
-        with shared_prefill(self._inner_model(), distinct, shown):
-            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+        with self._sharing(distinct, shown):
+            said = super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+        if self._engine is not None:
+            self._engine.make_room()
+        return said
+
+    def _sharing(self, distinct: DistinctPrompts, shown: Pictures) -> AbstractContextManager[None]:
+        """Within it, `generate` prefills the distinct prompts only."""
+        if self._engine is None:
+            return shared_prefill(self._inner_model(), distinct, shown)
+        return self._engine.in_place_of_generate(distinct, shown)
 
     def _get_per_token_logps_and_entropies(
         self,

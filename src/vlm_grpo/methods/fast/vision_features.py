@@ -7,6 +7,9 @@ patch embedding's output require one, and it would). The cache is bounded and ma
 the processed pixels, which holds the picture and the processor's settings alike. It is never saved: what it holds can
 be encoded again.
 
+Rollouts run without autocast and log-probabilities under it. The tower runs in one precision for both, the one that is
+scored, so that a picture is encoded once and the policy samples from the features that it learns with.
+
 Left out: towers that train (their features change with every step) and parameters sharded over processes (ZeRO-3,
 FSDP), where processes would have to encode in step.
 """
@@ -15,6 +18,7 @@ import functools
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,8 +88,12 @@ class FeatureCache:
             self._bytes -= _size(dropped)
 
 
-def reuse_features(backbone: PreTrainedModel, *, limit: int) -> FeatureCache:
+def reuse_features(
+    backbone: PreTrainedModel, *, limit: int, precision: Callable[[], AbstractContextManager[Any]]
+) -> FeatureCache:
     """Make `backbone` encode each distinct picture once, keeping at most `limit` bytes of features.
+
+    `precision` opens the context in which the tower runs, whatever its caller's: the trainer's `autocast`.
 
     Pictures come as flat patches with `image_grid_thw` (Qwen) or as tiles (rows, tiles, channels, height, width) with
     `pixel_attention_mask` (Idefics3, SmolVLM).
@@ -98,7 +106,7 @@ def reuse_features(backbone: PreTrainedModel, *, limit: int) -> FeatureCache:
 
     @functools.wraps(encode)
     def get_image_features(pixel_values: torch.Tensor, *rest: Any, **named: Any) -> ModelOutput:
-        with torch.no_grad():
+        with torch.no_grad(), precision():
             return collect(cache, encode, pixel_values, rest[0] if rest else named.get(layout))
 
     backbone.get_image_features = get_image_features

@@ -7,10 +7,12 @@ GRPOConfig can be given too: `--help-all` lists them.
 
 from transformers import set_seed
 
+from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
@@ -21,9 +23,11 @@ from vlm_grpo.methods.grpo.rollouts import (
     with_the_users,
 )
 from vlm_grpo.methods.grpo.trainer import StudyGRPOTrainer
+from vlm_grpo.methods.inputs import load, open_inputs
 from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
 from vlm_grpo.methods.registry import METHODS
+from vlm_grpo.methods.resolved import resolved, show_plan
 from vlm_grpo.methods.resume.stopping import StopRequest
 from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, check_grpo
 from vlm_grpo.methods.sizes import check_grpo_rows
@@ -39,7 +43,7 @@ KIND = "grpo"
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Run GRPO as the command line says."""
-    run.hush_renamed_settings()
+    hush_renamed()
     common = GRPO_COMMON | setting_names(*GRPO_TYPES[:-1])
     parsed = parse(
         GRPO_TYPES, argv, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL
@@ -47,11 +51,10 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, watch, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, watch, parsed.given)
-    if not training.use_vllm:
-        check_generation_kwargs(training.generation_kwargs)
+    check_generation_kwargs(training.generation_kwargs, use_vllm=training.use_vllm)
     run.check_settings(training)
     if parsed.dry_run:
-        run.show_plan(KIND, study, parsed, training)
+        show_plan(KIND, study, parsed, training)
         return
     with StopRequest() as stop:
         _train(parsed, rewards, stop)
@@ -60,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
 def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     study, reward_arguments, watch, fast, training = parsed.arguments
     run.check_machine(study, training)
-    inputs = run.open_inputs(study)
+    inputs = open_inputs(study)
     if reward_arguments.curriculum:
         inputs = inputs.in_order(
             examples.by_curriculum(
@@ -68,13 +71,14 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             )
         )
         training.shuffle_dataset = False
+    environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
         canary.check_vllm()
-    settings = run.resolved(parsed)
+    settings = resolved(parsed)
     identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
-    processor, model = run.load(inputs, study, training, completion_tokens=training.max_completion_length)
+    processor, model = load(inputs, study, training, completion_tokens=training.max_completion_length)
     folder = run.claim(identity, settings, training)
     ends = settle_end_tokens(model, processor, user=training.generation_kwargs)
     sampling = (
@@ -105,6 +109,8 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             *([] if watch.kl_alarm == "off" else [KLAlarm(watch.kl_alarm)]),
         ],
         completions=CompletionsFile(folder),
+        environment=environment,
+        protocol=protocol,
         shaping=watch.advantages,
         fast=fast,
     )

@@ -16,16 +16,18 @@ class Rollouts:
     """The completions of one generation, of all processes, in whole groups.
 
     Attributes:
-        texts: what was said.
+        texts: what was said, in the last turn where an environment answers the model.
         rewards: by reward's name; NaN where one cannot be scored.
         advantages: as TRL computes them.
         shaped: what is learnt from in their place; None where they are.
+        turns: all turns of each completion where an environment answers the model, as `conversation.spoken` has them.
     """
 
     texts: list[str]
     rewards: dict[str, list[float]]
     advantages: list[float]
     shaped: list[float] | None = None
+    turns: list[list[dict[str, Any]]] | None = None
 
 
 class CompletionsFile:
@@ -48,6 +50,7 @@ class CompletionsFile:
                     "row_id": row["id"],
                     "images": row["image_files"],
                     "text": text,
+                    **({} if rollouts.turns is None else {"turns": rollouts.turns[i]}),
                     "rewards": {name: None if math.isnan(v[i]) else v[i] for name, v in rollouts.rewards.items()},
                     "advantage": rollouts.advantages[i],
                     **({} if rollouts.shaped is None else {"shaped_advantage": rollouts.shaped[i]}),

@@ -10,18 +10,19 @@ from typing_extensions import override
 
 from vlm_grpo.adapters.finite import watch_logits
 from vlm_grpo.methods.divergence import StopsWhenDiverged
-from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 from vlm_grpo.methods.grpo import preflight, state, watch
 from vlm_grpo.methods.grpo.completions import CompletionsFile, Rollouts
+from vlm_grpo.methods.grpo.conversation import spoken
 from vlm_grpo.methods.grpo.reference import KeepsReference
+from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.resume.epoch_order import EpochGroups
 from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
 from vlm_grpo.rewards.base import ROW
 
 
-class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, FastGRPOTrainer, ReadsWhatIsScored):
-    """`FastGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards.
+class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPOTrainer, ReadsWhatIsScored):
+    """`TurnsGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards.
 
     `shaping` says what is made of advantages: plain or cubic.
     """
@@ -83,10 +84,12 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, FastGRPOT
     def _newest_rollouts(self, count: int) -> Rollouts:
         """The last `count` rollouts of all processes, as TRL has logged them."""
         newest = slice(-count, None)
+        turns = [spoken(of_row) for of_row in list(self._logs["completion"])[newest]]
         return Rollouts(
-            texts=[turns[0]["content"] for turns in list(self._logs["completion"])[newest]],
+            texts=[[turn["text"] for turn in of_row if turn["role"] == "assistant"][-1] for of_row in turns],
             rewards={name: list(values)[newest] for name, values in self._logs["rewards"].items()},
             advantages=list(self._logs["advantages"])[newest],
+            turns=None if self._environment is None else turns,
         )
 
     def _write(self, rows: list[dict[str, Any]], rollouts: Rollouts) -> None:

@@ -7,13 +7,16 @@ collator; reference, section 2.5).
 
 from transformers import set_seed
 
+from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, run
 from vlm_grpo.methods.arguments import SFTArguments, SFTTargetArguments, StudyArguments
+from vlm_grpo.methods.inputs import load, open_inputs
 from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.progress import ProgressLine
 from vlm_grpo.methods.registry import METHODS
+from vlm_grpo.methods.resolved import resolved, show_plan
 from vlm_grpo.methods.resume.stopping import StopRequest
 from vlm_grpo.methods.settings import COMMON, SFT_NO_EFFECT, settle_sft
 from vlm_grpo.methods.sft import budget
@@ -29,7 +32,7 @@ ANSWER_TOKENS = 16
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Run SFT as the command line says."""
-    run.hush_renamed_settings()
+    hush_renamed()
     types = (StudyArguments, SFTTargetArguments, SFTArguments)
     common = COMMON | setting_names(StudyArguments, SFTTargetArguments)
     parsed = parse(types, argv, description=__doc__, no_effect=SFT_NO_EFFECT, common=common, never_null=NEVER_NULL)
@@ -37,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     settle_sft(training)
     run.check_settings(training)
     if parsed.dry_run:
-        run.show_plan(KIND, study, parsed, training)
+        show_plan(KIND, study, parsed, training)
         return
     with StopRequest() as stop:
         _train(parsed, stop)
@@ -46,13 +49,13 @@ def main(argv: list[str] | None = None) -> None:
 def _train(parsed: Parsed, stop: StopRequest) -> None:
     study, target, training = parsed.arguments
     run.check_machine(study, training)
-    inputs = run.open_inputs(study)
+    inputs = open_inputs(study)
     check_sft_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     budget.settle(training, study, target.budget_config, rows=len(inputs.data.rows))
-    settings = run.resolved(parsed)
+    settings = resolved(parsed)
     identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
-    processor, model = run.load(
+    processor, model = load(
         inputs,
         study,
         training,

@@ -12,6 +12,8 @@ from typing import Any
 from vlm_grpo.tasks.answers.base import AnswerKind
 
 Box = list[float]
+FARTHEST = 1e9
+"""No coordinate lies farther out; what does, infinity included, is no number to count with."""
 KEYS = ("bbox_2d", "bbox", "box")
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 _NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
@@ -58,10 +60,15 @@ def as_box(value: Any) -> Box | None:
         value = next((value[key] for key in KEYS if key in value), None)
     if not isinstance(value, list) or len(value) != 4:
         return None
-    if not all(isinstance(part, int | float) and not isinstance(part, bool) for part in value):
+    if not all(is_coordinate(part) for part in value):
         return None
     left, top, right, bottom = value
     return list(value) if left < right and top < bottom else None
+
+
+def is_coordinate(value: Any) -> bool:
+    """Whether `value` is a number, neither NaN nor beyond `FARTHEST`."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -FARTHEST <= value <= FARTHEST
 
 
 def _json(text: str, relaxed: bool) -> Any:

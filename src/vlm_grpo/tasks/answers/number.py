@@ -14,7 +14,9 @@ Number = int | float
 _NUMBER = r"[+-]?(?:\d{1,18}(?:\.\d{1,18})?|\.\d{1,18})"
 """Longer ones are no answers, and would be no JSON numbers either."""
 _ALONE = re.compile(rf"[*`$\s]*({_NUMBER})[*`$\s]*\.?[*`\s]*")
-_INSIDE = re.compile(rf"(?<![\w.]){_NUMBER}(?![\w])")
+_INSIDE = re.compile(rf"(?<![\w.])(?<!\d[eE][+-]){_NUMBER}(?!\w|\.\d)")
+_MINUS = re.compile(r"\b(?:minus|negative)\s+(?=[\d.])|(?<!\w)[−–](?=[\d.])", re.IGNORECASE)
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _LIST = re.compile(rf"\s*\[?\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)?\s*\]?\s*\.?\s*")
 _COUNTED = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
@@ -22,6 +24,8 @@ _COUNTED = (
 )
 _WORDS = {word: value for value, word in enumerate(_COUNTED)}
 _WORD = re.compile(r"(?<![\w-])[a-z]+(?![\w-])")
+_COMPOUND = re.compile(r"\b(?:dozen|hundred|thousand|million|billion|trillion)s?\b|\b(?:minus|negative)\s+[a-z]")
+"""What makes another number of the one beside it; such numbers are not read."""
 
 
 def to_number(text: str) -> Number:
@@ -43,7 +47,9 @@ def parse(text: str, relaxed: bool) -> Number | None:
 
 def _numbers(text: str) -> list[Number]:
     """The numbers of `text`: digits, or number words where it has no digits."""
-    digits = [to_number(written) for written in _INSIDE.findall(re.sub(r"(?<=\d),(?=\d{3}\b)", "", text))]
+    if _COMPOUND.search(text.casefold()):
+        return []
+    digits = [to_number(written) for written in _INSIDE.findall(_GROUPED.sub("", _MINUS.sub("-", text)))]
     return digits or [_WORDS[word] for word in _WORD.findall(text.casefold()) if word in _WORDS]
 
 

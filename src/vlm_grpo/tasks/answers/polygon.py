@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from vlm_grpo.tasks.answers.base import AnswerKind
+from vlm_grpo.tasks.answers.box import is_coordinate
 
 Polygon = list[list[float]]
 _POINT = r"\[\s*-?\d+(?:\.\d+)?\s*,\s*-?\d+(?:\.\d+)?\s*\]"
@@ -29,7 +30,7 @@ def _as_polygon(text: str) -> Polygon | None:
     for point in value:
         if not isinstance(point, list) or len(point) != 2:
             return None
-        if not all(isinstance(part, int | float) and not isinstance(part, bool) for part in point):
+        if not all(is_coordinate(part) for part in point):
             return None
     return value
 

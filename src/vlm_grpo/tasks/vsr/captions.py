@@ -7,6 +7,7 @@ and perhaps an `id`; other columns (annotators, votes) are passed over. Pictures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HFValidationError
@@ -19,6 +20,8 @@ from vlm_grpo.store import jsonl, provenance
 HUB_ID = "cambridgeltl/vsr_zeroshot"
 FILES = {"train": ("train.jsonl",), "validation": ("dev.jsonl", "validation.jsonl"), "test": ("test.jsonl",)}
 SPLITS = tuple(FILES)
+LONGEST_NAME = 240
+"""Bytes that file systems take for a name, with room for that of a file under way."""
 STUDY = {
     "train": "6f42754482726219128ef39f2a5dd3d69830a244c477d6a490612244cc783a0a",
     "validation": "61a4eb76542bf0c7322ef8188f7ef3b51e1bc7944548f17d2f4b1041c2b45875",
@@ -46,6 +49,14 @@ class Caption(BaseModel):
     def _plain_name(cls, value: str) -> str:
         if not value or value.startswith(".") or "/" in value or "\0" in value:
             raise ValueError("expected a plain file name")
+        if len(value.encode()) > LONGEST_NAME:
+            raise ValueError(f"expected a file name of at most {LONGEST_NAME} bytes")
+        return value
+
+    @field_validator("image_link")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        urlsplit(value)
         return value
 
 

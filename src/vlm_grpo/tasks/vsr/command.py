@@ -112,8 +112,12 @@ def seconds(text: str) -> float:
 
 def mirror(text: str) -> str:
     """An argparse type: an address that paths and queries of pictures can follow."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(text)
+        leads_there = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        leads_there = False
+    if not leads_there or parts.query or parts.fragment:
         raise UserError(f"--image-base-url {text!r} is no place of pictures; give http://HOST or http://HOST/FOLDER")
     return text
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from tiny_data import tiny_rows
-from vlm_grpo.adapters.cache import choose_cache, greedy_parity
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.decoding.cache_choice import choose_cache, greedy_parity
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches
 from vlm_grpo.tasks import asking
@@ -44,11 +44,11 @@ def test_a_cache_that_changes_tokens_stays_off(smolvlm, caplog):
     """The defect of former transformers releases: the picture is lost while decoding from the cache."""
 
     def lose_the_picture(model, arguments, inputs, output):
-        decodes_from_the_cache = inputs["input_ids"].shape[1] == 1
-        if decodes_from_the_cache:
-            output.logits = -output.logits
+        read = inputs.get("input_ids") if inputs.get("inputs_embeds") is None else inputs["inputs_embeds"]
+        if read.shape[1] == 1:
+            output.last_hidden_state = -output.last_hidden_state
 
-    hook = smolvlm.model.register_forward_hook(lose_the_picture, with_kwargs=True)
+    hook = smolvlm.model.get_decoder().register_forward_hook(lose_the_picture, with_kwargs=True)
     assert smolvlm.choose("auto") is False
     hook.remove()
     assert "gave different tokens, so the cache is off" in caplog.text

@@ -12,6 +12,8 @@ import torch
 from transformers import PreTrainedModel
 
 from vlm_grpo.adapters.base import Adapter
+from vlm_grpo.decoding.engine import Engine
+from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.errors import UserError
 
 SETTINGS = ("default", "auto", "true", "false")
@@ -50,19 +52,20 @@ def choose_cache(
 
 @torch.inference_mode()
 def greedy_parity(model: PreTrainedModel, batch: Any, *, never: Sequence[int] = ()) -> bool:
-    """True when greedy decoding of `batch` gives the same tokens with the KV cache and without it."""
+    """True when greedy decoding of `batch` gives the same tokens with the KV cache and without it.
+
+    With it decodes what a run decodes with: the engine, or `generate` for a model that it does not serve.
+    """
     inputs = batch.to(model.device)
+    settings: dict[str, Any] = {
+        "do_sample": False,
+        "max_new_tokens": PROBE_TOKENS,
+        "suppress_tokens": list(never) or None,
+    }
     was_training = model.training
     model.eval()
-    with_cache, without = (
-        model.generate(
-            **inputs,
-            do_sample=False,
-            max_new_tokens=PROBE_TOKENS,
-            use_cache=use_cache,
-            suppress_tokens=list(never) or None,
-        )
-        for use_cache in (True, False)
-    )
+    cached = model.generate if not_served(model) else Engine(model).generate
+    with_cache = cached(**inputs, **settings, use_cache=True)
+    without = model.generate(**inputs, **settings, use_cache=False)
     model.train(was_training)
     return torch.equal(with_cache, without)

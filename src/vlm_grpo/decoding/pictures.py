@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 FIELDS = ("pixel_values", "image_grid_thw", "pixel_attention_mask")
 FOREIGN = ("image_sizes", "image_position_ids", "spatial_shapes", "num_tiles")
@@ -43,17 +42,29 @@ class Pictures:
             return {}
         if not self.patches:
             return {name: value[list(rows)] for name, value in self.fields.items()}
-        return {name: torch.cat([apart[row] for row in rows]) for name, apart in self.apart().items()}
+        ranges = self._ranges()
+        return {name: torch.cat([value[ranges[name][row]] for row in rows]) for name, value in self.fields.items()}
 
     def apart(self) -> dict[str, list[torch.Tensor]]:
         """The fields with one entry a row; of pictures that are not padded to a row each."""
-        ranges = {"pixel_values": self.patches, "image_grid_thw": self.images}
+        ranges = self._ranges()
         return {name: [value[of_row] for of_row in ranges[name]] for name, value in self.fields.items()}
 
     def are_equal(self, one: int, other: int, *, offset: int = 0) -> bool:
         """True when two rows show the same pictures, down to the last bit; rows are counted from `offset`."""
-        here, there = self.narrow([offset + one]), self.narrow([offset + other])
-        return here.keys() == there.keys() and all(torch.equal(here[name], there[name]) for name in here)
+        one, other = offset + one, offset + other
+        if self.counts is not None and self.counts[one] != self.counts[other]:
+            return False
+        ranges = self._ranges()
+        return all(
+            torch.equal(value[ranges[name][one]], value[ranges[name][other]])
+            if self.patches
+            else torch.equal(value[one], value[other])
+            for name, value in self.fields.items()
+        )
+
+    def _ranges(self) -> dict[str, list[slice]]:
+        return {"pixel_values": self.patches, "image_grid_thw": self.images}
 
 
 def by_row(fields: Mapping[str, Any], num_images: Sequence[int] | None) -> Pictures:
@@ -71,29 +82,6 @@ def by_row(fields: Mapping[str, Any], num_images: Sequence[int] | None) -> Pictu
 def is_foreign(batch: Mapping[str, Any]) -> bool:
     """Whether the pictures of `batch` are laid out in a way that is not known here."""
     return any(batch.get(name) is not None for name in FOREIGN)
-
-
-def rows_apart(batch: dict[str, Any]) -> dict[str, Any]:
-    """`batch` with one entry a row in every picture field, ready to be shuffled and cut by rows.
-
-    TRL's own does this too, but takes a padded row for a picture where a batch has as many pictures as rows.
-    """
-    if is_foreign(batch):
-        apart: dict[str, Any] = split_pixel_values_by_grid(batch)
-        return apart
-    shown = by_row(batch, batch.get("num_images"))
-    return batch | shown.apart() if shown.patches else batch
-
-
-def rows_together(rows: dict[str, Any]) -> dict[str, Any]:
-    """Some of the rows that `rows_apart` laid out, as the model's forward takes them; without fields of no picture."""
-    if is_foreign(rows):
-        together: dict[str, Any] = unsplit_pixel_values_by_grid(rows)
-        return together
-    if not any(rows.get("num_images") or ()):
-        return {name: value for name, value in rows.items() if name not in FIELDS}
-    apart = {name: value for name, value in rows.items() if name in FIELDS and isinstance(value, list)}
-    return rows | {name: torch.cat(value) for name, value in apart.items()}
 
 
 def _ranges(lengths: Sequence[int]) -> list[slice]:

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# What a person with ten minutes of a GPU should run, most important first; results and one table in the folder OUT.
+#   bash scripts/dev/gpu_check.sh OUT [--wheels DIR] [--only PART ...] [--list]
+#   --wheels DIR    first make OUT/venv: the Python and the torch that are here, all other packages from the wheels in DIR
+#   --only PART     these parts; one that ended well is not run again, unless it is named
+#   --list          the parts, their limits in seconds and their commands
+# A part that fails or exceeds its limit is told in the table, and the next one begins. Without a GPU it says so and runs
+# small sizes, which proves all but CUDA.
+set -euo pipefail
+
+usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
+fail() {
+    echo "error: $*" >&2
+    exit 2
+}
+out="" wheels="" is_list=false only=()
+while (($#)); do
+    case $1 in
+        --help | -h) usage && exit ;;
+        --list) is_list=true ;;
+        --wheels) wheels=${2:-} && shift ;;
+        --only) while [[ -n ${2:-} && $2 != -* ]]; do only+=("$2") && shift; done ;;
+        -*) fail "$1: unknown; see --help" ;;
+        *) out=$1 ;;
+    esac
+    shift
+done
+$is_list || [[ -n $out ]] || fail "give the folder OUT; see --help"
+[[ -z $wheels || -d $wheels ]] || fail "--wheels $wheels: no such folder"
+if [[ -n $out ]]; then
+    mkdir -p "$out"
+    out=$(cd "$out" && pwd)
+fi
+if [[ -n $wheels ]]; then
+    [[ -x $out/venv/bin/python ]] || "${VLM_GRPO_PYTHON:-python3}" -m venv --system-site-packages "$out/venv"
+    "$out/venv/bin/python" -m pip install --quiet --no-index --no-deps "$wheels"/*.whl
+    export VLM_GRPO_PYTHON=$out/venv/bin/python
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
+cd "$VLM_GRPO_ROOT"
+export PYTHONPATH=$VLM_GRPO_ROOT/src PYTHONWARNINGS=ignore HF_HUB_OFFLINE=1
+export DATA_PATH=$out/data OUT_PATH=$out/runs
+
+gpu=$(python -c 'import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else "")')
+if [[ -n $gpu ]]; then
+    device=cuda slower=1 qwen=(--size qwen3b) smolvlm=(--size smolvlm2b) steps=() grpo=()
+else
+    echo "no GPU is here: small sizes on the CPU" >&2
+    device=cpu slower=5 qwen=(--size tiny) smolvlm=(--size tiny_smolvlm) steps=(--completion 8)
+    grpo=(--max_steps 2 --save_steps 2)
+fi
+
+exact() {
+    VLM_GRPO_TEST_DEVICE=$device python -m pytest -q -n 0 -p no:cacheprovider \
+        tests/methods/fast/test_{packed,vision_features,fast_exactness}.py
+}
+decode() { python benchmarks/decode.py "${qwen[@]}" --json "$out/decode.json"; }
+decode_smolvlm() { python benchmarks/decode.py "${smolvlm[@]}" --json "$out/decode_smolvlm.json"; }
+step() { # a name, prompts, more arguments
+    python benchmarks/grpo_step.py --prompts "$2" "${@:3}" "${steps[@]}" --repeats 2 --limit 30 --json "$out/$1.json"
+}
+step_2x8() { step step_2x8 2 "${qwen[@]}"; }
+step_4x8() { step step_4x8 4 "${qwen[@]}"; }
+step_smolvlm() { step step_smolvlm 2 "${smolvlm[@]}"; }
+embedded() {
+    python -m vlm_grpo.embedded.synthetic_vsr --seed 0 --out "$DATA_PATH/synthetic_vsr"
+    python -m vlm_grpo.training.grpo --config configs/embedded/qwen_grpo.yaml "${grpo[@]}"
+    python -m vlm_grpo.merge --adapter "$OUT_PATH/embedded/qwen/grpo/final" --out "$OUT_PATH/merged"
+    python -m vlm_grpo.evaluation --config configs/embedded/qwen_evaluate.yaml --model "$OUT_PATH/merged" \
+        --out "$OUT_PATH/test" --limit 40
+    echo "trained, merged and asked $(wc -l <"$OUT_PATH/test/generations.jsonl") rows"
+}
+parts=(exact:120 decode:90 step_2x8:80 step_4x8:100 embedded:90 decode_smolvlm:60 step_smolvlm:60)
+
+if $is_list; then
+    for part in "${parts[@]}"; do
+        echo "${part%:*}, at most $((slower * ${part#*:})) s:"
+        declare -f "${part%:*}" | sed '1,2d;$d'
+    done
+    exit
+fi
+
+for part in "${parts[@]}"; do
+    name=${part%:*} limit=$((slower * ${part#*:}))
+    if ((${#only[@]})); then
+        [[ " ${only[*]} " == *" $name "* ]] || continue
+    elif [[ -f $out/$name.ok ]]; then
+        continue
+    fi
+    rm -f "$out/$name.ok" "$out/$name.json"
+    echo "== $name, at most $limit s: $out/$name.log" >&2
+    began=$SECONDS code=0
+    run=$(declare -p qwen smolvlm steps grpo out device && declare -f step "$name" && echo "$name")
+    timeout --kill-after=5 "$limit" bash -euo pipefail -c "$run" >"$out/$name.log" 2>&1 || code=$?
+    echo "$code $((SECONDS - began))" >"$out/$name.code"
+    if ((code == 0)); then touch "$out/$name.ok"; fi
+done
+python scripts/dev/gpu_table.py "$out" "${parts[@]%:*}" | tee "$out/table.md"

@@ -1,0 +1,49 @@
+"""What a person with a GPU runs: its parts fit into ten minutes, and without a GPU it measures small sizes."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ["bash", str(ROOT / "scripts/dev/gpu_check.sh")]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run([*SCRIPT, *words], env=environment, capture_output=True, text=True, timeout=600)
+
+
+def test_the_parts_and_their_limits():
+    done = run("--list")
+    assert done.returncode == 0, done.stderr
+    limits = dict(re.findall(r"^(\w+), at most (\d+) s:$", done.stdout, re.MULTILINE))
+    assert list(limits)[:4] == ["exact", "decode", "step_2x8", "step_4x8"]
+    slower = 5
+    assert sum(map(int, limits.values())) == slower * 600
+    for path in set(re.findall(r"configs/\S+\.yaml", done.stdout)):
+        assert (ROOT / path).is_file()
+
+
+def test_a_part_and_the_table(tmp_path):
+    done = run(str(tmp_path), "--only", "step_2x8")
+    assert done.returncode == 0, done.stderr
+    assert "no GPU is here" in done.stderr
+    measured = json.loads((tmp_path / "step_2x8.json").read_text())
+    assert measured["setting"] == {"prompts": 2, "group": 8, "prompt": 100, "completion": 8}
+    (line,) = [line for line in (tmp_path / "table.md").read_text().splitlines() if "step_2x8" in line]
+    assert line.startswith("| step_2x8 | ok | ")
+    assert f"ratio_step {measured['ratio_step']:.3g}" in line
+
+
+def test_mistakes_are_one_line():
+    for words, said in (
+        ([], "give the folder OUT"),
+        (["--wheels", "nowhere", "x"], "no such folder"),
+        (["--x"], "unknown"),
+    ):
+        done = run(*words)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
