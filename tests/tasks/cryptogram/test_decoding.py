@@ -87,6 +87,7 @@ def test_the_distance_within_which_r1_vlm_pays_an_answer(message, threshold):
         ("c a t", 1 - 8 / 13, 1 - 4 / 6),
         ("c a t _ d o g s", 1 - 2 / 15, 1 - 1 / 7),
         ("cat dog", 1 - 6 / 13, 0),  # nobody's letters
+        ("c  a t _ d o g", 1 - 1 / 14, 1 - 1 / 7),
     ],
 )
 def test_what_mistakes_cost(chars, spaced_credit, letters_credit):

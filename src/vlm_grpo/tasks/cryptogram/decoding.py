@@ -77,10 +77,10 @@ def _passes(proposal: str, *, truth: str, code: str, measure: Measure, gate: Gat
 
 
 def _distance(a: str, b: str, measure: Measure) -> int:
-    """Edits between the texts, or between their letters and `_` where spaces do not count."""
-    return Levenshtein.distance(a, b) if measure == "spaced" else Levenshtein.distance(a.split(), b.split())
+    """Edits between the texts, or between what stands between their single spaces: letters and `_`."""
+    return Levenshtein.distance(a, b) if measure == "spaced" else Levenshtein.distance(a.split(" "), b.split(" "))
 
 
 def _length(text: str, measure: Measure) -> int:
     """How much of `text` can be right: all of it, or its letters."""
-    return len(text) if measure == "spaced" else sum(letter != SPACE for letter in text.split())
+    return len(text) if measure == "spaced" else sum(letter != SPACE for letter in text.split(" "))
