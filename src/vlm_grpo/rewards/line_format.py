@@ -66,6 +66,7 @@ REWARDS = (
         score=score,
         minimum=0.0,
         maximum=1.0,
+        each_turn=True,
         gold=(
             ("<think> so </think>\n<answer> a </answer>", _ROW),
             ("<think> so\n<b> <chars> a </chars> </think>\n<answer>\na\n</answer>\n", _ROW),
