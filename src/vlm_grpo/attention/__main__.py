@@ -6,7 +6,7 @@
 
 OUT gets index.html (open it by a double click; arrow keys go from token to token), attention.json (the same figures)
 and, last, manifest.json. Asked and decoded as an evaluation does; one layer is watched, mean over its heads. What is
-looked at need not be used: for that compare with answers without the picture (`--picture` of an evaluation).
+looked at need not be used: for that, let an evaluation ask without the picture (its setting `controls`).
 """
 
 import time
