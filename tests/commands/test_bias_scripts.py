@@ -86,7 +86,7 @@ def train(place: dict[str, str], family: str, method: str, kind: str, model: Pat
     "family, kind",
     [
         ("qwen", "text"),
-        ("smolvlm", "vision"),
+        pytest.param("smolvlm", "vision", marks=pytest.mark.nightly),
         pytest.param("qwen", "vision", marks=pytest.mark.nightly),
         pytest.param("smolvlm", "text", marks=pytest.mark.nightly),
     ],

@@ -12,7 +12,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.store import manifest
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_command_makes_the_same_checkpoint_twice(tmp_path: Path) -> None:
     for name in ("a", "b"):
         command = [sys.executable, "-m", "vlm_grpo.embedded.pretrain", "--family", "smolvlm", "--scale", "0.001"]

@@ -129,7 +129,7 @@ def launch(words: list[str], method: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=400, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_need_rows_for_both(tiny_qwen, tmp_path, data):
     config = write(tmp_path, GRPO.replace("[vowels]", "[format]"), model=tiny_qwen, data=data)
     done = launch([*config, "--per_device_train_batch_size", "6"], "grpo")

@@ -77,6 +77,7 @@ def started(cluster, log: str, words: list[str], **variables: str) -> Iterator[s
         process.wait()
 
 
+@pytest.mark.nightly
 def test_the_study_on_slurm_ends_with_the_tables_of_the_local_one(cluster):
     """Both go on side by side, over one data set; the job is struck in its third step."""
     checkout = cluster.checkout

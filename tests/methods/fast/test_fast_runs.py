@@ -108,7 +108,7 @@ def test_twenty_steps_are_those_of_trl(family, request, tmp_path, data, monkeypa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shards", SHARDS)
+@pytest.mark.parametrize("shards", ["ddp", pytest.param("zero2", marks=pytest.mark.nightly)])
 def test_two_processes_take_the_steps_of_trl(tiny_qwen, tmp_path, data, shards):
     write(tmp_path, tiny_qwen, data)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
