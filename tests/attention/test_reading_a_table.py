@@ -54,4 +54,4 @@ def test_the_peak_lies_in_the_pair_that_is_read(looks):
                 letters += 1
                 hits += seen.cells.index(seen.peak(at)) == scene.cells[scene.codes.index(code)]
     assert letters >= 3 * len(looks)
-    assert hits / letters > 10 * CHANCE
+    assert hits / letters > 0.9 > 10 * CHANCE
