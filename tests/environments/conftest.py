@@ -20,6 +20,7 @@ from vlm_grpo.methods.grpo.conversation import content_of
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.tasks.asking import question
+from vlm_grpo.tasks.cryptogram import build
 
 ANSWER = "<think> so </think> <answer> 9 </answer>"
 CALL = "<think> look </think>\n<tool>\nname: zoom\nkeypoint: [{x}, {y}]\n</tool>"
@@ -38,14 +39,35 @@ def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cryptograms whose letters are four pixels high."""
+    folder = tmp_path_factory.mktemp("zoom") / "tables"
+    sizes = ["--side", "600", "--glyph", "4", "--train", "4", "--validation", "2", "--test", "2"]
+    build.main(["--out", str(folder), "--kind", "word", *sizes])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def calling_qwen(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path, tiny_digits: Path) -> Path:
     """A tiny Qwen2.5-VL that calls `zoom` in texts."""
     checkpoint = tmp_path_factory.mktemp("models") / "calling_qwen"
-    shutil.copytree(tiny_qwen, checkpoint)
+    return calls_in_texts(checkpoint, tiny_qwen, data=tiny_digits)
+
+
+@pytest.fixture(scope="session")
+def calling_on_tables(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path, tiny_tables: Path) -> Path:
+    """The same for cryptograms."""
+    checkpoint = tmp_path_factory.mktemp("models") / "calling_on_tables"
+    return calls_in_texts(checkpoint, tiny_qwen, data=tiny_tables)
+
+
+def calls_in_texts(checkpoint: Path, base: Path, *, data: Path) -> Path:
+    """`base`, taught to call `zoom` in texts on the rows of `data`, in the folder `checkpoint`."""
+    shutil.copytree(base, checkpoint)
     conversations = []
-    for row, plan in product(dataset.load(tiny_digits, "train"), PLANS):
-        picture = open_picture(tiny_digits, row.images[0])
-        asked = question(ENVIRONMENT.asked(row, root=tiny_digits, protocol="text"), template="reason")
+    for row, plan in product(dataset.load(data, "train"), PLANS):
+        picture = open_picture(data, row.images[0])
+        asked = question(ENVIRONMENT.asked(row, root=data, protocol="text"), template="reason")
         turns = [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": asked}]}]
         for x, y in plan:
             call = CALL.format(x=x, y=y)

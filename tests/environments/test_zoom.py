@@ -338,6 +338,18 @@ def words(model, data, out, *more):
     ]
 
 
+def test_a_table_too_small_to_read_is_zoomed_into(calling_on_tables, tiny_tables, tmp_path):
+    rewards = ["--rewards", "decoding", "correctness", "line_format", "--max_steps", "1"]
+    grpo.main(words(calling_on_tables, tiny_tables, tmp_path / "out", *rewards))
+    rollouts = jsonl.read(tmp_path / "out/completions.jsonl")
+    shown = [size for rollout in rollouts for turn in rollout["turns"] for size in turn.get("pictures", ())]
+    assert len(shown) > 4
+    assert {tuple(size) for size in shown} == {(600, 600)}, "regions of 400 pixels, as large as the picture"
+    assert {tuple(rollout["rewards"]) for rollout in rollouts} == {("decoding", "correctness", "line_format")}
+    (line,) = [line for line in jsonl.read(tmp_path / "out/metrics.jsonl") if "loss" in line]
+    assert np.isfinite(line["loss"])
+
+
 @pytest.mark.parametrize("caller", PROTOCOLS)
 def test_a_run_calls_looks_and_keeps_everything(caller, request, tiny_digits, tmp_path):
     grpo.main(
