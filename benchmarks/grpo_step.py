@@ -10,8 +10,8 @@ phase `pictures`, resizing and normalising, counts in full here, and a longer ru
 arm takes no further step once `--limit` seconds have gone into it and one is timed. `--sweep` varies group size, prompt
 and completion length around the size's own.
 
-Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (one run beside other work):
-scoring + update 4.6 times faster (5.3 times fewer multiply-adds), the rollout 2.4 times, the step 3.9 times, 0.47 of
+Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (one run, one step timed):
+scoring + update 5.1 times faster (5.3 times fewer multiply-adds), the rollout 3.7 times, the step 4.46 times, 0.47 of
 the memory; completions and losses equal. How that changes with the setting: benchmarks/README.md. The GPU sizes have
 not been run yet.
 """
