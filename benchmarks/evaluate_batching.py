@@ -5,8 +5,8 @@ equal texts. Batched is the code that `python -m vlm_grpo.evaluation` runs (medi
 encodes and decodes one row after the other by transformers' `generate`, as the study did.
 
 Measured on one CPU core beside other work, in its seconds, 340 rows, embedded Qwen2.5-VL: 8.2 times faster in batches
-of 128 (10.8 s against 1.3 s; twice). It was 9.3 times before what both share became faster; the batches' seconds are now
-mostly matrix products.
+of 128 (10.8 s against 1.3 s; twice). It was 9.3 times before what both share became faster; the batches' seconds are
+now mostly matrix products.
 """
 
 import argparse
