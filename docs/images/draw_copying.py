@@ -31,27 +31,30 @@ def shares(arm: str) -> list[tuple[float, float]]:
     for line in jsonl.read(RUNS / arm / "42/train/completions.jsonl"):
         row, text = rows[line["row_id"]], line["text"]
         steps[line["step"]].append((chars_block(text) == row.meta["code"], is_decoded(text, row)))
-    return [(mean(copied for copied, _ in told), mean(right for _, right in told)) for told in steps.values()]
+    return [
+        (mean(copied for copied, _ in rollouts), mean(right for _, right in rollouts)) for rollouts in steps.values()
+    ]
 
 
 def main() -> None:
     """Write the drawing and print the shares."""
     figure = Figure(figsize=(8.6, 3.2), layout="constrained")
     curves = {name: shares(arm) for name, arm in ARMS.items()}
-    for axis, (title, part) in zip(figure.subplots(1, 2, sharey=True), SHARES.items(), strict=True):
+    free = ("upper right", "lower right")
+    for axis, (title, part), corner in zip(figure.subplots(1, 2, sharey=True), SHARES.items(), free, strict=True):
         for (name, steps), colour in zip(curves.items(), (COLOURS[3], COLOURS[1]), strict=True):
             values = [step[part] for step in steps]
             axis.plot(range(1, len(values) + 1), values, color=colour, linewidth=2, label=f"{name} decoding reward")
             means = [mean(values[at : at + WINDOW]) for at in range(len(values) - WINDOW + 1)]
             most = max(range(len(means)), key=means.__getitem__)
-            told = f"{means[0]:.2f} at first, {means[most]:.2f} from step {most + 1}, {means[-1]:.2f} at last"
-            print(f"{title}, {name}: {told}")
+            over_time = f"{means[0]:.2f} at first, {means[most]:.2f} from step {most + 1}, {means[-1]:.2f} at last"
+            print(f"{title}, {name}: {over_time}")
         axis.set_title(title, loc="left", fontsize=11)
         axis.set_xlabel("step")
         axis.set_ylim(-0.02, 1.02)
         axis.grid(color="#dddddd", linewidth=0.7)
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, loc="center right")
+        axis.legend(frameon=False, loc=corner)
     figure.savefig(Path(__file__).with_name("copying.svg"), metadata={"Date": None})
 
 
