@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from picture_server import PictureServer, serve_pictures
+
+# The same examples at every run: a red suite is a changed tree. `--hypothesis-profile=search` looks for new examples.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=2000)
+settings.load_profile("suite")
 
 
 @pytest.fixture

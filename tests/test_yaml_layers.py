@@ -113,7 +113,7 @@ SETTINGS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(SETTINGS)
 def test_traced_settings_are_the_settings_whatever_they_hold(values):
     """The places are comments: what is printed can be saved as a config."""

@@ -97,7 +97,7 @@ ODD = st.sampled_from(
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS | ODD
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), VALUES | st.lists(VALUES), min_size=1))
 def test_what_is_dumped_is_read_back_by_either_version(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("dumped") / "a.yaml"

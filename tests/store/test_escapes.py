@@ -6,7 +6,7 @@ import io
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -39,7 +39,6 @@ def seen(text: str) -> str:
     return re.sub(r"\s+", " ", escapes.one_line(text)).strip()
 
 
-@settings(deadline=None)
 @given(NAMES, MARKUP)
 def test_markdown_renders_to_the_names_themselves(name, other):
     page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(to_markdown(table(name, other)))
@@ -51,7 +50,6 @@ def test_markdown_renders_to_the_names_themselves(name, other):
         assert seen(html.unescape(match[1])) == seen(shown)
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_latex_has_no_active_sign_left(name):
     written = escapes.latex(name)
@@ -62,7 +60,6 @@ def test_latex_has_no_active_sign_left(name):
     assert not row.lstrip().startswith(("[", "*")), "taken for an argument of the command above"
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_text_is_one_line_a_row_and_steers_no_terminal(name):
     lines = to_text(table(name)).split("\n")

@@ -58,8 +58,7 @@ def test_only_the_truth_earns_everything(measure, gate, proposal, truth, mapping
     texts = {"truth": spaced(truth), "code": spaced(encode(truth, mapping))}
     credit = decoding_credit(proposal, **texts, measure=measure, gate=gate)
     assert 0 <= credit <= 1
-    is_truth = proposal == spaced(truth) if measure == "spaced" else proposal.split() == spaced(truth).split()
-    assert (credit == 1) == is_truth
+    assert (credit == 1) == (proposal == spaced(truth))
 
 
 @given(said=words, truth=words)

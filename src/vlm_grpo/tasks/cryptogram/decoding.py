@@ -39,7 +39,7 @@ def chars_block(text: str) -> str | None:
 def decoding_credit(proposal: str | None, *, truth: str, code: str, measure: Measure, gate: Gate) -> float:
     """What the decoding `proposal` is worth, 0 to 1; `truth` and `code` are messages with their letters apart.
 
-    1 exactly where `proposal` is the truth, with the measure `letters` whatever the spaces between.
+    1 exactly where `proposal` is the truth, single spaces included.
     """
     if proposal is None:
         return 0.0
