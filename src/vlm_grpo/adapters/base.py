@@ -87,8 +87,9 @@ class Adapter:
         placeholder_tokens: special tokens that stand for pictures; a completion must never contain one.
         image_options: picture settings the user may give, by name.
         shown_size: (processor, (width, height)) -> the size in pixels at which the model sees a picture.
-        picture_cells: (processor, encoded prompt of one row) -> which part of which picture each of its picture tokens
-            stands for; what a family sees twice (whole and in tiles) has cells that overlap. None: not known.
+        picture_cells: (processor, encoded prompt of one row, (width, height) of each of its pictures) -> which part of
+            which picture each of its picture tokens stands for; what a family sees twice (whole and in tiles) has cells
+            that overlap. None: not known.
         refuses: (width, height) -> why the processor takes no picture of that size in pixels; None: it does.
         shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` and `decoding` know.
         generation: overrides of `generate` that the family needs.
@@ -106,7 +107,7 @@ class Adapter:
     image_options: dict[str, ImageOption]
     box_frame: Literal["pixels", "resized_pixels", "thousandths"]
     shown_size: Callable[[Any, Size], Size]
-    picture_cells: Callable[[Any, Any], list[Cell]] | None = None
+    picture_cells: Callable[[Any, Any, Sequence[Size]], list[Cell]] | None = None
     former_names: tuple[tuple[str, str], ...] = ()
     refuses: Callable[[Size], str | None] = takes_every_size
     shares_prefix: bool = False
