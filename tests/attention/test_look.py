@@ -11,7 +11,7 @@ from vlm_grpo.attention.shown import pieces_of
 from vlm_grpo.attention.watch import attention_layers
 from vlm_grpo.errors import UserError
 
-FAMILIES = ["tiny_qwen", "tiny_smolvlm"]
+FAMILIES = ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"]
 TWO = [(112, 84), (56, 84)]
 
 
@@ -88,6 +88,26 @@ def test_smolvlms_tiles_are_put_back_in_place(tiny_smolvlm):
     assert (lefts, rights) == (pytest.approx([0, 0.5, 0]), pytest.approx([0.5, 1, 1]))
     assert {cell.picture for cell in cells} == {0}
     assert len({cell.token for cell in cells}) == len(cells)
+
+
+def test_internvls_tiles_are_put_back_in_place(tiny_internvl):
+    """Three tiles, one below the other, and the whole; the gradient grows brighter from tile to tile."""
+    checkpoint = open_checkpoint(str(tiny_internvl))
+    sizes = [(112, 336), (112, 112), (336, 100)]
+    processor, encoded, _ = asked(checkpoint, sizes)
+    cells = checkpoint.adapter.picture_cells(processor, encoded, sizes)
+    whole = [cell for cell in cells if cell.box[2] - cell.box[0] == 0.25 == cell.box[3] - cell.box[1]]
+    assert [len([cell for cell in cells if cell.picture == picture]) for picture in range(3)] == [64, 16, 64]
+    assert [len([cell for cell in whole if cell.picture == picture]) for picture in range(3)] == [16, 16, 16]
+    assert [cell.token for cell in cells] == (encoded["input_ids"][0] == processor.image_token_id).nonzero()[
+        :, 0
+    ].tolist()
+    brightness = encoded["pixel_values"].mean((1, 2, 3))
+    for tile, top in enumerate((0, 1 / 3, 2 / 3)):
+        of_tile = cells[16 * tile : 16 * tile + 16]
+        assert min(cell.box[1] for cell in of_tile) == pytest.approx(top)
+        assert (min(cell.box[0] for cell in of_tile), max(cell.box[2] for cell in of_tile)) == (0, 1)
+    assert brightness[:3].tolist() == sorted(brightness[:3].tolist())
 
 
 def test_a_layer_that_is_not_there(tiny_qwen):
