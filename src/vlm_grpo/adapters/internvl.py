@@ -46,7 +46,7 @@ class _ImageOnlyInternVLProcessor(InternVLProcessor):
         return ["image_processor", "tokenizer"]
 
 
-_ImageOnlyInternVLProcessor.__name__ = InternVLProcessor.__name__
+_ImageOnlyInternVLProcessor.__name__ = InternVLProcessor.__name__  # what a saved processor's file says
 
 
 def load_processor(path: Path, *, image_settings: dict[str, Any]) -> Any:
