@@ -149,7 +149,7 @@ function disputed(item) {
   for (const { who: name, what, note } of item.said) {
     said.append(element("dt", name), element("dd", note ? `${what}\n${note}` : what, { dir: "auto" }));
   }
-  const shown = element("dl");
+  const shown = element("dl", undefined, { class: "texts" });
   shown.append(...texts(item));
   right.append(shown, said);
   sides.append(left, right);
