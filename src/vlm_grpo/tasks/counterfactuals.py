@@ -13,6 +13,7 @@ from typing import Any
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _OPTION = re.compile(r"(?<![\w'’])\(?([A-Z])\s*[).:]")
 
 
@@ -22,6 +23,12 @@ def _no_options(row: Row) -> tuple[Any, ...]:
 
 def _nothing(*_: Any) -> None:
     return None
+
+
+def _last_stated(thought: str, row: Row, kind: AnswerKind) -> Any:
+    """What the last sentence of `thought` states, where that is one answer of the kind."""
+    sentences = [sentence for sentence in _SENTENCE.split(thought) if sentence.strip()]
+    return kind.parse(sentences[-1], True) if sentences else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,7 @@ class Counterfactuals:
         argue: (answer, row, kind, rng) -> a thought that ends on `answer`.
         claim: (answer, row, kind) -> a caption of the picture that suggests `answer`.
         mistake: (thought, row, rng) -> `thought` up to and with one fact that is turned wrong, or None.
+        ends_on: (thought, row, kind) -> the answer that the thought ends on, None where it cannot be read.
         mirrored: the same question about the picture mirrored left to right, with its true answer, or None.
     """
 
@@ -46,6 +54,7 @@ class Counterfactuals:
         f"The caption of the picture says that the answer is {kind.write(answer)}."
     )
     mistake: Callable[[str, Row, Random], str | None] = _nothing
+    ends_on: Callable[[str, Row, AnswerKind], Any] = _last_stated
     mirrored: Callable[[Row], Row | None] = _nothing
 
 

@@ -19,6 +19,8 @@ LAST_PLACE = 4
 """Columns and rows are counted from 1 to this."""
 _CLAIM = re.compile(r"\bthe (\w+ \w+) is (left of|right of|above|below) the (\w+ \w+)\.", re.IGNORECASE)
 _PLACE = re.compile(r"\b(column|row) (\d+)")
+_SIDE = re.compile(r"\bso it is (?:to the )?(left|right|above|below)\b")
+_RELATION = {"left": "left of", "right": "right of", "above": "above", "below": "below"}
 AXES = {"left of": "column", "right of": "column", "above": "row", "below": "row"}
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 
@@ -52,6 +54,23 @@ def mistake(thought: str, row: Row, rng: Random) -> str | None:
     return f"{thought[: places[-1].start(2)]}{rng.choice(beyond)}"
 
 
+def ends_on(thought: str, row: Row, kind: AnswerKind) -> bool | None:
+    """What `thought` makes of the claim: what it concludes, else what its places say; None where they say nothing."""
+    first, relation, second = (part.lower() for part in _CLAIM.findall(row.problem)[0])
+    axis = AXES[relation]
+    concluded = {side for side in _SIDE.findall(thought.lower()) if AXES[_RELATION[side]] == axis}
+    if concluded:
+        return _RELATION[concluded.pop()] == relation if len(concluded) == 1 else None
+    places = {}
+    for thing in (first, second):
+        stated = set(re.findall(rf"{thing}(?: is)? in (?:row \d+,? )?{axis} (\d+)", thought.lower()))
+        if len(stated) != 1:
+            return None
+        places[thing] = int(stated.pop())
+    difference = places[first] - places[second]
+    return None if difference == 0 else (difference < 0) == (relation in ("left of", "above"))
+
+
 def mirrored(row: Row) -> Row | None:
     """The row as its mirrored picture asks it: what is left is right; above and below stay."""
     relation = _CLAIM.findall(row.problem)[0][1]
@@ -69,5 +88,7 @@ TASK = replace(
     name=NAME,
     gold=_renamed(vsr.TASK.gold),
     hacks=_renamed(vsr.TASK.hacks),
-    counterfactuals=replace(OF_KIND["truth"], argue=argue, claim=claim, mistake=mistake, mirrored=mirrored),
+    counterfactuals=replace(
+        OF_KIND["truth"], argue=argue, claim=claim, mistake=mistake, ends_on=ends_on, mirrored=mirrored
+    ),
 )
