@@ -104,4 +104,3 @@ def test_real_completions_that_reason_are_counted(name, reasons):
     figures = quadrants(endings(rows, texts, outcomes))
     assert figures["reasons"]["k"] == reasons
     assert sum(figures["missing"].values()) + figures["read"]["k"] == 200
-    print(json.dumps(figures))
