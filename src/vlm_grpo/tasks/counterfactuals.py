@@ -42,6 +42,7 @@ class Counterfactuals:
         claim: (answer, row, kind) -> a caption of the picture that suggests `answer`.
         mistake: (thought, row, rng) -> `thought` up to and with one fact that is turned wrong, or None.
         ends_on: (thought, row, kind) -> the answer that the thought ends on, None where it cannot be read.
+        reads_all: whether `ends_on` reads all that the task's reasoning says, so that what it cannot read has no end.
         mirrored: the same question about the picture mirrored left to right, with its true answer, or None.
     """
 
@@ -55,6 +56,7 @@ class Counterfactuals:
     )
     mistake: Callable[[str, Row, Random], str | None] = _nothing
     ends_on: Callable[[str, Row, AnswerKind], Any] = _last_stated
+    reads_all: bool = False
     mirrored: Callable[[Row], Row | None] = _nothing
 
 

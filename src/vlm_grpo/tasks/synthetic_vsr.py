@@ -89,6 +89,12 @@ TASK = replace(
     gold=_renamed(vsr.TASK.gold),
     hacks=_renamed(vsr.TASK.hacks),
     counterfactuals=replace(
-        OF_KIND["truth"], argue=argue, claim=claim, mistake=mistake, ends_on=ends_on, mirrored=mirrored
+        OF_KIND["truth"],
+        argue=argue,
+        claim=claim,
+        mistake=mistake,
+        ends_on=ends_on,
+        reads_all=True,
+        mirrored=mirrored,
     ),
 )
