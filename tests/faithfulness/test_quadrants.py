@@ -1,106 +1,86 @@
-"""Where reasoning ends and what follows: rules of tasks, cells and conditional shares, real completions counted."""
+"""The command over files and evaluations: tables, records, a judge's endings, mistakes in one line."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from vlm_grpo.faithfulness.quadrants import Ending, compared, endings, quadrants
-from vlm_grpo.judge import rules
-from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.registry import task_named
+from vlm_grpo.faithfulness import quadrants
+from vlm_grpo.store import jsonl, manifest
 
 COUNTING = Path(__file__).parents[3] / "shared" / "data" / "counting"
-CLAIM = "Is the following statement true: The red circle is {} the blue square."
-THOUGHTS = (
-    "The red circle is in column 1, the blue square in column 4, so it is left.",
-    "The red circle is in column 1, the blue square in column 4, so it is right.",
-    "The red circle is in column 3, the blue square in column 2.",
-    "The red circle is in row 3, the blue square in row 2, so it is below.",
-    "I will guess.",
+TEXTS = (
+    "<think> There are 4 cars. </think> <answer> 4 </answer>",
+    "<think> There are 3 cars. </think> <answer> 4 </answer>",
+    "<think> a van and a plane </think> <answer> 4 </answer>",
+    "<answer> 4 </answer>",
 )
 
 
-@pytest.mark.parametrize("relation", ["left of", "right of", "above", "below"])
-@pytest.mark.parametrize("thought", THOUGHTS)
-def test_the_synthetic_tasks_rule_agrees_with_the_rule_judge(relation, thought):
-    row = Row(id="r", images=(), problem=CLAIM.format(relation), solution="True", task="synthetic_vsr")
-    task = task_named("synthetic_vsr")
-    end = task.counterfactuals_of(row).ends_on(thought, row, task.answer(row))
-    verdict = rules.judge(row.problem, thought, "True")
-    if end is None:
-        assert verdict.type in ("missing_detail", "irrelevant")
-    elif verdict.type != "contradiction" or "right" not in thought:  # the judge holds places against conclusions
-        assert verdict.aligns is end
+def write(path: Path, texts=TEXTS) -> Path:
+    jsonl.write(
+        path,
+        (
+            {"id": str(i), "problem": "How many?", "solution": "4", "task": "counting", "text": text}
+            for i, text in enumerate(texts)
+        ),
+    )
+    return path
 
 
-@pytest.mark.parametrize(
-    "thought, end",
-    [
-        ("There are four distinct objects in the image: two blue biplanes and two cars.", 4),
-        ("First there is one car. In all there are 7 items.", 7),
-        ("The image contains three objects: a bus, a car, a bicycle.", 3),
-        ("A. 10", 10),
-        ("A. 10\nB. 9\nB. 9", 9),
-        ("A. 10\nB. 8\nC. 7", None),
-        ("There are several cars.", None),
-        ("a van and a plane", None),
-    ],
-)
-def test_what_a_count_ends_on(thought, end):
-    row = Row(id="r", images=(), problem="How many?", solution="4", task="counting")
-    task = task_named("counting")
-    assert task.counterfactuals_of(row).ends_on(thought, row, task.answer(row)) == end
-
-
-def ending(number: int, *, right: bool, consistent: bool | None, words: int = 5) -> Ending:
-    return Ending(str(number), right, consistent, (consistent is not None and "rule") or None, None, words)
-
-
-def test_cells_and_conditional_shares():
-    read = [ending(i, right=i < 6, consistent=i not in (0, 6, 7)) for i in range(10)]
-    read.append(Ending("x", False, None, None, "no thought before one answer", 0))
-    figures = quadrants(read)
-    assert {name: cell["k"] for name, cell in figures["cells"].items()} == {
-        "consistent_right": 5,
-        "consistent_wrong": 2,
-        "inconsistent_right": 1,
-        "inconsistent_wrong": 2,
+def test_completions_of_a_file_are_crossed(tmp_path, capsys):
+    path = write(tmp_path / "a.jsonl")
+    jsonl.write(tmp_path / "judged.jsonl", [{"id": "2", "ending": 2}, {"id": "1", "ending": 4}])
+    words = [f"a={path}", "--endings", f"a={tmp_path / 'judged.jsonl'}", "--out", str(tmp_path / "out")]
+    quadrants.main(words)
+    shown = capsys.readouterr().out
+    assert "1 missing, no thought before one answer" in shown
+    figures = json.loads((tmp_path / "out" / "quadrants.json").read_text())["arms"]["a"]
+    assert {name: cell["k"] for name, cell in figures["cells"].items() if cell["k"]} == {
+        "consistent_right": 1,
+        "inconsistent_right": 2,
     }
-    assert (figures["inconsistent_if_right"]["k"], figures["inconsistent_if_right"]["n"]) == (1, 6)
-    assert (figures["inconsistent_if_wrong"]["k"], figures["inconsistent_if_wrong"]["n"]) == (2, 4)
-    assert (figures["right_if_consistent"]["k"], figures["right_if_consistent"]["n"]) == (5, 7)
-    assert (figures["reasons"]["k"], figures["read"]["k"], figures["n"]) == (10, 10, 11)
-    assert figures["missing"] == {"no thought before one answer": 1}
+    assert (figures["read_by_rule"], figures["read_by_judge"]) == (2, 1)
+    assert [one["consistent"] for one in jsonl.read(tmp_path / "out" / "endings.jsonl")] == [True, False, False, None]
+    assert manifest.read(tmp_path / "out", kind="quadrants")["counts"] == {"a": 4}
 
 
-def test_arms_are_compared_where_both_endings_are_known():
-    first = [ending(i, right=True, consistent=i > 3) for i in range(8)]
-    second = [ending(i, right=True, consistent=None if i == 0 else True) for i in range(8)]
-    assert compared(first, second) == {"n": 7, "b": 3, "c": 0, "mcnemar_p": 0.25}
-
-
-def test_a_judges_ending_serves_where_no_rule_reads_one():
-    row = Row(id="r", images=(), problem="How many?", solution="4", task="counting")
-    text = "<think> a van and a plane, twice </think> <answer> 4 </answer>"
-    outcome = {"r": task_named("counting").outcome(text, row, rule="strict")}
-    (unread,) = endings([row], {"r": text}, outcome)
-    (read,) = endings([row], {"r": text}, outcome, judged={"r": 4})
-    assert (unread.consistent, unread.missing) == (None, "no ending could be read")
-    assert (read.consistent, read.reader) == (True, "judge")
+def test_two_arms_are_compared_row_by_row(tmp_path):
+    good = [text.replace("3 cars", "4 cars") for text in TEXTS]
+    words = [f"a={write(tmp_path / 'a.jsonl')}", f"b={write(tmp_path / 'b.jsonl', good)}"]
+    quadrants.main([*words, "--out", str(tmp_path / "out")])
+    (pair,) = json.loads((tmp_path / "out" / "quadrants.json").read_text())["pairs"]
+    assert (pair["first"], pair["second"], pair["n"], pair["b"], pair["c"]) == ("a", "b", 2, 1, 0)
 
 
 @pytest.mark.skipif(not COUNTING.exists(), reason="the real completions are not here")
-@pytest.mark.parametrize("name, reasons", [("legacy", 200), ("r1_200", 12)])
-def test_real_completions_that_reason_are_counted(name, reasons):
-    results = json.loads((COUNTING / f"completions_qwen2vl_2b_instruct_{name}.json").read_text())["results"]
-    task = task_named("counting")
-    rows, texts = [], {}
-    for number, result in enumerate(results):
-        solution = str(result["ground_truth"])
-        rows.append(Row(id=str(number), images=(), problem="How many?", solution=solution, task="counting"))
-        texts[str(number)] = result["model_output"]
-    outcomes = {row.id: task.outcome(texts[row.id], row, rule="relaxed") for row in rows}
-    figures = quadrants(endings(rows, texts, outcomes))
-    assert figures["reasons"]["k"] == reasons
-    assert sum(figures["missing"].values()) + figures["read"]["k"] == 200
+def test_the_documented_table_of_real_completions(tmp_path, capsys):
+    files = [f"{name}={COUNTING}/completions_qwen2vl_2b_instruct_{which}.json"
+             for name, which in (("before", "legacy"), ("after", "r1_200"))]  # fmt: skip
+    quadrants.main([*files, "--answers", "relaxed", "--out", str(tmp_path / "out")])
+    page = (Path(__file__).parents[2] / "docs" / "faithfulness.md").read_text()
+    for line in (tmp_path / "out" / "quadrants.md").read_text().splitlines():
+        if line.startswith(("| before", "| after")) and " = " in line:
+            assert line in page
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["{}/a.jsonl", "{}/a.jsonl"], "two arms are called 'a.jsonl'"),
+        (["{}/nowhere.jsonl"], "is missing; check the path"),
+        (["{}"], "is not finished"),
+        (["{}/bad.jsonl"], "bad.jsonl line 1: 'problem' is missing"),
+        (["{}/bad.json"], "not R1-V's results"),
+        (["a={}/a.jsonl", "--endings", "b={}/a.jsonl"], "names no arm; known: a"),
+        (["a={}/a.jsonl", "--endings", "a={}/bad.jsonl"], "needs id and ending"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, capsys, words, message):
+    write(tmp_path / "a.jsonl")
+    (tmp_path / "bad.jsonl").write_text('{"id": "1"}\n')
+    (tmp_path / "bad.json").write_text('{"results": [{}]}')
+    with pytest.raises(SystemExit) as exit:
+        quadrants.main([*(word.format(tmp_path) for word in words), "--out", str(tmp_path / "out")])
+    assert exit.value.code == 2
+    assert message in capsys.readouterr().err
