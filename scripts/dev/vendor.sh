@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-place=src/vlm_grpo/study/site/assets/vendor/uplot tests_place=tests/study/vendor/axe
+place=src/vlm_grpo/study/site/assets/vendor/uplot tests_place=tests/axe
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for package in uplot@1.6.32 axe-core@4.10.3; do
