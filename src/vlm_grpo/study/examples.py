@@ -53,7 +53,9 @@ def draw(arms: Mapping[str, Arm], *, count: int, seed: int) -> tuple[list[Row], 
     rng = random.Random(seed)
     anywhere = set(rng.sample(range(len(rows)), min(count, len(rows))))
     disputed = [
-        i for i, row in enumerate(rows) if i not in anywhere and len({arm.right[row.id] for arm in arms.values()}) > 1
+        i
+        for i, row in enumerate(rows)
+        if i not in anywhere and len({arm.outcomes[row.id].right for arm in arms.values()}) > 1
     ]
     chosen = set(rng.sample(disputed, min(count, len(disputed))))
     return [rows[i] for i in sorted(anywhere)], [rows[i] for i in sorted(chosen)]

@@ -38,7 +38,7 @@ def provenance(source: Source) -> dict[str, Any]:
 def side_by_side(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Settings by key, first those that differ between runs that have them, last those that not every run has."""
     keys = sorted({key for config in configs.values() for key in config})
-    lines = []
+    lines: list[dict[str, Any]] = []
     for key in keys:
         cells = [_cell(config, key) for config in configs.values()]
         differs = len(set(cells) - {NOTHING}) > 1 and key not in PLACES

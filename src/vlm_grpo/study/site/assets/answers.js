@@ -50,7 +50,7 @@
     }
   }
 
-  const searching = () => (filters.sought() && filters.texts !== null && filters.texts.loading ? "; answers are still being read" : "");
+  const searching = () => (filters.sought() && (filters.texts === null || filters.texts.loading) ? "; answers are still being read" : "");
 
   function remember(isStep) {
     site.writeHash({ row: chosen >= 0 ? data.ids[chosen] : "", ...filters.state() }, isStep);
