@@ -212,7 +212,7 @@ def test_the_graph_goes_from_the_base_over_each_arm(tmp_path):
     written["config"]["model"] = str(tmp_path / "sft_merged")
     (tmp_path / "grpo" / "manifest.json").write_text(json.dumps(written))
     report(tmp_path / "r", runs=arms, metrics={}, stages=stages, title="t")
-    drawn = overview(open_source(tmp_path / "r"))["graph"]
+    drawn = overview(open_source(tmp_path / "r"), tmp_path)["graph"]
     across = {node.name: node.x for node in drawn.nodes}
     assert across["base"] < across["sft"] < across["sft_grpo"]
     assert [edge.label for edge in drawn.edges] == ["sft", "grpo"]

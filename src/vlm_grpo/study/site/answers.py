@@ -8,7 +8,6 @@ from typing import Any
 
 from vlm_grpo.evaluation.arms import Arm
 from vlm_grpo.rows.records import Row
-from vlm_grpo.store import manifest
 from vlm_grpo.study.site.pictures import Shelf
 from vlm_grpo.study.site.shapes import shapes_of
 from vlm_grpo.study.site.source import Source, Verdict
@@ -33,7 +32,6 @@ def index(source: Source, shelf: Shelf) -> dict[str, Any]:
         "marks": {run: "".join(mark(one.outcomes[row.id]) for row in arm.rows) for run, one in source.runs.items()},
         "slices": _slices(arm.rows),
         "verdicts": {run: _kinds([said.get(row.id) for row in arm.rows]) for run, said in source.verdicts.items()},
-        "attention": _attention(source),
     }
 
 
@@ -115,13 +113,3 @@ def _kinds(verdicts: Sequence[Verdict | None]) -> dict[str, Any]:
     texts = [None if verdict is None else _kind(verdict) for verdict in verdicts]
     values = sorted({text for text in texts if text is not None}, key=lambda text: (text != ALIGNED, text))
     return {"values": values, "of": [-1 if text is None else values.index(text) for text in texts]}
-
-
-def _attention(source: Source) -> dict[str, str]:
-    """Pages of `vlm_grpo.attention` below the results, by row id; looks kept elsewhere are not linked."""
-    pages = {}
-    for file in sorted(source.results.glob(f"attention/**/{manifest.MANIFEST}")):
-        config = manifest.read(file.parent).get("config", {})
-        if "row" in config:
-            pages[config["row"]] = f"../{file.parent.relative_to(source.results).as_posix()}/index.html"
-    return pages

@@ -23,7 +23,7 @@ from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.study.site import answers, chunks, downloads
 from vlm_grpo.study.site.curves import curves
-from vlm_grpo.study.site.overview import overview, tones
+from vlm_grpo.study.site.overview import address, overview, tones
 from vlm_grpo.study.site.pictures import Mode, Shelf
 from vlm_grpo.study.site.provenance import provenance
 from vlm_grpo.study.site.rollouts import COMPLETIONS, RunRollouts, rollouts
@@ -75,6 +75,7 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
     manifest.withdraw(site)
     shelf = Shelf(site, mode=options.pictures, longest_side=options.longest_side)
     data = answers_data(source, shelf) | training_data(source, shelf, options)
+    data["answers"]["looks"] = {row: address(page, site) for row, page in source.looks.items()}
     data["study"] = study_data(source) | {"rollouts": [one["run"] for one in data["rollouts"]]}
     used = write_data(site, data, shelf, options)
     write_assets(site)
@@ -88,7 +89,7 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
         "pages": pages,
         "tone_of": tones(source.arms) | {run["run"]: run["tone"] for run in data["study"]["runs"]},
     }
-    made = {"index": overview(source), "provenance": provenance(source) | {"figures": figures}}
+    made = {"index": overview(source, out), "provenance": provenance(source) | {"figures": figures}}
     for name, _ in pages:
         write_page(out, name, about | made.get(name, {}))
     size = folder_size(out / INDEX, site)

@@ -1,7 +1,10 @@
 """What the first page shows: numbers of the study put into the shapes that the template lays out."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from vlm_grpo.drawing import COLOURS
 from vlm_grpo.statistics.intervals import wilson
@@ -25,8 +28,8 @@ def tones(arms: list[str]) -> dict[str, int]:
     return {arm: place % len(COLOURS) for place, arm in enumerate(arms)}
 
 
-def overview(source: Source) -> dict[str, Any]:
-    """The template's variables."""
+def overview(source: Source, out: Path) -> dict[str, Any]:
+    """The template's variables, for a page in the folder `out`."""
     colours = tones(source.arms)
     curves, axes = charts.rewards(source.trainings, colours)
     return {
@@ -43,8 +46,8 @@ def overview(source: Source) -> dict[str, Any]:
         "verdicts_table": verdicts_table(source),
         "notes": notes(source),
         "seconds_table": seconds_table(source.summary),
-        "further": [_further(name, folder) for name, folder in source.further.items()],
-        "other_results": _other_results(source),
+        "further": [_further(name, folder, out) for name, folder in source.further.items()],
+        "files": [(path.relative_to(source.results).as_posix(), address(path, out)) for path in source.files],
     }
 
 
@@ -92,16 +95,11 @@ def verdicts_table(source: Source) -> Table:
     )
 
 
-def _further(name: str, folder: Any) -> dict[str, Any]:
+def address(path: Path, folder: Path) -> str:
+    """Where a page in `folder` finds `path`."""
+    return quote(os.path.relpath(path.resolve(), folder.resolve()))
+
+
+def _further(name: str, folder: Path, out: Path) -> dict[str, Any]:
     summary: Mapping[str, Any] = manifest.read_json(folder / "summary.json")
-    return {"name": name, "table": runs_table(summary)}
-
-
-def _other_results(source: Source) -> list[tuple[str, str]]:
-    """(text, address) of what else lies in the results' folder and is made for reading."""
-    made = []
-    for path in sorted(source.results.rglob("*")):
-        place = path.relative_to(source.results)
-        if path.suffix in (".md", ".pdf", ".csv", ".tex") and place.parts[0] != "site":
-            made.append((place.as_posix(), place.as_posix()))
-    return made
+    return {"name": name, "table": runs_table(summary), "address": address(folder / "index.html", out)}

@@ -57,7 +57,9 @@ class Source:
         stages: folder and manifest of every stage, evaluations among them, by the stage's name.
         verdicts: by run and row id.
         further: reports of the same study on other rows, by name: folders below `results`.
-        labels: whether people checked the judge.
+        files: other results there that are made for reading.
+        looks: pages of `vlm_grpo.attention` there, by row id.
+        is_judge_checked: whether people's labels were compared with the judge's there.
     """
 
     results: Path
@@ -68,6 +70,8 @@ class Source:
     stages: dict[str, tuple[Path, dict[str, Any]]]
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     further: dict[str, Path] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    looks: dict[str, Path] = field(default_factory=dict)
     is_judge_checked: bool = False
 
     @property
@@ -94,7 +98,9 @@ def open_source(results: Path) -> Source:
         stages=stages,
         verdicts=_verdicts(results, runs),
         further={folder.name: folder for folder in _reports_below(results)},
-        is_judge_checked=any(results.glob("alignment/**/agreement.json")),
+        files=tuple(sorted(path for path in results.rglob("*") if _is_to_read(path.relative_to(results)))),
+        looks=_looks(results),
+        is_judge_checked=any(results.glob("alignment/**/agreement*")),
     )
 
 
@@ -111,6 +117,20 @@ def _claimed(folder: Path) -> dict[str, Any]:
 def _reports_below(results: Path) -> list[Path]:
     folders = sorted(path.parent for path in results.glob(f"*/{manifest.MANIFEST}"))
     return [folder for folder in folders if manifest.read(folder).get("kind") == REPORT]
+
+
+def _is_to_read(place: Path) -> bool:
+    return place.suffix in (".md", ".pdf", ".csv", ".tex") and "site" not in place.parts
+
+
+def _looks(results: Path) -> dict[str, Path]:
+    """Looks kept elsewhere are not linked."""
+    pages = {}
+    for written in sorted(results.glob(f"attention/**/{manifest.MANIFEST}")):
+        row = manifest.read_json(written).get("config", {}).get("row")
+        if row is not None:
+            pages[row] = written.parent / "index.html"
+    return pages
 
 
 def _verdicts(results: Path, runs: Mapping[str, Arm]) -> dict[str, dict[str, Verdict]]:

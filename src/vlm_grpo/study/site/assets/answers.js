@@ -86,7 +86,7 @@
     const link = el("a", { href: `#${new URLSearchParams({ row: id })}`, class: "permalink" }, id);
     detail.replaceChildren(
       el("div", { class: "head" }, el("h2", {}, link),
-        data.attention[id] ? el("a", { href: data.attention[id] }, "where the model looks") : null,
+        data.looks[id] ? el("a", { href: data.looks[id] }, "where the model looks") : null,
         el("span", { class: "steps" },
           el("button", { type: "button", onclick: () => list.move(-1), "aria-label": "Row before" }, "↑"),
           el("button", { type: "button", onclick: () => list.move(1), "aria-label": "Next row" }, "↓"))),

@@ -25,7 +25,10 @@ const site = (() => {
       waiting[name] = [resolve];
       const script = document.createElement("script");
       script.src = `data/${name}.js`;
-      script.onerror = () => reject(new Error(`data/${name}.js cannot be read`));
+      script.onerror = () => {
+        delete waiting[name];
+        reject(new Error(`data/${name}.js cannot be read`));
+      };
       document.head.append(script);
     });
   }
@@ -60,6 +63,18 @@ const site = (() => {
     if (hash === location.hash || (hash === "#" && !location.hash)) return;
     if (isStep) history.pushState(null, "", hash);
     else history.replaceState(null, "", hash);
+  }
+
+  /** On pages of a training under way: look now and then whether there is more, and offer to show it. */
+  function follow(seen) {
+    const news = el("button", { type: "button", class: "news", onclick: () => location.reload() }, "There is more: show it");
+    news.hidden = true;
+    document.querySelector(".tools").prepend(news);
+    setInterval(() => {
+      delete values.stamp;
+      document.querySelectorAll("script[src^='data/stamp.js']").forEach((script) => script.remove());
+      load("stamp").then((now) => { news.hidden = now === seen; }, () => {});
+    }, 15000);
   }
 
   const keys = {};
@@ -104,6 +119,7 @@ const site = (() => {
       setTheme(theme);
       label();
     });
+    if (get("study").watched !== undefined) follow(get("study").watched);
     const help = document.getElementById("help");
     const helpButton = document.getElementById("help-button");
     helpButton.hidden = false;
