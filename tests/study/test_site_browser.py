@@ -1,6 +1,7 @@
 """The pages in a real browser, opened from the disk: filters, permalinks, keys, slider, themes, hostile text."""
 
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from page_study import HOSTILE, save_page_study
@@ -8,6 +9,7 @@ from playwright.sync_api import expect
 
 from chromium import faults, page_of
 from vlm_grpo.study.page import main
+from vlm_grpo.study.site import shapes
 
 PAGES = ("index", "training", "rollouts", "answers", "provenance")
 NARROW = {"width": 390, "height": 800}
@@ -70,7 +72,7 @@ def test_filters_count_and_stand_in_the_address(browser, results):
         page.get_by_text("Filters", exact=True).click()
         page.locator('select[name="is.base"]').select_option("wrong")
         expect(count).to_contain_text("6 of 12")
-        page.get_by_label("Discordant").select_option("only grpo right, not base")
+        page.get_by_label("Discordant").select_option("grpo right, base not")
         expect(count).to_contain_text("6 of 12")
         page.locator('select[name="in.relations"]').select_option("above")
         expect(count).to_contain_text("2 of 12")
@@ -134,6 +136,20 @@ def test_a_picture_opens_whole_and_zooms(browser, results):
         expect(stage.locator(".frame")).to_have_attribute("style", "transform: translate(0px, 0px) scale(1.5);")
         page.keyboard.press("Escape")
         expect(stage).to_have_count(0)
+
+
+def test_answers_are_drawn_over_the_picture(browser, results, tmp_path, monkeypatch):
+    corner = SimpleNamespace(points=((0, 0), (56, 0), (56, 28)), label="<b>here</b>")
+    monkeypatch.setattr(shapes, "task_of", lambda row: SimpleNamespace(outlines=lambda value, row: [corner]))
+    main([str(results), "--out", str(tmp_path)])
+    with opened(browser, tmp_path, "answers") as page:
+        shown = page.locator("#detail .overlay")
+        expect(shown.locator("polygon")).to_have_count(4)
+        expect(shown.locator("text").first).to_have_text("<b>here</b>")
+        assert shown.get_attribute("viewBox") == "0 0 112 112"
+        page.get_by_role("checkbox", name="truth").uncheck()
+        expect(shown.locator("polygon").first).to_be_hidden()
+        assert faults(page) == []
 
 
 def test_hostile_text_stays_text(browser, results):

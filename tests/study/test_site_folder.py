@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
@@ -19,7 +20,7 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
 from vlm_grpo.study.page import main
 from vlm_grpo.study.report import report
-from vlm_grpo.study.site import chunks
+from vlm_grpo.study.site import chunks, shapes
 from vlm_grpo.study.site.notes import notes
 from vlm_grpo.study.site.overview import overview
 from vlm_grpo.study.site.pictures import Shelf
@@ -216,6 +217,19 @@ def test_the_graph_goes_from_the_base_over_each_arm(tmp_path):
     across = {node.name: node.x for node in drawn.nodes}
     assert across["base"] < across["sft"] < across["sft_grpo"]
     assert [edge.label for edge in drawn.edges] == ["sft", "grpo"]
+
+
+def test_answers_are_drawn_where_their_task_draws_them(results, tmp_path, monkeypatch):
+    corner = SimpleNamespace(points=((0, 0), (56.004, 0), (56, 28)), label="<here>")
+    task = SimpleNamespace(outlines=lambda value, row: [corner] if value else [])
+    monkeypatch.setattr(shapes, "task_of", lambda row: task)
+    main([str(results), "--out", str(tmp_path)])
+    row = data_of(tmp_path, "answers-000")["rows"][0]
+    assert row["shapes"] == [{"points": [0, 0, 56.0, 0, 56, 28], "label": "<here>"}]
+    assert "shapes" not in data_of(tmp_path, "answers-000")["rows"][6]["said"]["base"], "it said False"
+    assert all(group[4] == -1 for group in data_of(tmp_path, "rollouts")[0]["groups"]), (
+        "right: not known without a frame"
+    )
 
 
 def test_a_report_that_is_not_there_is_one_line(tmp_path, capsys):

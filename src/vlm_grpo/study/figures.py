@@ -15,6 +15,8 @@ from vlm_grpo.study.run_names import arm_of
 
 Metrics = Mapping[str, Sequence[Mapping[str, Any]]]
 """Logged steps by run, as in `metrics.jsonl`."""
+SEED_STYLES = ("-", "--", ":", "-.")
+"""Of the runs of one arm, which share its colour."""
 
 
 def accuracy(summary: Mapping[str, Any]) -> Figure:
@@ -50,8 +52,11 @@ def rewards(metrics: Metrics, *, arms: Sequence[str]) -> Figure:
     logged = {run: [m for m in steps if "reward" in m] for run, steps in metrics.items()}
     figure = Figure(figsize=(8.6, 3.4), layout="constrained")
     whole, parts = figure.subplots(1, 2)
+    seeds: dict[str, int] = {}
     for run, steps in logged.items():
-        _curve(whole, steps, "reward", label=run, colour=arm_colour(arm_of(run), arms))
+        place = seeds[arm_of(run)] = seeds.get(arm_of(run), -1) + 1
+        style = SEED_STYLES[place % len(SEED_STYLES)]
+        _curve(whole, steps, "reward", label=run, colour=arm_colour(arm_of(run), arms), style=style)
     whole.set_title("Reward, the weighted sum", loc="left", fontsize=11)
     first, steps = next(iter(logged.items()))
     keys = [key for key in (steps[0] if steps else {}) if key.startswith("rewards/") and key.endswith("/mean")]
@@ -74,11 +79,13 @@ def _colours(runs: Mapping[str, Any]) -> dict[str, str]:
     return {run: arm_colour(arm_of(run), arms) for run in runs}
 
 
-def _curve(axes: Any, steps: Sequence[Mapping[str, Any]], key: str, *, label: str, colour: str) -> None:
+def _curve(
+    axes: Any, steps: Sequence[Mapping[str, Any]], key: str, *, label: str, colour: str, style: str = "-"
+) -> None:
     """The logged values, faint, and their mean over a tenth of the run."""
     at = [m["step"] for m in steps if key in m]
     values = [m[key] for m in steps if key in m]
     window = max(1, len(values) // 10)
     smooth = [sum(values[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(values))]
     axes.plot(at, values, color=colour, alpha=0.25, linewidth=1)
-    axes.plot(at, smooth, color=colour, linewidth=2, label=escapes.figure(label))
+    axes.plot(at, smooth, color=colour, linewidth=2, linestyle=style, label=escapes.figure(label))

@@ -37,6 +37,7 @@ class Curve:
 
     run: str
     tone: int
+    seed: int
     faint: str
     bold: str
     points: list[tuple[float, float, str]]
@@ -101,6 +102,7 @@ def rewards(trainings: Mapping[str, Training], tones: Mapping[str, int]) -> tupl
             Curve(
                 run=run,
                 tone=tones[arm_of(run)],
+                seed=[r for r in logged if arm_of(r) == arm_of(run)].index(run) % 4,
                 faint=_line([place(*point) for point in points]),
                 bold=_line([place(at, value) for (at, _), value in zip(points, smooth, strict=True)]),
                 points=[

@@ -13,7 +13,7 @@ from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.study.site.answers import written
 from vlm_grpo.study.site.pictures import Shelf
-from vlm_grpo.study.site.shapes import IN_A_PICTURE, shapes_of
+from vlm_grpo.study.site.shapes import are_drawn, shapes_of
 from vlm_grpo.study.site.source import Training
 from vlm_grpo.tasks.registry import task_of
 
@@ -106,12 +106,12 @@ def spread(steps: Sequence[int], count: int | None) -> set[int]:
 
 def _asked(row: Row, root: Path, shelf: Shelf) -> dict[str, Any]:
     task = task_of(row)
-    truth, kind = task.truth(row), task.answer(row).name
+    truth = task.truth(row)
     return {
         "problem": row.problem,
         "truth": written(truth, row),
         "pictures": shelf.want(root, row.images),
-        "shapes": shapes_of(truth, kind),
+        "shapes": shapes_of(truth, row),
     }
 
 
@@ -119,7 +119,7 @@ def _said(line: dict[str, Any], row: Row, config: dict[str, Any]) -> dict[str, A
     """One completion: text, answer read, rewards, advantage, marks."""
     task, text = task_of(row), line["text"]
     outcome = task.outcome(text, row, rule=config["answers"])
-    is_right = outcome.right and task.answer(row).name not in IN_A_PICTURE  # its frame is not known here
+    is_right = outcome.right and not are_drawn(row)  # its frame is not known here
     marks = (UNPARSED if outcome.said is None else "") + (CUT if line.get("clipped") else "") + (RIGHT * is_right)
     seen = [name for name, probe in task.probes.items() if probe(text, row)]
     return {
@@ -140,7 +140,7 @@ def _turn(turn: dict[str, Any]) -> list[str]:
 
 def _figures(group: Group, said: Sequence[dict[str, Any]]) -> list[Any]:
     weights = [sum(value for value in one["rewards"] if value is not None) for one in said]
-    is_known = task_of(group.row).answer(group.row).name not in IN_A_PICTURE
+    is_known = not are_drawn(group.row)
     return [
         round(sum(weights) / len(weights), 4),
         round(max(weights) - min(weights), 4),

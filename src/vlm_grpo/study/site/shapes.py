@@ -1,39 +1,30 @@
-"""Answers that lie in a picture, as shapes to draw over it: boxes and polygons in pixels of the picture as it is.
+"""Answers that lie in a picture, as shapes to draw over it, in pixels of the picture as it is.
 
-An answer in the model's own frame needs the view that it was given under; without one, "pixels" is meant.
+What is drawn of an answer is its task's to say (`outlines`); tasks whose answers lie in no picture say nothing.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from vlm_grpo.tasks.answers.box import as_box, is_coordinate
-from vlm_grpo.tasks.view import AS_IS, View
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.registry import task_of
 
-IN_A_PICTURE = ("box", "boxes", "polygon")
-"""Kinds of answers that are drawn."""
 Shape = dict[str, Any]
 
 
-def shapes_of(value: Any, kind: str, *, view: View = AS_IS) -> list[Shape]:
-    """The shapes of an answer `value` of the kind named `kind`: `{"points": [x, y, ...], "label": text}` each."""
-    if value is None or kind not in IN_A_PICTURE:
+def are_drawn(row: Row) -> bool:
+    """Whether answers to `row` are drawn: then a completion alone, without the frame that it was said in, is none."""
+    return getattr(task_of(row), "outlines", None) is not None
+
+
+def shapes_of(value: Any, row: Row) -> list[Shape]:
+    """The shapes of an answer to `row` on its first picture: `{"points": [x, y, ...], "label": text}` each."""
+    if value is None or not are_drawn(row):
         return []
-    if kind == "polygon":
-        return [_shape([number for point in value for number in point], None, view)]
-    parts = value if kind == "boxes" else [value]
-    return [shape for part in parts if (shape := _box(part, view)) is not None]
-
-
-def _box(part: Any, view: View) -> Shape | None:
-    box = as_box(part)
-    if box is None:
-        return None
-    left, top, right, bottom = box
-    label = part.get("label") if isinstance(part, Mapping) else None
-    return _shape([left, top, right, top, right, bottom, left, bottom], label, view)
-
-
-def _shape(numbers: list[float], label: Any, view: View) -> Shape:
-    assert all(map(is_coordinate, numbers)), numbers
-    points = [round(number, 2) for number in view.to_pixels(numbers)]
-    return {"points": points, **({"label": label} if isinstance(label, str) and label else {})}
+    outlines = getattr(task_of(row), "outlines")(value, row)  # noqa: B009
+    return [
+        {
+            "points": [round(number, 2) for point in outline.points for number in point],
+            **({"label": outline.label} if outline.label else {}),
+        }
+        for outline in outlines
+    ]

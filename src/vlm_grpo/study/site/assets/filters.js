@@ -15,7 +15,7 @@ site.Filters = class {
       grid.append(this.choice(`is.${run}`, site.named(run), [["", "any"], ["r", "right"], ["w", "wrong"], ["u", "unparsed"]]));
     }
     if (runs.length > 1) {
-      const pairs = runs.flatMap((a) => runs.filter((b) => b !== a).map((b) => [`${a}~${b}`, `only ${a} right, not ${b}`]));
+      const pairs = runs.flatMap((a) => runs.filter((b) => b !== a).map((b) => [`${a}~${b}`, `${a} right, ${b} not`]));
       const apart = [["", "any"], ["~", "runs do not agree"], ...pairs];
       grid.append(this.choice("only", "Discordant", apart));
     }

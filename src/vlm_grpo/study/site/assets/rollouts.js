@@ -109,7 +109,7 @@
       return row < 0 ? [] : one.groups.flatMap((other, place) => (other[F.ROW] === row && other !== group
         ? [[`${one.run}~${place}`, `${run === at.run ? "" : `${one.run}, `}step ${other[F.STEP]}`]] : []));
     });
-    beside.replaceChildren(el("option", { value: "" }, others.length ? `nothing (${others.length} of this row)` : "this row was rolled out once"),
+    beside.replaceChildren(el("option", { value: "" }, others.length ? `nothing (${others.length} of this row)` : "rolled out once"),
       ...others.map(([value, label]) => el("option", { value }, label)));
     beside.disabled = !others.length;
     if (!others.some(([value]) => value === at.beside)) at.beside = "";

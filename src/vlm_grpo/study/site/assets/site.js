@@ -109,6 +109,7 @@ const site = (() => {
   system.addEventListener("change", () => { if (!stored("theme")) setTheme(system.matches ? "dark" : "light"); });
 
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("nav [aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
     const button = document.getElementById("theme");
     const label = () => { button.textContent = document.documentElement.dataset.theme === "dark" ? "Light" : "Dark"; };
     label();

@@ -70,9 +70,10 @@
     const readout = el("p", { class: "readout" });
     const holder = el("div", { class: "plot", tabindex: "0", role: "group", "aria-label": `${chart.title}, ${chart.unit}, by step; arrow keys read it out` });
     const tell = (i, isSpoken) => {
-      if (i === null || i === undefined) { readout.replaceChildren(); return; }
+      if (i === null || i === undefined) i = steps.length - 1;
       readout.setAttribute("aria-live", isSpoken ? "polite" : "off");
-      readout.replaceChildren(el("b", {}, `step ${steps[i]}`), ...series.map((one, n) => el("span", {}, " ", site.named(one.run), ` ${short(columns[1 + 2 * n][i])} (${short(columns[2 + 2 * n][i])})`)));
+      readout.replaceChildren(el("b", {}, `step ${steps[i]}`), ...series.map((one, n) => (columns[1 + 2 * n][i] === null ? null
+        : el("span", {}, " ", site.named(one.run), ` ${short(columns[1 + 2 * n][i])} (${short(columns[2 + 2 * n][i])})`))).filter(Boolean));
     };
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--dim").trim();
@@ -87,6 +88,7 @@
       cursor: { sync: { key: "steps" }, drag: { x: true, y: false }, points: { size: 7 } },
       hooks: { setCursor: [(u) => tell(u.cursor.idx, false)] },
     }, columns, holder);
+    tell(null, false);
     const follow = (i) => {
       const run = (series.find((one) => hasRollouts.has(one.run)) || {}).run;
       if (run !== undefined && i !== null && i !== undefined) {
