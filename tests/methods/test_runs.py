@@ -68,6 +68,7 @@ def test_grpo_writes_a_complete_run(family, request, tmp_path, data, monkeypatch
         group = completions[4 * step : 4 * step + 4]
         assert len({c["row_id"] for c in group}) == 1
         assert sum(c["advantage"] for c in group) == pytest.approx(0, abs=1e-4)
+        assert sum(c["clipped"] for c in group) / 4 == metrics[step]["completions/clipped_ratio"]
         assert all(c["rewards"] == {"vowels": VOWELS.score(c["text"], "", rule="strict"), "format": 0.0} for c in group)
         assert (data / group[0]["images"][0]).is_file()
     written = manifest.read(out, kind="grpo")
