@@ -18,7 +18,7 @@ from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import content, question
 from vlm_grpo.tasks.registry import task_of
-from vlm_grpo.tasks.view import View
+from vlm_grpo.tasks.view import AS_IS, View
 
 
 def draw(rows: list[Row], *, count: int | None, seed: int, where: str) -> list[Row]:
@@ -55,11 +55,16 @@ def grpo_dataset(rows: list[Row], *, root: Path, prompt: str, views: Mapping[str
     )
 
 
-def sft_dataset(rows: list[Row], *, root: Path, prompt: str, target: str) -> Dataset:
-    """Columns `prompt`, `completion` (the assistant's answer in the task's wording `target`) and `images`."""
+def sft_dataset(
+    rows: list[Row], *, root: Path, prompt: str, target: str, views: Mapping[str, View] | None = None
+) -> Dataset:
+    """Columns `prompt`, `completion` (the assistant's answer in the task's wording `target`) and `images`.
+
+    `views` say how the model sees each row's pictures, by row id; without them its frame is the pictures' own.
+    """
 
     def completion(row: Row) -> list[dict[str, str]]:
-        return [{"role": "assistant", "content": task_of(row).target(row, target)}]
+        return [{"role": "assistant", "content": task_of(row).target(row, target, (views or {}).get(row.id, AS_IS))}]
 
     return _lazy([_common(row, prompt) | {"completion": completion(row)} for row in rows], root)
 
