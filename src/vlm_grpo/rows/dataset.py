@@ -14,8 +14,8 @@ from vlm_grpo.store import manifest
 from vlm_grpo.store.provenance import text_hash
 
 KIND = "dataset"
-MOST_COUNTED = 1000
-"""Solutions that the manifest counts one by one; more are no balance that one could read."""
+FEW = 1000
+"""Of more solutions than this, as outlines are, the manifest counts the most frequent ones only."""
 
 
 def save(
@@ -55,18 +55,12 @@ def save(
         seconds=seconds,
         seeds=seeds,
         fingerprints={name: fingerprint(rows) for name, rows in splits.items()},
-        solutions={name: _solutions(rows) for name, rows in splits.items()},
+        solutions={name: dict(Counter(row.solution for row in rows).most_common(FEW)) for name, rows in splits.items()},
         images={name: len(pictures) for name, pictures in images.items()},
         shared_images={name: len(images[a] & images[b]) for name, (a, b) in pairs.items()},
         dropped=dropped or [],
         **more,
     )
-
-
-def _solutions(rows: list[Row]) -> dict[str, int]:
-    """How often each solution occurs, or how many different ones there are where they are more than `MOST_COUNTED`."""
-    counts = Counter(row.solution for row in rows)
-    return dict(counts) if len(counts) <= MOST_COUNTED else {"different solutions": len(counts)}
 
 
 def _table(rows: list[Row]) -> Dataset:
