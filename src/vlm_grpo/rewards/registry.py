@@ -16,6 +16,7 @@ MODULES = (
     "decoding",
     "correctness",
     "iou",
+    "consistency",
 )
 """Below `vlm_grpo.rewards`."""
 
