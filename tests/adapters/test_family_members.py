@@ -1,4 +1,4 @@
-"""Qwen2-VL, Qwen3-VL, SmolVLM2 and InternVL3.5 run through their family's adapter: loading, LoRA, decoding, a GRPO step."""
+"""Qwen2-VL, Qwen3-VL, SmolVLM2 and InternVL3.5 run through their adapters: loading, LoRA, decoding, a GRPO step."""
 
 import json
 import shutil
