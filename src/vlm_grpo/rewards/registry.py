@@ -16,6 +16,7 @@ MODULES = (
     "decoding",
     "correctness",
     "detection",
+    "masks",
 )
 """Below `vlm_grpo.rewards`."""
 

@@ -19,6 +19,7 @@ MODULES = {
     "cryptogram": "cryptogram.task",
     "jsonl": "jsonl.task",
     "detection": "detection.task",
+    "masks": "masks.task",
 }
 """Below `vlm_grpo.tasks`."""
 
