@@ -17,6 +17,7 @@ MODULES = (
     "correctness",
     "detection",
     "masks",
+    "consistency",
 )
 """Below `vlm_grpo.rewards`."""
 
