@@ -50,7 +50,10 @@ def grpo_dataset(rows: list[Row], *, root: Path, prompt: str, views: Mapping[str
     `task`, `image_files`.
     """
     return _lazy(
-        [_common(row, prompt) | {ROW: row.model_dump_json(), VIEW: views[row.id].model_dump_json()} for row in rows],
+        [
+            _common(row, prompt, views[row.id]) | {ROW: row.model_dump_json(), VIEW: views[row.id].model_dump_json()}
+            for row in rows
+        ],
         root,
     )
 
@@ -62,18 +65,19 @@ def sft_dataset(
 
     `views` say how the model sees each row's pictures, by row id; without them its frame is the pictures' own.
     """
+    seen = {row.id: (views or {}).get(row.id, AS_IS) for row in rows}
 
     def completion(row: Row) -> list[dict[str, str]]:
-        return [{"role": "assistant", "content": task_of(row).target(row, target, (views or {}).get(row.id, AS_IS))}]
+        return [{"role": "assistant", "content": task_of(row).target(row, target, seen[row.id])}]
 
-    return _lazy([_common(row, prompt) | {"completion": completion(row)} for row in rows], root)
+    return _lazy([_common(row, prompt, seen[row.id]) | {"completion": completion(row)} for row in rows], root)
 
 
-def _common(row: Row, prompt: str) -> dict[str, Any]:
+def _common(row: Row, prompt: str, view: View) -> dict[str, Any]:
     return {
         "id": row.id,
         "task": row.task,
-        "prompt": [{"role": "user", "content": question(row, template=prompt)}],
+        "prompt": [{"role": "user", "content": question(row, template=prompt, view=view)}],
         "image_files": list(row.images),
     }
 

@@ -100,7 +100,10 @@ OLD_FLAGS: dict[str, Reading] = {
     ),
     "task_type": among(
         ("default", "gui", "gui_defect"),
-        otherwise=refused("own records are asked by one template, --prompt; --reward_method says how they are scored"),
+        otherwise=refused(
+            "own records are asked by one template, --prompt; --reward_method says how they are scored; boxes of "
+            "referring expressions are a task of their own, see python -m vlm_grpo.tasks.rec --help"
+        ),
     ),
     "max_anyres_num": renamed("max_patches"),
 }

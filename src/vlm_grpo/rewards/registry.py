@@ -17,6 +17,7 @@ MODULES = (
     "correctness",
     "detection",
     "masks",
+    "iou",
     "consistency",
 )
 """Below `vlm_grpo.rewards`."""

@@ -20,6 +20,7 @@ MODULES = {
     "jsonl": "jsonl.task",
     "detection": "detection.task",
     "masks": "masks.task",
+    "rec": "rec.task",
 }
 """Below `vlm_grpo.tasks`."""
 

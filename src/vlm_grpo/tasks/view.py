@@ -45,6 +45,13 @@ class View(BaseModel):
         scale = (across / width, down / height)
         return [value * scale[place % 2] for place, value in enumerate(coordinates)]
 
+    def in_words(self, *, picture: int = 0) -> str:
+        """What a model is told of its frame, such as `in pixels of the 644 x 476 image`."""
+        if self.frame == "thousandths":
+            return "in thousandths of the image's width and height, from 0 to 1000"
+        width, height = self.sizes[picture] if self.frame == "pixels" else self.shown[picture]
+        return f"in pixels of the {width} x {height} image"
+
     def canvas(self, picture: int = 0) -> Size:
         """(width, height) of the whole picture in the model's frame, which is not that of its own pixels."""
         return (1000, 1000) if self.frame == "thousandths" else self.shown[picture]

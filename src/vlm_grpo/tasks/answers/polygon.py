@@ -41,7 +41,7 @@ def as_polygon(value: Any) -> Polygon | None:
 
 POLYGON = AnswerKind(
     name="polygon",
-    asks="a polygon [[x1, y1], [x2, y2], ...]",
+    asks="a polygon [[x1, y1], [x2, y2], ...] {frame}",
     refused="no polygon of three points or more",
     parse=parse,
     write=json.dumps,
