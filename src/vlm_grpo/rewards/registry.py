@@ -15,6 +15,8 @@ MODULES = (
     "line_format",
     "decoding",
     "correctness",
+    "detection",
+    "masks",
     "iou",
     "consistency",
 )

@@ -18,6 +18,8 @@ MODULES = {
     "counting": "counting.task",
     "cryptogram": "cryptogram.task",
     "jsonl": "jsonl.task",
+    "detection": "detection.task",
+    "masks": "masks.task",
     "rec": "rec.task",
 }
 """Below `vlm_grpo.tasks`."""
