@@ -177,7 +177,7 @@ def check_resumable(training: GRPOArguments | SFTArguments) -> None:
     if training.save_only_model:
         raise UserError(
             "save_only_model leaves optimiser and schedule out of checkpoints, so a run that is stopped could not go "
-            "on; remove it (final/ holds the adapter alone)"
+            "on; remove it (final/ holds weights alone)"
         )
     if training.save_strategy == SaveStrategy.BEST:
         raise UserError(
