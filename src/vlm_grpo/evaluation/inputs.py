@@ -8,8 +8,12 @@ from typing import Any
 
 from vlm_grpo.adapters.askable import Askable, check_askable
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
+from vlm_grpo.adapters.files import model_type
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
+from vlm_grpo.environments.base import Environment
+from vlm_grpo.environments.registry import settled
+from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, rows
 from vlm_grpo.evaluation.as_trained import Settled, settle
 from vlm_grpo.evaluation.controls import shown_instead
@@ -32,6 +36,7 @@ class EvaluationInputs:
         rows: the rows to answer, in the split's order, of the `split_rows` that the split has.
         asked: the rows as prompts, longest first, each with the pictures that are shown.
         views: how the model sees the pictures of each row, by row id.
+        environment: what answers the model within its completion; None: nothing.
     """
 
     settled: Settled
@@ -41,6 +46,7 @@ class EvaluationInputs:
     split_rows: int
     asked: list[AskedRow]
     views: dict[str, View]
+    environment: Environment | None = None
 
     @property
     def processor(self) -> Any:
@@ -62,8 +68,8 @@ def open_inputs(
     """
     lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
     model = lora.base if lora else open_checkpoint(settings.model)
-    settled = settle(settings, given=given, model=model, adapter=lora)
-    settings, processor = settled.settings, settled.processor
+    as_trained = settle(settings, given=given, model=model, adapter=lora)
+    settings, processor = as_trained.settings, as_trained.processor
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
     if row_id is not None:
@@ -71,6 +77,9 @@ def open_inputs(
     check_solutions(chosen, where=where)
     check_pictures(chosen, root=settings.root)
     shown = shown_instead(chosen, control, seed=settings.seed, where=where)
+    environment = _environment(settings, model)
+    if environment is not None:
+        shown = [environment.asked(row, root=settings.root, protocol="text") for row in shown]
     check_askable(shown, Askable(model.adapter, processor, root=settings.root, texts=texts), where=where)
     lengths = PromptLengths(
         model.adapter, processor, root=settings.root, ask=partial(messages, template=settings.prompt)
@@ -78,4 +87,18 @@ def open_inputs(
     check_lengths(shown, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
     asked = batches.longest_first(render(shown, processor, template=settings.prompt), lengths)
     seen = views(shown, root=settings.root, adapter=model.adapter, processor=processor)
-    return EvaluationInputs(settled, model, lora, chosen, split_rows, asked, seen)
+    return EvaluationInputs(as_trained, model, lora, chosen, split_rows, asked, seen, environment)
+
+
+def _environment(settings: EvaluationArguments, model: Checkpoint) -> Environment | None:
+    if settings.played is None:
+        if settings.max_tool_calling_iterations is not None:
+            raise UserError("setting 'max_tool_calling_iterations' has no effect without an environment; remove it")
+        return None
+    environment, protocol = settled(settings.played, model_type=model_type(model.path), model=model.name)
+    if protocol == "native":
+        raise UserError(
+            f"environment {environment.name} answers {model.name} by native tool calls, which TRL plays in training "
+            "and evaluation cannot; say environment: none to ask once"
+        )
+    return environment

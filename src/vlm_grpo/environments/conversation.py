@@ -1,11 +1,12 @@
 """A completion of several turns: the model's tokens and the environment's, and what each said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
-from vlm_grpo.environments.base import Reply
+from vlm_grpo.environments.base import Environment, Reply
 from vlm_grpo.errors import UserError
 
 Turn = dict[str, Any]
@@ -73,6 +74,34 @@ class Conversation:
         self.added += [] if reply.picture is None else [reply.picture]
         self.calls += reply.is_call
         self.errors += reply.is_error
+
+
+def answered(
+    going: Sequence[Conversation],
+    environment: Environment,
+    processor: Any,
+    *,
+    ends: list[int],
+    longest: int,
+    most_calls: int | None,
+    has_logprobs: bool = False,
+) -> list[Conversation]:
+    """Those of `going` that the `environment` answers, answered: where the model then has room for a token at least.
+
+    `ends` are the ids that end a turn, `longest` is how many tokens all turns may have, `most_calls` how many calls are
+    answered.
+    """
+    further = []
+    for played in going:
+        reply = environment.respond(played.said, played.asked)
+        if reply is None or (reply.is_call and most_calls is not None and played.calls >= most_calls):
+            continue
+        ids = turn_ids(processor, reply, ends=ends)
+        played.is_cut = len(played.ids) + len(ids) >= longest
+        if not played.is_cut:
+            played.environment_says(reply, ids, has_logprobs=has_logprobs)
+            further.append(played)
+    return further
 
 
 def content_of(reply: Reply) -> list[dict[str, Any]]:
