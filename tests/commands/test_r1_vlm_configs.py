@@ -38,6 +38,7 @@ def test_what_all_of_its_runs_share(name):
     read = values(name)
     shared = ("loss_type", "lr_scheduler_type", "warmup_steps", "adam_beta2", "temperature", "num_train_epochs")
     assert [read[setting] for setting in shared] == ["grpo", "cosine", 0, 0.98, 1.0, 1]
+    assert read["use_bias_correction_kl"] is False
     assert read["max_completion_length"] == (400 if completions_of(name) == 9 else 512)
 
 

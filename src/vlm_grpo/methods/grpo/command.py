@@ -17,6 +17,7 @@ from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
+    check_in_vocabulary,
     rollout_settings,
     settle_end_tokens,
     tell_decoding,
@@ -82,6 +83,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
     processor, model = load(inputs, study, training, completion_tokens=training.max_completion_length)
+    check_in_vocabulary(training.generation_kwargs, tokens=model.config.get_text_config().vocab_size)
     folder = run.claim(identity, settings, training)
     ends = settle_end_tokens(model, processor, user=training.generation_kwargs)
     sampling = (
