@@ -36,6 +36,7 @@ ROOMS = (
     "attention",
     "judge",
     "alignment",
+    "labelling",
     "paper",
     "bias",
     "study",
