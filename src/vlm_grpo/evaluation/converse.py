@@ -1,7 +1,7 @@
 """Batched decoding in several turns: an environment answers the model within its completion, as in training.
 
 Each turn is one batch of the conversations that go on, every row read as it stands: its own tokens, the environment's,
-and the pictures of both. Left out: native tool calls, which TRL plays in training.
+and the pictures of both.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from transformers import BatchEncoding
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.environments.base import Environment
 from vlm_grpo.environments.conversation import Conversation, Turn, answered, spoken
+from vlm_grpo.environments.native import NativeCalls
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Completion, Decoder
 from vlm_grpo.tasks.asking import AskedRow, messages
@@ -26,12 +27,14 @@ OF_TOKENS = ("input_ids", "attention_mask", "mm_token_type_ids")
 class Conversing:
     """Decodes one encoded batch as `decoder` does, in the turns that the `environment` makes of it.
 
-    `prompt` names the template, `root` is where the pictures lie, `is_blank` says that they are shown white;
-    `most_calls` is how many calls are answered. All turns of a row have the decoder's `max_new_tokens` together.
+    `native` are its tools where the chat template has their calls. `prompt` names the template, `root` is where the
+    pictures lie, `is_blank` says that they are shown white; `most_calls` is how many calls are answered. All turns of a
+    row have the decoder's `max_new_tokens` together.
     """
 
     decoder: Decoder
     environment: Environment
+    native: NativeCalls | None = None
     adapter: Adapter
     prompt: str
     root: Path
@@ -53,16 +56,16 @@ class Conversing:
             said = self.decoder.say(inputs, rows, use_cache=use_cache, at_most=max(room))
             for one, ids, most in zip(going, said, room, strict=True):
                 one.model_says(ids[:most], self.decoder.text(ids[:most]), None)
-            going = answered(
-                going,
-                self.environment,
-                self.decoder.processor,
-                ends=self.decoder.end_tokens,
-                longest=self.decoder.max_new_tokens,
-                most_calls=self.most_calls,
-            )
+            going = self._answered(going)
             inputs, turn = self._encoded(going) if going else None, turn + 1
         return [self._completion(row, one) for row, one in zip(batch, played, strict=True)]
+
+    def _answered(self, going: list[Conversation]) -> list[Conversation]:
+        ends, longest, most = self.decoder.end_tokens, self.decoder.max_new_tokens, self.most_calls
+        if self.native is not None:
+            return self.native.answered(going, ends=ends, longest=longest, most_calls=most)
+        processor = self.decoder.processor
+        return answered(going, self.environment, processor, ends=ends, longest=longest, most_calls=most)
 
     def _shown(self, batch: list[AskedRow]) -> list[list[Any]]:
         return batches.shown(batch, root=self.root, is_blank=self.is_blank)

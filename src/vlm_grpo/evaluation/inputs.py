@@ -11,7 +11,8 @@ from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.files import model_type
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
-from vlm_grpo.environments.base import Environment
+from vlm_grpo.environments.base import Environment, Protocol
+from vlm_grpo.environments.native import NativeCalls
 from vlm_grpo.environments.registry import settled
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, rows
@@ -37,6 +38,7 @@ class EvaluationInputs:
         asked: the rows as prompts, longest first, each with the pictures that are shown.
         views: how the model sees the pictures of each row, by row id.
         environment: what answers the model within its completion; None: nothing.
+        native: its tools where the model calls them by its chat template; None: the two talk in texts.
     """
 
     settled: Settled
@@ -47,6 +49,7 @@ class EvaluationInputs:
     asked: list[AskedRow]
     views: dict[str, View]
     environment: Environment | None = None
+    native: NativeCalls | None = None
 
     @property
     def processor(self) -> Any:
@@ -77,28 +80,25 @@ def open_inputs(
     check_solutions(chosen, where=where)
     check_pictures(chosen, root=settings.root)
     shown = shown_instead(chosen, control, seed=settings.seed, where=where)
-    environment = _environment(settings, model)
+    environment, protocol = _environment(settings, model)
+    native = NativeCalls(environment, processor) if environment is not None and protocol == "native" else None
     if environment is not None:
-        shown = [environment.asked(row, root=settings.root, protocol="text") for row in shown]
+        shown = [environment.asked(row, root=settings.root, protocol=protocol) for row in shown]
     check_askable(shown, Askable(model.adapter, processor, root=settings.root, texts=texts), where=where)
     lengths = PromptLengths(
         model.adapter, processor, root=settings.root, ask=partial(messages, template=settings.prompt)
     )
     check_lengths(shown, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
-    asked = batches.longest_first(render(shown, processor, template=settings.prompt), lengths)
+    described = native.rendering if native is not None else {}
+    asked = batches.longest_first(render(shown, processor, template=settings.prompt, **described), lengths)
     seen = views(shown, root=settings.root, adapter=model.adapter, processor=processor)
-    return EvaluationInputs(as_trained, model, lora, chosen, split_rows, asked, seen, environment)
+    return EvaluationInputs(as_trained, model, lora, chosen, split_rows, asked, seen, environment, native)
 
 
-def _environment(settings: EvaluationArguments, model: Checkpoint) -> Environment | None:
-    if settings.played is None:
-        if settings.max_tool_calling_iterations is not None:
-            raise UserError("setting 'max_tool_calling_iterations' has no effect without an environment; remove it")
-        return None
-    environment, protocol = settled(settings.played, model_type=model_type(model.path), model=model.name)
-    if protocol == "native":
-        raise UserError(
-            f"environment {environment.name} answers {model.name} by native tool calls, which TRL plays in training "
-            "and evaluation cannot; say environment: none to ask once"
-        )
-    return environment
+def _environment(settings: EvaluationArguments, model: Checkpoint) -> tuple[Environment | None, Protocol]:
+    """What answers the model, and how the two talk."""
+    if settings.played is not None:
+        return settled(settings.played, model_type=model_type(model.path), model=model.name)
+    if settings.max_tool_calling_iterations is not None:
+        raise UserError("setting 'max_tool_calling_iterations' has no effect without an environment; remove it")
+    return None, "text"

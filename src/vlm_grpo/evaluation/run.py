@@ -175,6 +175,7 @@ def _generate(
         decode = Conversing(
             decoder=decoder,
             environment=inputs.environment,
+            native=inputs.native,
             adapter=family,
             prompt=settings.prompt,
             root=settings.root,

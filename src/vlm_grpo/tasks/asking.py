@@ -54,12 +54,17 @@ def texts(row: Row) -> tuple[str, ...]:
     return tuple(part["text"] for part in parts if part["type"] == "text")
 
 
-def render(rows: Iterable[Row], processor: Any, *, template: str) -> list[AskedRow]:
-    """Each row as a user turn in the checkpoint's chat format, up to the tokens that open the assistant's turn."""
+def render(rows: Iterable[Row], processor: Any, *, template: str, **chat_template: Any) -> list[AskedRow]:
+    """Each row as a user turn in the checkpoint's chat format, up to the tokens that open the assistant's turn.
+
+    `chat_template` is what the chat template is given beside it.
+    """
     return [
         AskedRow(
             row,
-            processor.apply_chat_template(messages(row, template=template), add_generation_prompt=True, tokenize=False),
+            processor.apply_chat_template(
+                messages(row, template=template), add_generation_prompt=True, tokenize=False, **chat_template
+            ),
         )
         for row in rows
     ]
