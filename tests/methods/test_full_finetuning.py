@@ -1,6 +1,9 @@
 """Training the weights themselves: what trains, how the reference follows, exact resumes, the checkpoint it leaves."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,7 @@ from vlm_grpo.methods.sft import command as sft
 from vlm_grpo.rewards import registry
 from vlm_grpo.store import jsonl, manifest
 
+ROOT = Path(__file__).parents[2]
 CONFIG = """
 model: {model}
 data: {data}
@@ -161,3 +165,41 @@ def test_settings_of_lora_have_no_effect():
         StudyArguments(model="x", data="y", full_finetuning="all", lora_dropout=0.0)
     with pytest.raises(UserError, match="unknown full_finetuning 'everything'"):
         StudyArguments(model="x", data="y", full_finetuning="everything")
+
+
+PROCESS = """
+import sys
+import deepspeed.ops
+deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # else compiled first, for minutes; gloo will do
+from tiny_reward import VOWELS
+from vlm_grpo.methods.grpo import command as grpo
+from vlm_grpo.rewards import registry
+registry.REWARDS["vowels"] = VOWELS
+grpo.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.nightly
+def test_two_processes_share_optimiser_and_gradients_and_go_on_from_a_checkpoint(tiny_hub_qwen, tmp_path, data):
+    (tmp_path / "run.py").write_text(PROCESS)
+    run = tmp_path / "run"
+    (tmp_path / "config.yaml").write_text(GRPO.format(model=tiny_hub_qwen, data=data, out=run, weights="all"))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "run.py"]
+    words = ["--config", "config.yaml", "--save_steps", "3", "--deepspeed", str(ROOT / "configs/deepspeed/zero2.json")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
+
+    def start() -> bytes:
+        done = subprocess.run(
+            [*launcher, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return (run / "final/model.safetensors").read_bytes()
+
+    undisturbed, before = start(), kl(run)
+    assert before[2] == pytest.approx(0, abs=1e-9)
+    assert before[4] == pytest.approx(0, abs=1e-9)
+    for folder in ("final", "checkpoint-5"):
+        shutil.rmtree(run / folder)
+    (run / "manifest.json").unlink()
+    assert start() == undisturbed, "from checkpoint-3"
+    assert kl(run) == before
