@@ -37,6 +37,7 @@ ROOMS = (
     "judge",
     "alignment",
     "labelling",
+    "faithfulness",
     "paper",
     "bias",
     "study",
