@@ -51,7 +51,8 @@ def settle(
     trained: dict[str, Any] = {"prompt": training.prompt, "answers": training.answers, **training.images}
     if training.environment is not None:
         trained["environment"] = training.environment
-    if training.max_tool_calling_iterations is not None and "environment" not in names:
+    is_same = "environment" not in names or settings.environment == training.environment
+    if training.max_tool_calling_iterations is not None and is_same:
         trained["max_tool_calling_iterations"] = training.max_tool_calling_iterations
     if _computes_in(training.dtype):
         trained["dtype"] = training.dtype
