@@ -4,6 +4,7 @@ Each turn is one batch of the conversations that go on, every row read as it sta
 and the pictures of both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from vlm_grpo.environments.conversation import Conversation, Turn, answered, spo
 from vlm_grpo.environments.native import NativeCalls
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Completion, Decoder
-from vlm_grpo.tasks.asking import AskedRow, messages
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.asking import AskedRow
 
 OF_TOKENS = ("input_ids", "attention_mask", "mm_token_type_ids")
 """The inputs that have a value a token; the others are the pictures'."""
@@ -27,7 +29,7 @@ OF_TOKENS = ("input_ids", "attention_mask", "mm_token_type_ids")
 class Conversing:
     """Decodes one encoded batch as `decoder` does, in the turns that the `environment` makes of it.
 
-    `native` are its tools where the chat template has their calls. `prompt` names the template, `root` is where the
+    `native` are its tools where the chat template has their calls. `ask` makes a row's first turn, `root` is where the
     pictures lie, `is_blank` says that they are shown white; `most_calls` is how many calls are answered. All turns of a
     row have the decoder's `max_new_tokens` together.
     """
@@ -36,7 +38,7 @@ class Conversing:
     environment: Environment
     native: NativeCalls | None = None
     adapter: Adapter
-    prompt: str
+    ask: Callable[[Row], list[dict[str, Any]]]
     root: Path
     is_blank: bool = False
     most_calls: int | None = None
@@ -45,7 +47,7 @@ class Conversing:
         """Decode `encoded`, the inputs (B, L) of `batch`."""
         asked = zip(batch, encoded["input_ids"], encoded["attention_mask"].bool(), self._shown(batch), strict=True)
         played = [
-            Conversation(_with_pictures(messages(row.row, template=self.prompt), pictures), ids[is_real].tolist())
+            Conversation(_with_pictures(self.ask(row.row), pictures), ids[is_real].tolist())
             for row, ids, is_real, pictures in asked
         ]
         names = {id(conversation): row.row.id for conversation, row in zip(played, batch, strict=True)}

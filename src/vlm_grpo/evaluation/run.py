@@ -31,7 +31,7 @@ from vlm_grpo.progress import progress
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.lock import only_writer
-from vlm_grpo.tasks.asking import AskedRow
+from vlm_grpo.tasks.asking import AskedRow, asker
 from vlm_grpo.tasks.base import Outcome
 
 PARITY_ROWS = 4
@@ -177,7 +177,7 @@ def _generate(
             environment=inputs.environment,
             native=inputs.native,
             adapter=family,
-            prompt=settings.prompt,
+            ask=asker(settings.prompt, inputs.views),
             root=settings.root,
             is_blank=is_blank,
             most_calls=settings.max_tool_calling_iterations,
