@@ -50,6 +50,20 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
     )
 
 
+def turns_table(scores: Mapping[str, Any]) -> list[Table]:
+    """What an environment's turns came to, where one answered the model."""
+    turns = scores.get("environment")
+    if turns is None:
+        return []
+    header, row, notes = ["environment", "turns", "format of all"], [turns["name"]], ["format: mean over a row's turns"]
+    row += [f"{turns['turns']:.2f}", f"{turns['format']:.3f}"]
+    if "first" in turns:
+        header += ["first answer right", "last answer right", "right at first only", "at last only"]
+        row += [f"{turns['first']['accuracy']:.3f}", f"{scores['accuracy']:.3f}", str(turns["b"]), str(turns["c"])]
+        notes += [f"first and last answers: exact McNemar test p {turns['mcnemar_p']:.2g}"]
+    return [Table(title="Turns", header=tuple(header), rows=(tuple(row),), notes=tuple(notes))]
+
+
 def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
     """Accuracy by each column that the task slices its rows by, with n and interval; not for many values, or none."""
     task = scores.get("task", "vsr")

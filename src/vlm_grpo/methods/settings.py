@@ -139,6 +139,8 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "
             "give one each"
         )
+    if training.reward_weights is not None and not any(training.reward_weights):
+        raise UserError("reward_weights are all 0, so nothing is earned and nothing learnt; give one that is not")
     if rewards.curriculum and "shuffle_dataset" in given and training.shuffle_dataset:
         raise UserError("shuffle_dataset: true undoes the order of the curriculum; remove one of the two")
     if training.sync_ref_model and training.beta == 0:
@@ -195,7 +197,7 @@ def check_resumable(training: GRPOArguments | SFTArguments) -> None:
     if training.save_only_model:
         raise UserError(
             "save_only_model leaves optimiser and schedule out of checkpoints, so a run that is stopped could not go "
-            "on; remove it (final/ holds the adapter alone)"
+            "on; remove it (final/ holds weights alone)"
         )
     if training.save_strategy == SaveStrategy.BEST:
         raise UserError(

@@ -1,11 +1,12 @@
 """A completion of several turns: the model's tokens and the environment's, and what each said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
-from vlm_grpo.environments.base import Reply
+from vlm_grpo.environments.base import Environment, Reply
 from vlm_grpo.errors import UserError
 
 Turn = dict[str, Any]
@@ -25,6 +26,7 @@ class Conversation:
         turns: what follows on the prompt, turn by turn.
         added: the pictures that the environment showed, in order.
         calls, errors: the tool calls that were answered, and those of them that failed.
+        rounds: in how many turns native calls were answered, and `tools` what answers them; None before the first.
         is_cut: whether it ended since the environment's next turn left no room for another of the model's.
     """
 
@@ -37,12 +39,20 @@ class Conversation:
     added: list[Image.Image] = field(default_factory=list)
     calls: int = 0
     errors: int = 0
+    rounds: int = 0
+    tools: Any = None
     is_cut: bool = False
 
     @property
     def said(self) -> list[str]:
         """What the model said, turn by turn."""
         return [turn["content"] for turn in self.turns if turn["role"] == "assistant"]
+
+    @property
+    def own_ids(self) -> list[int]:
+        """The tokens of the model's last turn."""
+        behind = next((at for at in range(len(self.ids), 0, -1) if not self.mask[at - 1]), 0)
+        return self.ids[behind:]
 
     @property
     def asked(self) -> list[Image.Image]:
@@ -73,6 +83,44 @@ class Conversation:
         self.added += [] if reply.picture is None else [reply.picture]
         self.calls += reply.is_call
         self.errors += reply.is_error
+
+    def tools_say(self, turns: list[Turn], ids: list[int], *, errors: int) -> None:
+        """Append what tools say to the native calls of one turn."""
+        self.ids += ids
+        self.mask += [0] * len(ids)
+        self.turns += turns
+        self.added += pictures_of(turns)
+        self.calls += len(turns)
+        self.errors += errors
+        self.rounds += 1
+
+
+def answered(
+    going: Sequence[Conversation],
+    environment: Environment,
+    processor: Any,
+    *,
+    ends: list[int],
+    longest: int,
+    most_calls: int | None,
+    has_logprobs: bool = False,
+) -> list[Conversation]:
+    """Those of `going` that the `environment` answers, answered: where the model then has room for a token at least.
+
+    `ends` are the ids that end a turn, `longest` is how many tokens all turns may have, `most_calls` how many calls are
+    answered.
+    """
+    further = []
+    for played in going:
+        reply = environment.respond(played.said, played.asked)
+        if reply is None or (reply.is_call and most_calls is not None and played.calls >= most_calls):
+            continue
+        ids = turn_ids(processor, reply, ends=ends)
+        played.is_cut = len(played.ids) + len(ids) >= longest
+        if not played.is_cut:
+            played.environment_says(reply, ids, has_logprobs=has_logprobs)
+            further.append(played)
+    return further
 
 
 def content_of(reply: Reply) -> list[dict[str, Any]]:
@@ -109,20 +157,30 @@ def turn_ids(processor: Any, reply: Reply, *, ends: list[int]) -> list[int]:
         {"role": "user", "content": [{"type": "text", "text": "?"}]},
         {"role": "assistant", "content": [{"type": "text", "text": "!"}]},
     ]
-    after = [*before, {"role": "user", "content": content_of(reply)}]
-    closed: str = processor.apply_chat_template(before, tokenize=False)
-    whole: str = processor.apply_chat_template(after, tokenize=False, add_generation_prompt=True)
+    return ids_behind(before, [{"role": "user", "content": content_of(reply)}], processor, ends=ends)
+
+
+def ids_behind(
+    before: list[Turn], turns: list[Turn], processor: Any, *, ends: list[int], template: str | None = None
+) -> list[int]:
+    """The tokens that `turns` add behind `before`, whose last is the model's, up to those that open its next one.
+
+    `template` stands in for the processor's chat template.
+    """
+    own = {} if template is None else {"chat_template": template}
+    closed: str = processor.apply_chat_template(before, tokenize=False, **own)
+    whole: str = processor.apply_chat_template([*before, *turns], tokenize=False, add_generation_prompt=True, **own)
     behind = max(_behind(closed, token) for token in processor.tokenizer.convert_ids_to_tokens(ends))
-    if behind < 0 or not whole.startswith(closed):
+    if behind < 0 or not whole.startswith(closed[:behind]):
         raise UserError(
             "the checkpoint's chat template cannot go on behind an assistant's turn, so no environment can answer it; "
             "leave environment out, or take a checkpoint whose template renders several turns"
         )
-    text = whole[behind:]
-    if reply.picture is None:
+    text, pictures = whole[behind:], pictures_of(turns)
+    if not pictures:
         ids: list[int] = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
-    expanded: list[list[int]] = processor(images=[[reply.picture]], text=[text])["input_ids"]
+    expanded: list[list[int]] = processor(images=[pictures], text=[text])["input_ids"]
     return list(expanded[0])
 
 
