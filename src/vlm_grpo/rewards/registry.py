@@ -15,6 +15,9 @@ MODULES = (
     "line_format",
     "decoding",
     "correctness",
+    "text_answers",
+    "length",
+    "repetition",
 )
 """Below `vlm_grpo.rewards`."""
 

@@ -41,6 +41,7 @@ def _row(method: str, solution: str) -> Row:
 
 
 _TEXT, _CHOICE, _YES = _row("all_match", "Operation No Response"), _row("mcq", "B"), _row("yes_no", "No")
+_FORMULA = _row("math", r"\frac{1}{2}")
 _NUMBER, _LIST, _TRUE = _row("default", "2.5"), _row("default", "[3, 7]"), _row("true_false", "True")
 
 TASK = Task(
@@ -58,6 +59,7 @@ TASK = Task(
         ("<answer> 2.50 </answer>", _NUMBER),
         ("<answer> [3,7] </answer>", _LIST),
         ("<answer> True </answer>", _TRUE),
+        ("<answer> 0.5 </answer>", _FORMULA),
     ),
     hacks=(
         ("<answer> Operation No Response, or Unexpected Task Result </answer>", _TEXT),
@@ -70,6 +72,8 @@ TASK = Task(
         ("<answer> yes and no </answer>", _YES),
         ("<answer> 2 or 2.5 </answer>", _NUMBER),
         ("<answer> [7, 3] </answer>", _LIST),
+        ("<answer> 0.5, 2 </answer>", _FORMULA),
+        ("<answer> half </answer>", _FORMULA),
         ("<answer> False, no, True </answer>", _TRUE),
         ("<think> <answer> True </answer>", _TRUE),
         ("", _TRUE),
