@@ -62,6 +62,11 @@ def nothing(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {}
 
 
+def no_notes(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """Nothing to say of an arm's scores."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A task.
@@ -75,6 +80,7 @@ class Task:
         figures: the task's own figures of an arm, as keys of `scores.json`.
         columns: which of them stand in the tables of arms.
         published: what others report on it, to stand below the tables of arms.
+        notes: what to read beside an arm's figures, to stand there too.
         slices: tables of right answers by a column of the rows: name of the table -> column.
         marker: what stands in a problem where a picture stands, once for each; None, or none of them in a problem: the
             pictures come first.
@@ -92,6 +98,7 @@ class Task:
     figures: Callable[[Sequence[Outcome]], dict[str, Any]] = nothing
     columns: tuple[Column, ...] = ()
     published: str = ""
+    notes: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_notes
     slices: Mapping[str, str] = field(default_factory=dict)
     marker: str | None = None
     gold: tuple[tuple[str, Row], ...]
