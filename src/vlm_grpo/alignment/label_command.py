@@ -17,10 +17,10 @@ from typing import Any
 from vlm_grpo.alignment.fields import check_fields
 from vlm_grpo.alignment.sources import kinds_of
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.judge.kinds import Kinds
 from vlm_grpo.option_types import seed, whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts.kinds import Kinds
 
 Choices = Mapping[str, tuple[bool, str | None]]
 """What a key stands for: whether the reasoning leads to the answer, and the kind of misalignment if not."""

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import envelopes
-from vlm_grpo.judge.models import ModelFacts
-from vlm_grpo.judge.pricing import cost
-from vlm_grpo.judge.prompt import Prompt
-from vlm_grpo.judge.providers import Call, Key
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts import envelopes
+from vlm_grpo.verdicts.models import ModelFacts
+from vlm_grpo.verdicts.pricing import cost
+from vlm_grpo.verdicts.prompt import Prompt
+from vlm_grpo.verdicts.providers import Call, Key
 
 RESPONSES = "responses.jsonl"
 VERDICTS = "verdicts.jsonl"
