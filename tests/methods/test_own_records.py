@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from own_records import write_mixed
-from tiny_reward import VOWELS
+from tiny_reward import ITS_ROW, VOWELS
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.sft import command as sft
 from vlm_grpo.rewards import registry
@@ -33,7 +33,8 @@ def lines(path):
 def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
-    more = (*GRPO, "--gradient_accumulation_steps", "2", "--rewards", "vowels", "format", "--beta", "0.04")
+    monkeypatch.setitem(registry.REWARDS, "its_row", ITS_ROW)
+    more = (*GRPO, "--gradient_accumulation_steps", "2", "--rewards", "vowels", "format", "its_row", "--beta", "0.04")
     asked = words(
         tmp_path,
         request.getfixturevalue(family),
@@ -57,6 +58,8 @@ def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_pa
     ours, theirs = (lines(tmp_path / fast / "completions.jsonl") for fast in ("auto", "off"))
     assert ours == theirs
     assert {line["row_id"] for line in ours} == {str(n) for n in range(8)}
+    for line in ours:
+        assert line["rewards"]["its_row"] == int(line["row_id"]) * 100 + len(line["text"]), "scored by its own row"
     for one, other in zip(*(lines(tmp_path / fast / "metrics.jsonl") for fast in ("auto", "off")), strict=True):
         assert [one.get(name) for name in ("loss", "kl", "grad_norm")] == pytest.approx(
             [other.get(name) for name in ("loss", "kl", "grad_norm")], rel=1e-3, abs=1e-6

@@ -35,7 +35,9 @@ def worth(pieces: int, *, is_right: bool) -> float:
 
 
 def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float | None:
-    """The worth of the completion, right or wrong by its row's task under `rule`."""
+    """The worth of the completion, right or wrong by its row's task under `rule`; None where only a judge can tell."""
+    if task_of(row).needs_judge(row):
+        return None
     is_right = task_of(row).outcome(completion, row, rule=rule, view=view).right
     return worth(length(completion), is_right=is_right)
 

@@ -16,6 +16,7 @@ MODULES = (
     "decoding",
     "correctness",
     "text_answers",
+    "llm",
     "length",
     "repetition",
 )

@@ -86,6 +86,7 @@ class Task:
             pictures come first.
         gold: (completion, row) pairs that are right, with full credit, under the strict rule.
         hacks: (completion, row) pairs that earn nothing under any rule with tags: known ways to cheat.
+        needs_judge: whether only a judge can tell if an answer to a row is right.
         probes: what training watches for besides the rewards, by name: a way to cheat, or to give up. Each sees one of
             the hacks and none of the gold.
     """
@@ -103,6 +104,7 @@ class Task:
     marker: str | None = None
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]
+    needs_judge: Callable[[Row], bool] = lambda row: False
     probes: Mapping[str, Probe] = field(default_factory=dict)
 
     @property

@@ -38,6 +38,13 @@ def task_of(row: Row, *, where: str = "") -> Task:
     return task_named(row.task)
 
 
+def check_unjudged(rows: Iterable[Row], *, where: str, remedy: str) -> None:
+    """`UserError`, which ends with `remedy`, naming the first row of which only a judge can tell what is right."""
+    for row in rows:
+        if task_of(row).needs_judge(row):
+            raise UserError(f"{where} row {row.id} leaves it to a judge what is right; {remedy}")
+
+
 def check_solutions(rows: Iterable[Row], *, where: str) -> None:
     """`UserError` naming the first row of an unknown task, or whose solution is no answer of its task."""
     for row in rows:

@@ -6,10 +6,11 @@ yes_no       Yes or No
 true_false   True or False
 number       a number
 math         a formula, compared as mathematics
+llm          text, compared by a judge (reward `llm`)
 all_match    text, whole, without regard to case, spaces and a final period
 
-VLM-R1's others score by other means than an answer read and compared, and are refused by name: a record that is scored
-by something else than it asks for would teach something else.
+VLM-R1's others compare lists of boxes, and are refused by name: a record that is scored by something else than it asks
+for would teach something else. Boxes have tasks of their own.
 """
 
 import json
@@ -24,7 +25,7 @@ from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS, parse, parse_list
 from vlm_grpo.tasks.answers.text import TEXT
 from vlm_grpo.tasks.answers.truth import TRUTH, YES_NO
 
-DEFAULT = "default"
+DEFAULT, JUDGED = "default", "llm"
 ANY_NUMBER = replace(NUMBER, asks="a number")
 ANY_NUMBERS = replace(NUMBERS, asks="a list of numbers in square brackets")
 
@@ -50,9 +51,9 @@ METHODS: dict[str, Callable[[str], AnswerKind]] = {
     "number": lambda solution: ANY_NUMBER,
     "math": lambda solution: FORMULA,
     "all_match": lambda solution: TEXT,
+    JUDGED: lambda solution: TEXT,
 }
 OTHERS = {
-    "llm": "asks a judge",
     "map": "compares lists of boxes",
     "od_ap": "compares lists of boxes",
     "od_ap50": "compares lists of boxes",

@@ -23,6 +23,11 @@ def answer(row: Row) -> AnswerKind:
     return methods.kind_of(row.meta.get(METHOD, methods.DEFAULT), row.solution)
 
 
+def needs_judge(row: Row) -> bool:
+    """Whether the row's `accu_reward_method` leaves it to a judge what is right."""
+    return row.meta.get(METHOD) == methods.JUDGED
+
+
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """`constant`, the share that the one answer that is right most often would get right."""
     truths = Counter(repr(outcome.truth) for outcome in outcomes)
@@ -48,6 +53,7 @@ TASK = Task(
     name=NAME,
     answer=answer,
     marker=MARKER,
+    needs_judge=needs_judge,
     figures=figures,
     columns=(Column("a constant", "constant"),),
     slices={"methods": METHOD, "files": FILE},
