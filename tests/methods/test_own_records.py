@@ -5,9 +5,11 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from own_records import write_mixed
 from tiny_reward import ITS_ROW, VOWELS
@@ -64,6 +66,20 @@ def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_pa
         assert [one.get(name) for name in ("loss", "kl", "grad_norm")] == pytest.approx(
             [other.get(name) for name in ("loss", "kl", "grad_norm")], rel=1e-3, abs=1e-6
         )
+
+
+def test_memory_that_runs_out_is_one_line_with_advice(tiny_qwen, tmp_path, monkeypatch, capsys):
+    def greedy(completion, row, rule, view=None):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
+    monkeypatch.setitem(registry.REWARDS, "greedy", replace(VOWELS, name="greedy", score=greedy))
+    with pytest.raises(SystemExit) as left:
+        grpo.main(words(tmp_path, tiny_qwen, *GRPO, "--rewards", "greedy"))
+    assert left.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("error: memory ran out in step 1 (CUDA out of memory); in another output_dir lower ")
+    assert "per_device_train_batch_size" in told
 
 
 @pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
