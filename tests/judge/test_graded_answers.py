@@ -7,6 +7,7 @@ from fault_server import judgement
 
 from own_records import record, write
 from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation import __main__ as evaluation
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.rewards import llm
 from vlm_grpo.rewards.grading import Question, open_grader
@@ -158,3 +159,38 @@ def test_a_run_on_rows_for_a_judge_names_it_or_is_refused(tiny_qwen, server, tmp
     told = jsonl.read(tmp_path / "out" / "completions.jsonl")
     assert [line["rewards"] for line in told] == [{"format": 0.0, "llm": 0.0}] * 4
     assert (tmp_path / "out" / "judge" / "process-0" / "verdicts.jsonl").is_file()
+
+
+def test_an_evaluation_asks_the_judge_once_and_tells_what_it_said(tiny_qwen, server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
+    open_rows = [record("What is it?", f"bus {n}", accu_reward_method="llm", id=n) for n in range(5)]
+    data = write(tmp_path / "own.jsonl", [*open_rows, record("Is it?", "Yes", accu_reward_method="yes_no", id=5)])
+    words = ["--data_file_paths", str(data), "--model", str(tiny_qwen), "--out", str(tmp_path / "out")]
+    words += ["--max_new_tokens", "8", "--prompt", "answer", "--answers", "bare"]
+    judge = ["--judge_model", "local", "--judge_base_url", server.url]
+
+    def refused(*more):
+        with pytest.raises(SystemExit) as left:
+            evaluation.main([*words, *more])
+        assert left.value.code == 2
+        return capsys.readouterr().err
+
+    assert "leaves it to a judge what is right; name it with judge_model" in refused()
+    assert "'judge_base_url' has no effect without judge_model" in refused(*judge[2:])
+    server.control(answers="refusal")
+    assert "local gives no verdict on 5 of 5 answers, for example to row 0" in refused(*judge)
+    server.control()
+    words[words.index("--out") + 1] = str(tmp_path / "again")
+    evaluation.main([*words, *judge])
+    said = {line["id"]: line["text"] for line in jsonl.read(tmp_path / "again" / "generations.jsonl")}
+    told = {line["id"]: line for line in jsonl.read(tmp_path / "again" / "outcomes.jsonl")}
+    for n in range(5):
+        asked = Question(str(n), "What is it?", f"bus {n}", " ".join(said[str(n)].split()))
+        assert told[str(n)]["right"] is by_server(asked)
+        assert told[str(n)]["said"] == asked.answer
+    assert told["5"]["right"] is False
+    for name in ("manifest.json", "scores.json", "outcomes.jsonl"):
+        (tmp_path / "again" / name).unlink()
+    evaluation.main([*words, *judge])
+    assert {line["id"]: line for line in jsonl.read(tmp_path / "again" / "outcomes.jsonl")} == told
+    assert server.stats()["requests"] == 5

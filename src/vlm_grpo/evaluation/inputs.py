@@ -13,11 +13,12 @@ from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.evaluation import batches, rows
 from vlm_grpo.evaluation.as_trained import Settled, settle
 from vlm_grpo.evaluation.controls import shown_instead
+from vlm_grpo.evaluation.graded import check_judge
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import AskedRow, messages, render, texts
-from vlm_grpo.tasks.registry import check_solutions, check_unjudged
+from vlm_grpo.tasks.registry import check_solutions
 from vlm_grpo.tasks.view import View, views
 
 
@@ -69,9 +70,7 @@ def open_inputs(
     if row_id is not None:
         chosen = rows.named(chosen, row_id, where=where)
     check_solutions(chosen, where=where)
-    check_unjudged(
-        chosen, where=where, remedy="an evaluation reads answers itself: have it scored by another accu_reward_method"
-    )
+    check_judge(settings, chosen, where=where)
     check_pictures(chosen, root=settings.root)
     shown = shown_instead(chosen, control, seed=settings.seed, where=where)
     check_askable(shown, Askable(model.adapter, processor, root=settings.root, texts=texts), where=where)

@@ -41,7 +41,7 @@ def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS, grader: 
     said = settled(completion, row, rule)
     if isinstance(said, float):
         return said
-    verdict = None if grader is None else grader.is_same(_question(row, said))
+    verdict = None if grader is None else grader.is_same(question(row, said))
     return None if verdict is None else float(verdict)
 
 
@@ -51,12 +51,13 @@ def with_judge(grader: "Grader") -> Reward:
     def prepare(completions: Sequence[tuple[str, Row]], rule: Rule) -> None:
         judged = [(text, row) for text, row in completions if task_of(row).needs_judge(row)]
         answers = [(settled(text, row, rule), row) for text, row in judged]
-        grader.ask([_question(row, said) for said, row in answers if isinstance(said, str)])
+        grader.ask([question(row, said) for said, row in answers if isinstance(said, str)])
 
     return replace(REWARD, score=partial(score, grader=grader), prepare=prepare)
 
 
-def _question(row: Row, said: str) -> "Question":
+def question(row: Row, said: str) -> "Question":
+    """What a judge is asked about the answer `said` to `row`."""
     from vlm_grpo.rewards.grading import Question  # the client of a server takes a second to import
 
     return Question(row.id, row.problem, row.solution, said)

@@ -117,7 +117,9 @@ class Task:
         return self.answer(row).solution(row.solution, where=where or f"row {row.id}")
 
     def outcome(self, text: str, row: Row, *, rule: Rule, view: View = AS_IS) -> Outcome:
-        """What the completion `text` of `row` is worth, read by `rule`."""
+        """What the completion `text` of `row` is worth, read by `rule`; `UserError` where only a judge can tell."""
+        if self.needs_judge(row):
+            raise UserError(f"row {row.id} leaves it to a judge what is right, and none is asked here")
         kind, truth = self.answer(row), self.truth(row)
         said = kind.read(text, rule)
         if said is None:

@@ -38,11 +38,9 @@ def task_of(row: Row, *, where: str = "") -> Task:
     return task_named(row.task)
 
 
-def check_unjudged(rows: Iterable[Row], *, where: str, remedy: str) -> None:
-    """`UserError`, which ends with `remedy`, naming the first row of which only a judge can tell what is right."""
-    for row in rows:
-        if task_of(row).needs_judge(row):
-            raise UserError(f"{where} row {row.id} leaves it to a judge what is right; {remedy}")
+def for_judge(rows: Iterable[Row]) -> list[Row]:
+    """Those of `rows` of which only a judge can tell what is right."""
+    return [row for row in rows if task_of(row).needs_judge(row)]
 
 
 def check_solutions(rows: Iterable[Row], *, where: str) -> None:

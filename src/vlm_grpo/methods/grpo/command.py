@@ -14,7 +14,7 @@ from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, old_flags, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.environment import settle_environment
-from vlm_grpo.methods.grpo.judged import with_judge
+from vlm_grpo.methods.grpo.judged import check_judge, with_judge
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
@@ -35,10 +35,9 @@ from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, c
 from vlm_grpo.methods.sizes import check_grpo_rows
 from vlm_grpo.methods.values import NEVER_NULL
 from vlm_grpo.methods.vllm import canary
-from vlm_grpo.rewards import llm, registry
+from vlm_grpo.rewards import registry
 from vlm_grpo.rewards.base import Reward
 from vlm_grpo.tasks.jsonl import on_the_fly
-from vlm_grpo.tasks.registry import check_unjudged
 from vlm_grpo.tasks.view import views
 
 KIND = "grpo"
@@ -76,9 +75,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             )
         )
         training.shuffle_dataset = False
-    if not any(reward.name == llm.NAME for reward in rewards):
-        remedy = "add the reward llm, and judge_model"
-        check_unjudged(inputs.data.rows, where=inputs.data.where, remedy=remedy)
+    check_judge(rewards, inputs.data.rows, where=inputs.data.where)
     environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:

@@ -3,9 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import RewardArguments
 from vlm_grpo.rewards import llm
 from vlm_grpo.rewards.base import Reward
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.registry import for_judge
+
+
+def check_judge(rewards: Sequence[Reward], rows: Sequence[Row], *, where: str) -> None:
+    """`UserError` where some of `rows` would have no reward but for their form."""
+    unscored = [] if any(reward.name == llm.NAME for reward in rewards) else for_judge(rows)
+    if unscored:
+        raise UserError(
+            f"{where} row {unscored[0].id} leaves it to a judge what is right; add the reward llm, and judge_model"
+        )
 
 
 def with_judge(rewards: Sequence[Reward], settings: RewardArguments, folder: Path) -> list[Reward]:
