@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from picture_server import PictureServer, serve_pictures
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The same examples at every run: a red suite is a changed tree. `--hypothesis-profile=search` looks for new examples.
 settings.register_profile("suite", deadline=None, derandomize=True)
@@ -20,6 +24,15 @@ def picture_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PictureServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with serve_pictures() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium, headless. Of a module: Playwright's event loop runs in its thread while it is there."""
+    from chromium import chromium
+
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,8 @@ ROOMS = (
     "attention",
     "judge",
     "alignment",
+    "labelling",
+    "faithfulness",
     "paper",
     "bias",
     "study",

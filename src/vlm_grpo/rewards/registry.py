@@ -19,6 +19,7 @@ MODULES = (
     "llm",
     "length",
     "repetition",
+    "consistency",
 )
 """Below `vlm_grpo.rewards`."""
 

@@ -11,6 +11,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.rules import Rule
+from vlm_grpo.tasks.counterfactuals import OF_KIND, Counterfactuals
 from vlm_grpo.tasks.view import AS_IS, View
 
 Credit = Callable[[Any, Any, Row, View], float]
@@ -87,6 +88,8 @@ class Task:
         gold: (completion, row) pairs that are right, with full credit, under the strict rule.
         hacks: (completion, row) pairs that earn nothing under any rule with tags: known ways to cheat.
         needs_judge: whether only a judge can tell if an answer to a row is right.
+        counterfactuals: how answers and reasoning are turned wrong, for probes of reasoning; None: as for the kind of
+            answer.
         probes: what training watches for besides the rewards, by name: a way to cheat, or to give up. Each sees one of
             the hacks and none of the gold.
     """
@@ -106,6 +109,7 @@ class Task:
     hacks: tuple[tuple[str, Row], ...]
     needs_judge: Callable[[Row], bool] = lambda row: False
     probes: Mapping[str, Probe] = field(default_factory=dict)
+    counterfactuals: Counterfactuals | None = None
 
     @property
     def is_graded(self) -> bool:
@@ -115,6 +119,10 @@ class Task:
     def truth(self, row: Row, *, where: str = "") -> Any:
         """The row's true answer; `UserError` opened by `where` where its solution is no answer of the kind."""
         return self.answer(row).solution(row.solution, where=where or f"row {row.id}")
+
+    def counterfactuals_of(self, row: Row) -> Counterfactuals:
+        """How the answers and the reasoning of `row` are turned wrong; one that makes nothing where nobody knows."""
+        return self.counterfactuals or OF_KIND.get(self.answer(row).name, Counterfactuals())
 
     def outcome(self, text: str, row: Row, *, rule: Rule, view: View = AS_IS) -> Outcome:
         """What the completion `text` of `row` is worth, read by `rule`; `UserError` where only a judge can tell."""

@@ -12,6 +12,7 @@ from vlm_grpo.adapters.finite import watch_logits
 from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.grpo import preflight, state, watch
 from vlm_grpo.methods.grpo.completions import CompletionsFile, Rollouts
+from vlm_grpo.methods.grpo.constraints import Constraints
 from vlm_grpo.methods.grpo.conversation import spoken
 from vlm_grpo.methods.grpo.reference import KeepsReference
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
@@ -24,12 +25,19 @@ from vlm_grpo.rewards.base import ROW
 class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPOTrainer, ReadsWhatIsScored):
     """`TurnsGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards.
 
-    `shaping` says what is made of advantages: plain or cubic.
+    `shaping` says what is made of advantages: plain or cubic; `constraints` are levels that rewards must reach.
     """
 
-    def __init__(self, *, completions: CompletionsFile, shaping: str = "plain", **trl: Any) -> None:
+    def __init__(
+        self,
+        *,
+        completions: CompletionsFile,
+        shaping: str = "plain",
+        constraints: Constraints | None = None,
+        **trl: Any,
+    ) -> None:
         super().__init__(**trl)
-        self._completions, self._shaping = completions, shaping
+        self._completions, self._shaping, self._constraints = completions, shaping, constraints
         self._has_rolled_out = False
 
     @override
@@ -45,6 +53,7 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
             micro_step=self._step,
             rollouts=None if between_rollouts else self._buffered_inputs,
             metrics=self._metrics["train"],
+            multipliers={} if self._constraints is None else self._constraints.multipliers,
         )
         self.save_reference(folder)
 
@@ -53,6 +62,8 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
         saved = state.load(folder, process=self.args.process_index, device=self.args.device)
         self._step, self._buffered_inputs = saved["micro_step"], saved["rollouts"]
         self._metrics["train"].update(saved["metrics"])
+        if self._constraints is not None:
+            self._constraints.multipliers.update(saved.get("multipliers", {}))
         self.load_reference(folder)
 
     @override
@@ -70,8 +81,10 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
         rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW)} for row in inputs])
         rollouts = self._newest_rollouts(len(rows))
         watched = watch.figures(rollouts, [row[ROW] for row in rows], group=self.num_generations)
-        if self._shaping == "cubic":
-            shaped, of_both = watch.shape(rollouts, group=self.num_generations)
+        if self._shaping == "cubic" or self._constraints is not None:
+            shaped, of_both = (self._constraints.apply if self._constraints else watch.shape)(
+                rollouts, group=self.num_generations
+            )
             own = slice(self.accelerator.process_index * len(inputs), None)
             output["advantages"] = shaped[own][: len(inputs)].to(output["advantages"])
             watched |= of_both
