@@ -159,6 +159,10 @@ def test_a_run_on_rows_for_a_judge_names_it_or_is_refused(tiny_qwen, server, tmp
     told = jsonl.read(tmp_path / "out" / "completions.jsonl")
     assert [line["rewards"] for line in told] == [{"format": 0.0, "llm": 0.0}] * 4
     assert (tmp_path / "out" / "judge" / "process-0" / "verdicts.jsonl").is_file()
+    grpo.main([*words, "llm", "--judge_model", "local", "--judge_base_url", f"{server.url}/"])
+    with pytest.raises(SystemExit):
+        grpo.main([*words, "llm", "--judge_model", "o4-mini", "--judge_base_url", server.url])
+    assert "judge_model" in capsys.readouterr().err, "verdicts of another judge are another run; its place is not"
 
 
 def test_an_evaluation_asks_the_judge_once_and_tells_what_it_said(tiny_qwen, server, tmp_path, monkeypatch, capsys):

@@ -49,7 +49,11 @@ TRAINING_STATE = (
 )
 """What every method's checkpoints hold beside the weights; the methods name their own files."""
 
-PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
+PLACES = (
+    *("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id"),
+    *("judge_base_url", "judge_max_cost"),
+)
+"""Settings that do not make a run another one."""
 
 LESS_MEMORY = (
     "lower per_device_train_batch_size and raise gradient_accumulation_steps by as much, then lower "
