@@ -19,6 +19,7 @@ MODULES = (
     "llm",
     "length",
     "repetition",
+    "iou",
     "consistency",
 )
 """Below `vlm_grpo.rewards`."""

@@ -19,6 +19,7 @@ MODULES = {
     "cryptogram": "cryptogram.task",
     "jsonl": "jsonl.task",
     "gui": "gui.task",
+    "rec": "rec.task",
 }
 """Below `vlm_grpo.tasks`."""
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate.utils import gather_object
 from torch.utils.data import Sampler
 from typing_extensions import override
@@ -79,7 +80,7 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW)} for row in inputs])
-        rollouts = self._newest_rollouts(len(rows))
+        rollouts = self._newest_rollouts(len(rows), clipped=gather_object(self._clipped(output)))
         watched = watch.figures(rollouts, [row[ROW] for row in rows], group=self.num_generations)
         if self._shaping == "cubic" or self._constraints is not None:
             shaped, of_both = (self._constraints.apply if self._constraints else watch.shape)(
@@ -94,7 +95,15 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
             self._write(rows, rollouts)
         return output
 
-    def _newest_rollouts(self, count: int) -> Rollouts:
+    def _clipped(self, output: dict[str, Any]) -> list[bool]:
+        """Whether each completion of this process was cut off; TRL may have masked such a one altogether."""
+        ids, mask = output["completion_ids"], output["completion_mask"]
+        last = ids.gather(1, mask.long().cumsum(1).argmax(1, keepdim=True))
+        ends = torch.tensor([*self.eos_token_ids, self._tokenizer.pad_token_id], device=ids.device)
+        clipped: list[bool] = (~torch.isin(last[:, 0], ends) | ~mask.any(1)).tolist()
+        return clipped
+
+    def _newest_rollouts(self, count: int, *, clipped: list[bool]) -> Rollouts:
         """The last `count` rollouts of all processes, as TRL has logged them."""
         newest = slice(-count, None)
         turns = [spoken(of_row) for of_row in list(self._logs["completion"])[newest]]
@@ -102,6 +111,7 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
             texts=[[turn["text"] for turn in of_row if turn["role"] == "assistant"][-1] for of_row in turns],
             rewards={name: list(values)[newest] for name, values in self._logs["rewards"].items()},
             advantages=list(self._logs["advantages"])[newest],
+            clipped=clipped,
             turns=None if self._environment is None else turns,
         )
 
