@@ -17,6 +17,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation import batches, rows
 from vlm_grpo.evaluation.as_trained import Settled, settle
 from vlm_grpo.evaluation.controls import shown_instead
+from vlm_grpo.evaluation.graded import check_judge
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
@@ -77,6 +78,7 @@ def open_inputs(
     if row_id is not None:
         chosen = rows.named(chosen, row_id, where=where)
     check_solutions(chosen, where=where)
+    check_judge(settings, chosen, where=where)
     check_pictures(chosen, root=settings.root)
     shown = shown_instead(chosen, control, seed=settings.seed, where=where)
     environment, protocol = _environment(settings, model)

@@ -24,6 +24,7 @@ from vlm_grpo.evaluation.controls import compared
 from vlm_grpo.evaluation.converse import Conversing
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
 from vlm_grpo.evaluation.generations import Generation, Origin
+from vlm_grpo.evaluation.graded import graded
 from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
 from vlm_grpo.evaluation.scores import CONFIDENCE, score
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
@@ -76,6 +77,7 @@ def _evaluate(
         "answers": settings.answers,
         "dtype": str(dtype).removeprefix("torch."),
         **({"controls": settings.controls} if settings.controls else {}),
+        **({"judge": settings.judge_model} if settings.judge_model else {}),
     }
     if manifest.is_claimed(folder, identity) and manifest.exists(folder):
         return manifest.read_json(folder / SCORES)
@@ -226,7 +228,12 @@ def _scores(settings: EvaluationArguments, inputs: EvaluationInputs) -> dict[str
     folder = settings.folder
     said = generations.read(folder)
     judged = outcomes.judge_rows(
-        said, inputs.rows, rule=settings.answers, views=inputs.views, where=folder / generations.FILE
+        said,
+        inputs.rows,
+        rule=settings.answers,
+        views=inputs.views,
+        where=folder / generations.FILE,
+        graded=graded(said, inputs.rows, settings),
     )
     outcomes.write(folder, judged, inputs.rows, rule=settings.answers)
     return {

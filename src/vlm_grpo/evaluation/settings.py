@@ -34,6 +34,16 @@ class EvaluationArguments(ImageOptions):
     )
     prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read from a completion."})
+    judge_model: str | None = field(
+        default=None, metadata={"help": "Model that tells what is right where rows leave it to a judge (method llm)."}
+    )
+    judge_base_url: str | None = field(
+        default=None,
+        metadata={"help": "Its OpenAI-compatible server; key: JUDGE_API_KEY. Unset: OpenAI; key: OPENAI_API_KEY."},
+    )
+    judge_max_cost: float | None = field(
+        default=None, metadata={"help": "US dollars for that judge; the evaluation stops before it is more."}
+    )
     controls: list[str] = field(
         default_factory=list,
         metadata={"help": "Answer once more with these in place of the rows' own pictures, and compare: blank, other."},
@@ -82,6 +92,9 @@ class EvaluationArguments(ImageOptions):
         self.batch_size = str(self.batch_size)
         if self.batch_size != "auto" and not (self.batch_size.isdecimal() and int(self.batch_size) > 0):
             raise UserError(f"batch_size {self.batch_size!r} is neither auto nor a positive number")
+        for name in ("judge_base_url", "judge_max_cost"):
+            if self.judge_model is None and getattr(self, name) is not None:
+                raise UserError(f"setting {name!r} has no effect without judge_model; name the judge")
         if self.limit is not None and self.limit < 1:
             raise UserError(f"limit {self.limit} leaves no row; give a positive number or leave it unset")
         if self.max_new_tokens < 1:

@@ -19,6 +19,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
     columns = task_columns(scores.values())
     controls = list(dict.fromkeys(control for figures in scores.values() for control in figures.get("controls", ())))
     published = (task.published for task in _tasks(scores.values()) if task.published)
+    told = (note for figures in scores.values() for task in _tasks([figures]) for note in task.notes(figures))
     is_graded = any("mean_credit" in figures for figures in scores.values())
     return Table(
         title=title,
@@ -46,7 +47,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
             )
             for arm, figures in scores.items()
         ),
-        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *published),
+        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *dict.fromkeys(told), *published),
     )
 
 

@@ -88,6 +88,16 @@ class RewardArguments:
     rewards: list[str] = field(
         default_factory=lambda: ["accuracy", "format"], metadata={"help": "Rewards by name; weigh with reward_weights."}
     )
+    judge_model: str | None = field(
+        default=None, metadata={"help": "With the reward llm: the model that tells whether an answer is the reference."}
+    )
+    judge_base_url: str | None = field(
+        default=None,
+        metadata={"help": "Its OpenAI-compatible server; key: JUDGE_API_KEY. Unset: OpenAI; key: OPENAI_API_KEY."},
+    )
+    judge_max_cost: float | None = field(
+        default=None, metadata={"help": "US dollars for that judge, in each process; the run stops before it is more."}
+    )
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read: strict or relaxed."})
     environment: str | None = field(
         default=None,

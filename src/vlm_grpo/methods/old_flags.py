@@ -55,7 +55,9 @@ def among(names: Sequence[str], *, otherwise: Reading) -> Reading:
 def file_that_exists(flag: str, values: list[str]) -> list[str]:
     """The flag as it is, where its one value is a file; TRL reads it."""
     if len(values) == 1 and values[0].endswith(".json") and not Path(values[0]).is_file():
-        refused("there is no such file; ours are configs/deepspeed/zero2.json and zero3.json")(flag, values)
+        refused("there is no such file; ours are configs/deepspeed/zero2.json, zero3.json, zero3_offload.json")(
+            flag, values
+        )
     return [flag, *values]
 
 

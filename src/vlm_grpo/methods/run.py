@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 from transformers import PrinterCallback, Trainer
 
 from vlm_grpo import yaml_scalars
@@ -47,7 +48,16 @@ TRAINING_STATE = (
 )
 """What every method's checkpoints hold beside the weights; the methods name their own files."""
 
-PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
+PLACES = (
+    *("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id"),
+    *("judge_base_url", "judge_max_cost"),
+)
+"""Settings that do not make a run another one."""
+
+LESS_MEMORY = (
+    "lower per_device_train_batch_size and raise gradient_accumulation_steps by as much, then lower "
+    "max_completion_length, max_pixels or num_generations; or shard over GPUs (configs/accelerate/)"
+)
 
 
 def check_settings(training: GRPOArguments | SFTArguments) -> None:
@@ -126,6 +136,12 @@ def train(
             leave_diverged(trainer, log, died)
         except EndedEarly as ended:
             _leave_early(trainer, log, ended)
+        except torch.OutOfMemoryError as error:
+            step = trainer.state.global_step
+            said = str(error).partition(". ")[0]
+            raise UserError(
+                f"memory ran out in step {step + 1} ({said}); in another output_dir {LESS_MEMORY}"
+            ) from None
         _leave_if_unfinished(trainer, log, stop, was_asked=stopping.was_asked)
         final.save(trainer, base=inputs.base)
     trainer.accelerator.wait_for_everyone()

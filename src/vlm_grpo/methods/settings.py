@@ -156,9 +156,20 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             raise UserError(f"setting {name!r} has no effect without use_vllm: true")
         if name in _REF_SYNC_ONLY and not training.sync_ref_model:
             raise UserError(f"setting {name!r} has no effect without sync_ref_model: true")
+    _check_judge(rewards)
     _check_environment(rewards.environment, training, given)
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
+
+
+def _check_judge(rewards: RewardArguments) -> None:
+    if "llm" in rewards.rewards:
+        if rewards.judge_model is None:
+            raise UserError("reward llm asks a judge: name it with judge_model, and its server with judge_base_url")
+        return
+    for name in ("judge_model", "judge_base_url", "judge_max_cost"):
+        if getattr(rewards, name) is not None:
+            raise UserError(f"setting {name!r} has no effect without the reward llm; add it to rewards")
 
 
 def _check_constraints(training: GRPOArguments, watch: WatchArguments, given: frozenset[str]) -> None:

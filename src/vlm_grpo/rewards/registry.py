@@ -17,6 +17,10 @@ MODULES = (
     "correctness",
     "detection",
     "masks",
+    "text_answers",
+    "llm",
+    "length",
+    "repetition",
     "iou",
     "consistency",
 )

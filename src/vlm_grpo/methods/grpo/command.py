@@ -15,6 +15,7 @@ from vlm_grpo.methods import examples, old_flags, placement, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.constraints import constrained, constraints_of
 from vlm_grpo.methods.grpo.environment import settle_environment
+from vlm_grpo.methods.grpo.judged import check_judge, with_judge
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
@@ -77,6 +78,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             )
         )
         training.shuffle_dataset = False
+    check_judge(rewards, inputs.data.rows, where=inputs.data.where)
     environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
@@ -87,6 +89,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     processor, model = load(inputs, study, training, completion_tokens=training.max_completion_length)
     check_in_vocabulary(training.generation_kwargs, tokens=model.config.get_text_config().vocab_size)
     folder = run.claim(identity, settings, training)
+    rewards = with_judge(rewards, reward_arguments, folder / "judge" / f"process-{training.process_index}")
     ends = settle_end_tokens(model, processor, user=training.generation_kwargs)
     sampling = (
         vllm_settings(processor=processor, inputs=inputs, ends=ends)

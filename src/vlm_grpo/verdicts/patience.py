@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import TypeVar
 
-from vlm_grpo.judge.providers import TransientError
+from vlm_grpo.verdicts.providers import TransientError
 
 T = TypeVar("T")
 LONGEST_WAIT = 60.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlm_grpo.judge.providers import Call, Key
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts.providers import Call, Key
 
 ASKED = "asked.jsonl"
 

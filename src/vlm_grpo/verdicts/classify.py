@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlm_grpo.judge import server_errors
-from vlm_grpo.judge.envelopes import decode, read_envelope
-from vlm_grpo.judge.keys import redact, redact_reply
-from vlm_grpo.judge.providers import RefusedError, RejectedError, TransientError
+from vlm_grpo.verdicts import server_errors
+from vlm_grpo.verdicts.envelopes import decode, read_envelope
+from vlm_grpo.verdicts.keys import redact, redact_reply
+from vlm_grpo.verdicts.providers import RefusedError, RejectedError, TransientError
 
 MAYBE_PAID = (408, 499, 502, 504, 520, 522, 524, 598)
 """A gateway gave up on an answer that may have been made, and charged, behind it."""

@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from vlm_grpo.judge import patience
-from vlm_grpo.judge.doubt import Doubt
-from vlm_grpo.judge.ledger import Entry, Ledger, response_record
-from vlm_grpo.judge.limit import AdaptiveLimit
-from vlm_grpo.judge.models import ModelFacts
-from vlm_grpo.judge.pricing import largest_cost
-from vlm_grpo.judge.providers import Call, Provider, RefusedError, RejectedError, TransientError
-from vlm_grpo.judge.spending import Spending, StoredReply
+from vlm_grpo.verdicts import patience
+from vlm_grpo.verdicts.doubt import Doubt
+from vlm_grpo.verdicts.ledger import Entry, Ledger, response_record
+from vlm_grpo.verdicts.limit import AdaptiveLimit
+from vlm_grpo.verdicts.models import ModelFacts
+from vlm_grpo.verdicts.pricing import largest_cost
+from vlm_grpo.verdicts.providers import Call, Provider, RefusedError, RejectedError, TransientError
+from vlm_grpo.verdicts.spending import Spending, StoredReply
 
 UNREADABLE_REPLIES = 5
 """After so many replies that make no sense, a call is missing."""

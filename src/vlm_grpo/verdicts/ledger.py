@@ -9,18 +9,18 @@ is made again from the other file, or asked again.
 import asyncio
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import envelopes
-from vlm_grpo.judge.models import ModelFacts
-from vlm_grpo.judge.pricing import cost
-from vlm_grpo.judge.prompt import Prompt
-from vlm_grpo.judge.providers import Call, Key
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts import envelopes
+from vlm_grpo.verdicts.models import ModelFacts
+from vlm_grpo.verdicts.pricing import cost
+from vlm_grpo.verdicts.prompt import Prompt
+from vlm_grpo.verdicts.providers import Call, Key
 
 RESPONSES = "responses.jsonl"
 VERDICTS = "verdicts.jsonl"
@@ -86,6 +86,8 @@ class Ledger:
         self._queue: asyncio.Queue[tuple[Entry, asyncio.Future[dict[str, Any]]]] = asyncio.Queue()
         self.replies: list[tuple[dict[str, Any], float | None]] = []
         """Replies in the store on opening, and their price in dollars where it is known."""
+        self.aligns: dict[Key, bool | None] = {}
+        """What the verdicts say; None where they are missing."""
         self.trusted = False
         """Whether there is any reply in the store: then the server can answer calls of this run."""
 
@@ -105,7 +107,7 @@ class Ledger:
         mend = mend or bool(dropped) or len(kept) < len(stored)
         kept = {key: record for key, record in kept.items() if key not in dropped}
         made = [self.verdict(record) for key, record in latest.items() if key not in kept and key not in missing]
-        self.done = kept.keys() | {key_of(record) for record in made}
+        self.aligns = {key_of(record): record["aligns"] for record in (*kept.values(), *made)}
         self.replies = [(record, self.verdict(record)["cost"]) for record in responses]
         self.trusted = bool(responses)
         if mend:
@@ -143,7 +145,16 @@ class Ledger:
         ]
         if records:
             self._verdicts.append(records)
-            self.done |= {key_of(record) for record in records}
+            self.aligns |= {key_of(record): None for record in records}
+
+    @property
+    def done(self) -> Set[Key]:
+        """The calls that have a verdict, be it missing."""
+        return self.aligns.keys()
+
+    def add(self, calls: Iterable[Call]) -> None:
+        """Make `calls` part of the run, which grows while it goes on."""
+        self._calls |= {call.key: call for call in calls}
 
     def pending(self) -> list[Call]:
         """The calls without a verdict, in order."""
@@ -171,7 +182,7 @@ class Ledger:
         await asyncio.to_thread(self._responses.append, responses)
         verdicts = [self._verdict_of(entry) for entry in entries]
         await asyncio.to_thread(self._verdicts.append, verdicts)
-        self.done |= {key_of(record) for record in verdicts}
+        self.aligns |= {key_of(record): record["aligns"] for record in verdicts}
         self.trusted |= bool(responses)
         return verdicts
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge.inputs import Item
+from vlm_grpo.verdicts.items import Item
 
 Key = tuple[str, str, int]
 """What makes a verdict one verdict: row, arm, repeat."""

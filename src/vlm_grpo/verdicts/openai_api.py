@@ -16,11 +16,11 @@ from typing import Any, Protocol
 import openai
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import proxies
-from vlm_grpo.judge.classify import Replies
-from vlm_grpo.judge.judgements import schema
-from vlm_grpo.judge.models import is_reasoning
-from vlm_grpo.judge.providers import Call, RefusedError, TransientError
+from vlm_grpo.verdicts import proxies
+from vlm_grpo.verdicts.classify import Replies
+from vlm_grpo.verdicts.judgements import schema
+from vlm_grpo.verdicts.models import is_reasoning
+from vlm_grpo.verdicts.providers import Call, RefusedError, TransientError
 
 OPENAI_URL = "https://api.openai.com/v1"
 PATHS = {"responses": "/responses", "chat": "/chat/completions"}

@@ -12,13 +12,13 @@ from typing import Any
 
 import openai
 
-from vlm_grpo.judge.classify import NO_PLACE
-from vlm_grpo.judge.envelopes import decode
-from vlm_grpo.judge.keys import redact
-from vlm_grpo.judge.models import ModelFacts
-from vlm_grpo.judge.openai_api import OPENAI_URL, Settings, client, exchange
-from vlm_grpo.judge.patience import patiently
-from vlm_grpo.judge.providers import RefusedError, RejectedError, TransientError
+from vlm_grpo.verdicts.classify import NO_PLACE
+from vlm_grpo.verdicts.envelopes import decode
+from vlm_grpo.verdicts.keys import redact
+from vlm_grpo.verdicts.models import ModelFacts
+from vlm_grpo.verdicts.openai_api import OPENAI_URL, Settings, client, exchange
+from vlm_grpo.verdicts.patience import patiently
+from vlm_grpo.verdicts.providers import RefusedError, RejectedError, TransientError
 
 WARN_DAYS = 90
 STORED = "its stored verdicts are in results/paper/alignment (python alignment_judge/statistics.py)"

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlm_grpo.judge import event_stream
-from vlm_grpo.judge.judgements import missing, parse
-from vlm_grpo.judge.pricing import MOST_TOKENS, Usage
 from vlm_grpo.store.encoding import well_formed
+from vlm_grpo.verdicts import event_stream
+from vlm_grpo.verdicts.judgements import missing, parse
+from vlm_grpo.verdicts.pricing import MOST_TOKENS, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ answer. Calls without hope are held back until an answer shows that the others h
 
 from collections import Counter
 
-from vlm_grpo.judge.ledger import Entry
-from vlm_grpo.judge.providers import Key, RefusedError
+from vlm_grpo.verdicts.ledger import Entry
+from vlm_grpo.verdicts.providers import Key, RefusedError
 
 SUSPICIOUS = 8
 """Failures without any answer after which a run stops, where fewer than twice as many calls are made at once."""

@@ -6,7 +6,7 @@ longest.
 
 from dataclasses import dataclass
 
-from vlm_grpo.judge.models import ModelFacts
+from vlm_grpo.verdicts.models import ModelFacts
 
 CHARACTERS_PER_TOKEN = 4
 SCHEMA_TOKENS = 500

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
-from vlm_grpo.judge.kinds import PUBLISHED
 from vlm_grpo.store.strict_json import repeated_key
+from vlm_grpo.verdicts.kinds import PUBLISHED
 
 
 class SimpleJudgement(BaseModel):
