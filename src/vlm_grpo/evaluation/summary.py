@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlm_grpo.evaluation.scores import NO_VALUE
 from vlm_grpo.tables import NOTHING, Table, estimate_cell
 from vlm_grpo.tasks.base import Column, Task
 from vlm_grpo.tasks.registry import MODULES, task_named
@@ -18,6 +19,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
     columns = task_columns(scores.values())
     controls = list(dict.fromkeys(control for figures in scores.values() for control in figures.get("controls", ())))
     published = (task.published for task in _tasks(scores.values()) if task.published)
+    told = (note for figures in scores.values() for task in _tasks([figures]) for note in task.notes(figures))
     is_graded = any("mean_credit" in figures for figures in scores.values())
     return Table(
         title=title,
@@ -45,12 +47,26 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
             )
             for arm, figures in scores.items()
         ),
-        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *published),
+        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *dict.fromkeys(told), *published),
     )
 
 
+def turns_table(scores: Mapping[str, Any]) -> list[Table]:
+    """What an environment's turns came to, where one answered the model."""
+    turns = scores.get("environment")
+    if turns is None:
+        return []
+    header, row, notes = ["environment", "turns", "format of all"], [turns["name"]], ["format: mean over a row's turns"]
+    row += [f"{turns['turns']:.2f}", f"{turns['format']:.3f}"]
+    if "first" in turns:
+        header += ["first answer right", "last answer right", "right at first only", "at last only"]
+        row += [f"{turns['first']['accuracy']:.3f}", f"{scores['accuracy']:.3f}", str(turns["b"]), str(turns["c"])]
+        notes += [f"first and last answers: exact McNemar test p {turns['mcnemar_p']:.2g}"]
+    return [Table(title="Turns", header=tuple(header), rows=(tuple(row),), notes=tuple(notes))]
+
+
 def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
-    """Accuracy by each column that the task slices its rows by, with n and interval; not where values are many."""
+    """Accuracy by each column that the task slices its rows by, with n and interval; not for many values, or none."""
     task = scores.get("task", "vsr")
     names = task_named(task).slices if task in MODULES else {}
     return [
@@ -69,7 +85,7 @@ def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
             ),
         )
         for name, column in names.items()
-        if len(scores[name]) <= FEW
+        if len(scores[name]) <= FEW and scores[name].keys() != {NO_VALUE}
     ]
 
 

@@ -21,16 +21,22 @@ from vlm_grpo.faithfulness.probes import Variant
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import AskedRow, render
+from vlm_grpo.tasks.view import View, views
 
 
 def settings_of(arm: Arm) -> EvaluationArguments:
-    """The settings that the arm was evaluated with; sampled arms are refused, as their answers change by themselves."""
+    """The settings that the arm was evaluated with; `UserError` where the arm was sampled or had several turns."""
     known = {field.name for field in fields(EvaluationArguments)}
     settings = EvaluationArguments(**{key: value for key, value in arm.manifest["config"].items() if key in known})
     if settings.temperature > 0:
         raise UserError(
             f"{arm.folder} was sampled at temperature {settings.temperature}, so its answers change by themselves; "
             "evaluate greedily and probe that"
+        )
+    if settings.played is not None:
+        raise UserError(
+            f"{arm.folder} was answered in the turns of environment {settings.played}, and a probe asks once; evaluate "
+            "with environment: none and probe that"
         )
     return settings
 
@@ -56,6 +62,11 @@ class Asker:
     def count(self, text: str) -> int:
         """Tokens of `text`."""
         return len(self.encode(text))
+
+    def view(self, row: Row) -> View:
+        """How the model sees the pictures of `row`, which may be others than the row's own."""
+        adapter, processor = self.inputs.model.adapter, self.inputs.processor
+        return views([row], root=self.settings.root, adapter=adapter, processor=processor)[row.id]
 
     def decode(self, ids: list[int]) -> str:
         """The text of `ids`."""
@@ -91,8 +102,12 @@ class Asker:
         return [confidence_at(fork, logits[i, list(fork.tokens)].tolist()) for i, (_, fork) in enumerate(forks)]
 
     def _prompts(self, variants: Sequence[Variant]) -> list[AskedRow]:
-        asked = render([v.row for v in variants], self.inputs.processor, template=self.settings.prompt)
-        return [AskedRow(one.row, one.text + variant.prefill) for one, variant in zip(asked, variants, strict=True)]
+        return [AskedRow(v.row, self._asked(v.row).text + v.prefill) for v in variants]
+
+    def _asked(self, row: Row) -> AskedRow:
+        seen = {row.id: self.view(row)}
+        (asked,) = render([row], self.inputs.processor, template=self.settings.prompt, views=seen)
+        return asked
 
     def _encoded(self, batch: Sequence[tuple[AskedRow, Variant]]) -> Any:
         images = [[self._picture(name, variant) for name in variant.row.images] for _, variant in batch]
@@ -111,7 +126,7 @@ class Asker:
 def open_asker(arm: Arm) -> Asker:
     """Load the model of `arm` as its evaluation did; `UserError` where the weights are others now."""
     settings = settings_of(arm)
-    inputs = open_inputs(settings, given={"prompt", "answers", "dtype"})
+    inputs = open_inputs(settings, given={"prompt", "answers", "dtype", "environment"})
     settings = inputs.settled.settings
     there = arm.manifest["inputs"]
     here = {"model": inputs.model.fingerprint, "adapter": inputs.adapter.fingerprint if inputs.adapter else None}

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ from transformers import PreTrainedModel
 from vlm_grpo.adapters.askable import Askable, check_askable
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
-from vlm_grpo.adapters.precision import pick_dtype
-from vlm_grpo.methods import examples, preview
+from vlm_grpo.methods import examples, placement, preview
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.asked import tell_other_pictures
 from vlm_grpo.rows import dataset
@@ -21,6 +19,7 @@ from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks import asking
 from vlm_grpo.tasks.registry import check_solutions
+from vlm_grpo.tasks.view import views
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,15 @@ def load(
     if training.should_save:
         tell_other_pictures(base.path, processor)
     check_askable(data.rows, Askable(base.adapter, processor, root=data.root, texts=texts), where=data.where)
+    seen = views(data.rows, root=data.root, adapter=base.adapter, processor=processor)
     tokens = check_lengths(
         data.rows,
-        PromptLengths(base.adapter, processor, root=data.root, ask=partial(asking.messages, template=study.prompt)),
+        PromptLengths(base.adapter, processor, root=data.root, ask=asking.asker(study.prompt, seen)),
         limit=context_length(base.path) - completion_tokens,
         where=data.where,
     )
     if training.should_save:
         print(*preview.lines(data.rows, tokens, training), sep="\n", file=sys.stderr, flush=True)
-    return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
+    model = base.load_model(dtype=placement.held_in(study, training.dtype), attention=study.attention)
+    placement.freeze(model, base.adapter, full=study.full_finetuning)
+    return processor, model

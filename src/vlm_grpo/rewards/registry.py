@@ -15,6 +15,13 @@ MODULES = (
     "line_format",
     "decoding",
     "correctness",
+    "detection",
+    "masks",
+    "text_answers",
+    "llm",
+    "length",
+    "repetition",
+    "iou",
     "consistency",
 )
 """Below `vlm_grpo.rewards`."""

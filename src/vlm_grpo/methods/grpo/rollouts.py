@@ -21,6 +21,7 @@ from vlm_grpo.methods.inputs import TrainingInputs
 from vlm_grpo.ranges import AT_LEAST_0, POSITIVE, SHARE, SHARE_ABOVE_0, SHARE_BELOW_1, Range, check_numbers
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.tasks.asking import render
+from vlm_grpo.tasks.view import views
 
 PARITY_ROWS = 4
 VLLM_NEVER = -100.0
@@ -81,6 +82,16 @@ def check_generation_kwargs(user: dict[str, Any] | None, *, use_vllm: bool = Fal
         raise UserError(f"generation_kwargs: {error}") from None
 
 
+def check_in_vocabulary(user: dict[str, Any] | None, *, tokens: int) -> None:
+    """`UserError` for an id in the `user`'s generation settings that a vocabulary of so many `tokens` has not."""
+    for name in ("eos_token_id", *UNITED):
+        for number in generation.as_list((user or {}).get(name)):
+            if number >= tokens:
+                raise UserError(
+                    f"generation_kwargs: {name}: the model has no token {number}; its ids end at {tokens - 1}"
+                )
+
+
 def settle_end_tokens(model: PreTrainedModel, processor: Any, *, user: dict[str, Any] | None) -> list[int]:
     """The ids that end a completion, the `user`'s `eos_token_id` among them; `model` has them from here on."""
     ends = generation.end_tokens(model.generation_config, processor, more=(user or {}).get("eos_token_id"))
@@ -129,6 +140,7 @@ def tell_decoding(inputs: TrainingInputs, processor: Any, ends: list[int]) -> No
 
 def _batch(processor: Any, inputs: TrainingInputs, prompt: str) -> Any:
     rows = inputs.data.rows[:PARITY_ROWS]
-    texts = [asked.text for asked in render(rows, processor, template=prompt)]
+    seen = views(rows, root=inputs.data.root, adapter=inputs.base.adapter, processor=processor)
+    texts = [asked.text for asked in render(rows, processor, template=prompt, views=seen)]
     pictures = [[open_picture(inputs.data.root, name) for name in row.images] for row in rows]
     return inputs.base.adapter.encode(processor, texts, pictures)

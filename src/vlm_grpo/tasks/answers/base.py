@@ -8,6 +8,9 @@ from typing import Any
 from vlm_grpo.errors import UserError
 from vlm_grpo.tasks.answers.rules import Rule, is_relaxed, stated
 from vlm_grpo.tasks.blocks import OPEN
+from vlm_grpo.tasks.view import View
+
+FRAME = "{frame}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +19,8 @@ class AnswerKind:
 
     Attributes:
         name: our name of it.
-        asks: completes the prompt: "then put the final answer, ASKS, inside ...".
+        asks: completes the prompt: "then put the final answer, ASKS, inside ..."; `{frame}` in it is where the frame of
+            the answer's coordinates is told.
         refused: completes the message on a solution that is none: "solution 'x' is REFUSED".
         parse: (stated text, relaxed) -> the value, None where the text states none, or more than one.
         same: whether a value read is the true one.
@@ -30,14 +34,25 @@ class AnswerKind:
     same: Callable[[Any, Any], bool] = operator.eq
     write: Callable[[Any], str] = str
 
+    def asks_in(self, view: View) -> str:
+        """`asks` with the frame of `view` in words."""
+        if FRAME not in self.asks:
+            return self.asks
+        assert view.sizes, f"a {self.name} is asked for in a picture of unknown size"
+        return self.asks.replace(FRAME, view.in_words())
+
     def read(self, text: str, rule: Rule = "strict") -> Any:
         """The value that the completion `text` states under `rule`; None when it states none, or cannot be told."""
         part = stated(text, rule)
         return None if part is None else self.parse(part, is_relaxed(rule))
 
+    def reference(self, solution: str) -> Any:
+        """The value of a data set's `solution`, tagged or bare; None where it is none."""
+        return self.read(solution, "relaxed" if OPEN in solution else "bare_relaxed")
+
     def solution(self, solution: str, *, where: str) -> Any:
-        """The value of a data set's `solution`, tagged or bare; `where` opens the error of one that is none."""
-        value = self.read(solution, "relaxed" if OPEN in solution else "bare_relaxed")
+        """As `reference`; `where` opens the `UserError` of a solution that is none."""
+        value = self.reference(solution)
         if value is None:
             raise UserError(f"{where}: solution {solution!r} is {self.refused}; mend the row or drop it")
         return value

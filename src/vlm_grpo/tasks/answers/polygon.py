@@ -22,9 +22,13 @@ def parse(text: str, relaxed: bool) -> Polygon | None:
 
 def _as_polygon(text: str) -> Polygon | None:
     try:
-        value: Any = json.loads(text)
+        return as_polygon(json.loads(text))
     except (ValueError, RecursionError):
         return None
+
+
+def as_polygon(value: Any) -> Polygon | None:
+    """`value`, a list of at least three points, as a polygon; None where it is none."""
     if not isinstance(value, list) or len(value) < 3:
         return None
     for point in value:
@@ -37,7 +41,7 @@ def _as_polygon(text: str) -> Polygon | None:
 
 POLYGON = AnswerKind(
     name="polygon",
-    asks="a polygon [[x1, y1], [x2, y2], ...]",
+    asks="a polygon [[x1, y1], [x2, y2], ...] {frame}",
     refused="no polygon of three points or more",
     parse=parse,
     write=json.dumps,
