@@ -14,6 +14,7 @@ rollout 1.2, 1.3, 1.7 and 2.1 times. Nothing is captured on a CPU. The GPU sizes
 import argparse
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Bench:
         for name, parameter in self.policy.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=LORA_B)
-        reuse_features(self.model.base_model, limit=FEATURES)
+        reuse_features(self.model.base_model, limit=FEATURES, precision=nullcontext)
         self.captures: list[float] = []
         self.engine = Engine(self.model, record=self._capture if device == "cuda" else None)
         self.adapter, self.processor = shaped.adapter, shaped.processor
