@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from recorded_ops import record
-from tiny_decoding import FAMILIES, Bench
+from tiny_decoding import FAMILIES, RECORD, Bench, on_a_cpu
 from vlm_grpo.decoding import buckets
 from vlm_grpo.decoding.buckets import length_bucket, row_bucket
 from vlm_grpo.decoding.serving import not_served
@@ -26,7 +25,7 @@ def counted_records():
 
     def counting(run):
         made.append(1)
-        return record(run)
+        return RECORD(run)
 
     return counting, made
 
@@ -94,6 +93,7 @@ def fails_above(rows):
     return build, calls
 
 
+@on_a_cpu
 def test_rows_that_do_not_fit_go_on_in_halves(bench, caplog):
     build, calls = fails_above(3)
     ours = bench.tokens(bench.engine(build_step=build), times=2, shared=True, **GREEDY)
@@ -104,6 +104,7 @@ def test_rows_that_do_not_fit_go_on_in_halves(bench, caplog):
     ]
 
 
+@on_a_cpu
 @pytest.mark.parametrize("shared", [True, False])
 def test_what_never_fits_is_decoded_by_generate_from_the_same_draws(bench, caplog, shared):
     build, _ = fails_above(0)

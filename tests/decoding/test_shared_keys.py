@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from tiny_decoding import FAMILIES, Bench
+from tiny_decoding import FAMILIES, Bench, on_a_cpu
 from vlm_grpo.decoding import lean_layer, shared_keys
 from vlm_grpo.decoding.shared_keys import SharedKeys, attend
 
@@ -34,6 +34,7 @@ def test_the_answers_are_those_over_every_rows_own_copy(rows, masked):
     torch.testing.assert_close(ours, expected, atol=1e-6, rtol=1e-5)
 
 
+@on_a_cpu
 @pytest.mark.parametrize("only", [1, None])
 def test_the_same_seed_gives_the_completions_of_generate(bench, only, monkeypatch):
     """Prompts of unequal lengths and of one, while rows end and are dropped."""
