@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tiny_decoding import FAMILIES, RECORD, Bench, on_a_cpu
-from vlm_grpo.decoding import buckets
+from vlm_grpo.decoding import buckets, workspace
 from vlm_grpo.decoding.buckets import length_bucket, row_bucket
 from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.decoding.step import tower_step
@@ -62,6 +62,18 @@ def test_places_of_a_longer_batch_serve_a_shorter_one(bench, monkeypatch):
     assert torch.equal(bench.tokens(engine, **long).tokens, bench.tokens(None, **long).tokens)
     assert torch.equal(bench.tokens(engine, **GREEDY).tokens, bench.tokens(None, **GREEDY).tokens)
     assert len(made) == 2, "a step of its own over fewer places"
+
+
+def test_records_are_bounded(bench, monkeypatch):
+    """The one used longest ago goes first, and is made anew where its size comes back."""
+    monkeypatch.setattr(buckets, "PLACES", 8)
+    monkeypatch.setattr(workspace, "CAPTURED", 2)
+    counting, made = counted_records()
+    engine = bench.engine(record=counting)
+    for tokens in (36, 27, 18, 36):
+        bench.tokens(engine, **GREEDY | {"max_new_tokens": tokens})
+        assert len(engine._workspace._recorded) <= 2
+    assert len(made) == 4
 
 
 @pytest.mark.parametrize("free, kept", [(None, True), (10**9, True), (0, False)])

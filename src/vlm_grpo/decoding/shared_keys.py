@@ -4,7 +4,8 @@ Each row's places hold a copy of its prompt's keys and values. Where nothing is 
 row's for all of them: one product a prompt instead of one a row, which spares most of the memory that a token otherwise
 passes through. The answers are the same up to the order of summation.
 
-Left out: captured steps, whose operations must not depend on which rows share a prompt.
+Left out: captured steps, whose operations must not depend on which rows share a prompt, and formats shorter than
+float32, in which scores that are written down would round.
 """
 
 from collections.abc import Sequence

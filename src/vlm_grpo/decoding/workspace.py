@@ -4,7 +4,6 @@ Both outlive a batch, since a record is worth its seconds only if it is used aga
 large as the largest batch so far, and the `CAPTURED` records used last.
 """
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
@@ -37,7 +36,7 @@ class Workspace:
         self._masked = True
         self._prompt_of_row = torch.zeros(0, dtype=torch.long)
         self._shared: SharedKeys | None = None
-        self._prompt = self._width = 0
+        self._width = 0
 
     @property
     def bytes(self) -> int:
@@ -74,8 +73,7 @@ class Workspace:
         self._end = prompts.layers[0].keys.shape[2]
         self._masked = self._record is not None or mask is not None
         slots = self._fitting(prompts, positions)
-        self._prompt, self._width = self._end, math.prod(prompts.layers[0].keys.shape[1::2])
-        self._share(prompt_of_row)
+        self._share(prompt_of_row, prompts.layers[0].keys)
         rows = torch.nn.functional.pad(prompt_of_row, (0, self._rows - len(prompt_of_row)))
         slots.fill(prompts, positions, mask, prompt_of_row=rows)
 
@@ -98,12 +96,16 @@ class Workspace:
         assert self._slots is not None
         self._slots.keep(places)
         self._rows = self._bucket(len(places))
-        self._share(self._prompt_of_row[places])
+        self._prompt_of_row = self._prompt_of_row[places]
+        if self._shared is not None:
+            self._shared = shared_keys(self._prompt_of_row.tolist(), places=self._shared.places, width=self._width)
 
-    def _share(self, prompt_of_row: torch.Tensor) -> None:
-        self._prompt_of_row = prompt_of_row
-        if self._record is None and isinstance(self._step, LeanStep):
-            self._shared = shared_keys(prompt_of_row.tolist(), places=self._prompt, width=self._width)
+    def _share(self, prompt_of_row: torch.Tensor, keys: torch.Tensor) -> None:
+        """Settle what rows share for a batch, whose prompts have such `keys` (N, heads, places, width)."""
+        may_share = self._record is None and isinstance(self._step, LeanStep) and keys.dtype is torch.float32
+        _, heads, places, width = keys.shape
+        self._prompt_of_row, self._width = prompt_of_row, heads * width
+        self._shared = shared_keys(prompt_of_row.tolist(), places=places, width=self._width) if may_share else None
 
     def _bucket(self, rows: int) -> int:
         return rows if self._record is None else row_bucket(rows)
