@@ -36,6 +36,8 @@ ROOMS = (
     "attention",
     "judge",
     "alignment",
+    "labelling",
+    "faithfulness",
     "paper",
     "bias",
     "study",

@@ -123,7 +123,7 @@ def test_what_is_wrong_is_told_to_the_model_and_shows_nothing(text, reason):
 
 @given(st.text(alphabet="<>/tolanswer:[]0123456789, \n_keypinm", max_size=80))
 def test_nothing_that_is_written_is_an_exception_of_ours(text):
-    assert reply(call(text)) is not None
+    assert "<answer>" in text or reply(call(text)) is not None
     ENVIRONMENT.respond([f"<tool>{text}"], [PICTURE])
     ENVIRONMENT.respond([text], [PICTURE])
 

@@ -44,6 +44,9 @@ CHECKED = REUSED.replace("completion_length: 5", "completion_length: 120") + (
 FOLLOWED = REUSED + ("sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\nadvantages: cubic\n")
 """The reference is a mix of three adapters by step 7, and the rollouts in hand have shaped advantages."""
 
+CONSTRAINED = REUSED.replace("[vowels]", "[format]") + "constraints: [vowels=3]\nconstraint_rate: 0.5\n"
+"""The multiplier of the one constraint is all that moves the policy, and moves itself at each rollout."""
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -68,9 +71,10 @@ class SignalAt(MetricsFile):
         (grpo, GRPO, 8, (2, 7)),
         (grpo, REUSED, 8, (1, 6, 7)),
         (grpo, FOLLOWED, 8, (4, 7)),
+        (grpo, CONSTRAINED, 8, (3, 6)),
         (grpo, CHECKED, 3, (1,)),
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-double-check"],
+    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-constrained", "grpo-double-check"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)

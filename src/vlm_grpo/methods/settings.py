@@ -145,6 +145,7 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
         raise UserError("sync_ref_model has no effect with beta: 0, which asks for no reference; give a beta")
     if watch.kl_alarm == "stop" and training.beta == 0:
         raise UserError("kl_alarm: stop has no effect with beta: 0, which measures no KL; give a beta")
+    _check_constraints(training, watch, given)
     corrects = training.use_vllm and training.vllm_importance_sampling_correction
     if corrects and training.loss_type == "vespo" and training.vllm_importance_sampling_mode.startswith("sequence"):
         raise UserError("loss_type vespo needs a vllm_importance_sampling_mode by token: token_truncate or token_mask")
@@ -156,6 +157,23 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
     _check_environment(rewards.environment, training, given)
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
+
+
+def _check_constraints(training: GRPOArguments, watch: WatchArguments, given: frozenset[str]) -> None:
+    for name in ("constraint_rate", "constraint_max", "constraint_start"):
+        if name in given and not watch.constraints:
+            raise UserError(f"setting {name!r} has no effect without constraints")
+    if not watch.constraints:
+        return
+    if watch.advantages != "plain":
+        raise UserError("constraints make advantages of their own; say advantages: plain")
+    if training.scale_rewards != "group" or training.multi_objective_aggregation != "sum_then_normalize":
+        raise UserError(
+            "constraints add to advantages that are normalised by group: leave scale_rewards at group and "
+            "multi_objective_aggregation at sum_then_normalize"
+        )
+    if watch.constraint_start > watch.constraint_max:
+        raise UserError(f"constraint_start {watch.constraint_start} is above constraint_max {watch.constraint_max}")
 
 
 def _check_environment(name: str | None, training: GRPOArguments, given: frozenset[str]) -> None:

@@ -13,6 +13,7 @@ from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, lora, old_flags, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
+from vlm_grpo.methods.grpo.constraints import constrained, constraints_of
 from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, watch, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, watch, parsed.given)
+    rewards += constrained(watch, training, named=rewards)
     check_generation_kwargs(training.generation_kwargs, use_vllm=training.use_vllm)
     run.check_settings(training)
     if parsed.dry_run:
@@ -115,6 +117,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
         environment=environment,
         protocol=protocol,
         shaping=watch.advantages,
+        constraints=constraints_of(watch),
         fast=fast,
     )
     if training.use_vllm:
