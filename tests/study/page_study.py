@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from tiny_data import save_tiny_data
 from tiny_generations import save_tiny_arm
 from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.study.report import report
 
+ODD_NAME = 'images/"><img src=x>%41 #1.png'
 HOSTILE = (
     "<think> <img src=x onerror=\"document.title='owned'\"> </think> \u202egnol\u2028 "
-    '<script>document.title="owned"</script> </script> <answer> True </answer> &amp; ]]>'
+    '<script>document.title="owned"</script> </script> <answer> True </answer> &amp; ]]> אבג ' + "x" * 2000
 )
 STEPS, GROUP = 6, 4
 
@@ -96,3 +100,16 @@ def save_page_study(root: Path, *, title: str = "Does it <i>reason</i>?") -> Pat
     report(results, runs=arms, metrics=metrics_of, stages=stages, title=title)
     save_verdicts(results, "grpo", [row.id for row in dataset.load(data, "validation")])
     return results
+
+
+def save_odd_names(root: Path) -> Path:
+    """A study over one picture of 900 x 600 pixels; its file and the rows are called what would be markup."""
+    rows = [
+        Row(id=f"<b>{n}</b>", images=(ODD_NAME,), problem="Is it?", solution="<answer> True </answer>", task="vsr")
+        for n in range(3)
+    ]
+    data = save_tiny_data(root / "data", validation=rows)
+    Image.effect_noise((900, 600), 90).convert("RGB").save(data / ODD_NAME)
+    arm = save_tiny_arm(root / "base", data, right=range(3))
+    report(root / "results", runs={"base": arm}, metrics={}, stages={}, title="Large")
+    return root / "results"

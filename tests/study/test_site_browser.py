@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from page_study import HOSTILE, save_page_study
+from page_study import HOSTILE, save_odd_names, save_page_study
 from playwright.sync_api import expect
 
 from chromium import faults, page_of
@@ -61,8 +61,7 @@ def test_the_theme_is_kept_from_page_to_page(browser, results):
         page.get_by_role("button", name="Dark").click()
         page.get_by_role("link", name="Answers").click()
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert all(int(part) < 60 for part in background[4:-1].split(", "))
+        expect(page.locator("body")).to_have_css("background-color", "rgb(21, 23, 26)")
 
 
 def test_filters_count_and_stand_in_the_address(browser, results):
@@ -162,6 +161,18 @@ def test_hostile_text_stays_text(browser, results):
     with opened(browser, results, "rollouts") as page:
         expect(page.locator("#group")).to_contain_text("<img src=x onerror=")
         assert page.locator("#group script").count() == 0
+
+
+def test_hostile_ids_and_file_names_are_names(browser, tmp_path):
+    results = save_odd_names(tmp_path)
+    main([str(results), "--pictures", "link"])
+    with opened(browser, results, "answers", "#row=%3Cb%3E1%3C%2Fb%3E") as page:
+        expect(page.locator("#detail h2")).to_have_text("<b>1</b>")
+        page.keyboard.press("j")
+        expect(page.locator("#detail h2")).to_have_text("<b>2</b>")
+        page.keyboard.press("z")
+        expect(page.locator(".stage img")).to_be_visible()
+        assert page.locator(".stage img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 900
 
 
 def test_the_slider_goes_through_the_steps(browser, results):

@@ -2,21 +2,19 @@
 
 import json
 import re
-import shutil
 from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_study import STEPS, save_page_study, save_training
+from page_study import STEPS, save_odd_names, save_page_study, save_training
 from PIL import Image
 
 from refusals import refusal
 from tiny_data import save_tiny_data
 from tiny_generations import save_arm, save_tiny_arm
 from vlm_grpo.rows import dataset
-from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
 from vlm_grpo.study.page import main
 from vlm_grpo.study.report import report
@@ -138,25 +136,10 @@ def test_a_data_file_holds_what_was_put_in(value):
 
 @pytest.fixture(scope="module")
 def large_pictures(tmp_path_factory):
-    """A study over one picture of 900 x 600 pixels with a name that would be markup."""
-    root = tmp_path_factory.mktemp("large")
-    name = 'images/"><img src=x>%41.png'
-    data = save_tiny_data(root / "data")
-    Image.effect_noise((900, 600), 90).convert("RGB").save(data / name)
-    shutil.rmtree(data / "validation")
-    shutil.rmtree(data / "test")
-    rows = [
-        Row(id=f"<b>{n}</b>", images=(name,), problem="Is it?", solution="<answer> True </answer>", task="vsr")
-        for n in range(3)
-    ]
-    data = save_tiny_data(root / "again", validation=rows)
-    shutil.copy(root / "data" / name, data / name)
-    arm = save_tiny_arm(root / "base", data, right=range(3))
-    report(root / "results", runs={"base": arm}, metrics={}, stages={}, title="Large")
-    return root / "results"
+    return save_odd_names(tmp_path_factory.mktemp("large"))
 
 
-@pytest.mark.parametrize("mode, whole", [("auto", "pictures/"), ("copy", "pictures/"), ("link", "../../again/")])
+@pytest.mark.parametrize("mode, whole", [("auto", "pictures/"), ("copy", "pictures/"), ("link", "../../data/")])
 def test_whole_pictures_are_copied_or_linked(large_pictures, tmp_path, mode, whole):
     out = large_pictures / mode
     main([str(large_pictures), "--out", str(out), "--pictures", mode])
