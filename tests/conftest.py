@@ -52,6 +52,14 @@ def tiny_smolvlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_internvl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An InternVL checkpoint with random weights. Read it; copy it to change it."""
+    from tiny_models import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny_internvl", "internvl")
+
+
+@pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 12 validation and 6 test rows over four pictures. Read it; copy it to change it."""
     from tiny_data import save_tiny_data
@@ -73,3 +81,11 @@ def tiny_smolvlm_lora(tmp_path_factory: pytest.TempPathFactory, tiny_smolvlm: Pa
     from tiny_lora import save_tiny_lora
 
     return save_tiny_lora(tmp_path_factory.mktemp("adapters") / "tiny_smolvlm", tiny_smolvlm)
+
+
+@pytest.fixture(scope="session")
+def tiny_internvl_lora(tmp_path_factory: pytest.TempPathFactory, tiny_internvl: Path) -> Path:
+    """A LoRA adapter of `tiny_internvl` that changes what it says. Read it; copy it to change it."""
+    from tiny_lora import save_tiny_lora
+
+    return save_tiny_lora(tmp_path_factory.mktemp("adapters") / "tiny_internvl", tiny_internvl)

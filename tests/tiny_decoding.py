@@ -12,11 +12,11 @@ from peft import LoraConfig, get_peft_model
 from tiny_grpo import LONG, LORA_SCALE, PICTURES, SHORT
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.decoding.engine import Engine
-from vlm_grpo.decoding.pictures import by_row
+from vlm_grpo.decoding.pictures import by_row, counts_of
 from vlm_grpo.decoding.prompts import distinct_prompts
 from vlm_grpo.decoding.step import Step, tower_step
 
-FAMILIES = ("tiny_qwen", "tiny_smolvlm")
+FAMILIES = ("tiny_qwen", "tiny_smolvlm", "tiny_internvl")
 ASKED = ((SHORT, [0]), (LONG, [1, 2]), (LONG, []), (SHORT, [3]))
 """Questions and the numbers of their pictures: one, several and none."""
 
@@ -84,8 +84,10 @@ class Bench:
         how: Any = nullcontext()
         generate: Callable[..., torch.Tensor] = self.policy.generate
         if engine is not None and shared:
-            shown = by_row(inputs, [len(of_row) for of_row in pictures])
             rows = [row[kept.bool()].tolist() for row, kept in zip(*_ids(inputs), strict=True)]
+            counts = [len(of_row) for of_row in pictures]
+            placeholder = self.model.config.image_token_id
+            shown = by_row(inputs, counts_of(rows, inputs.get("pixel_values"), counts, placeholder=placeholder))
             how = engine.in_place_of_generate(distinct_prompts(rows, shown.are_equal), shown)
         elif engine is not None:
             generate = engine.generate

@@ -18,9 +18,12 @@ from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 DEVICE = os.environ.get("VLM_GRPO_TEST_DEVICE", "cpu")
 """Where these trainers compute: "cuda" proves the fast path on a GPU."""
 LORA_SCALE = 0.05
+SIZES = [(112, 112), (224, 112), (112, 112), (112, 224)]
 PICTURES = [
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (112, 112, 3), dtype=np.uint8)) for seed in range(4)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+    for seed, (width, height) in enumerate(SIZES)
 ]
+"""Square ones, and ones of two squares, which families with tiles show in several."""
 Ask = tuple[str, list[int]]
 """A question and the numbers of the pictures it is about."""
 SHORT, LONG = "Red?", "Is the following statement true: The red circle is left of the blue square, above it, or below."
@@ -52,7 +55,7 @@ def make_trainer(
     """
     base = open_checkpoint(str(checkpoint))
     model = base.load_model(dtype=torch.float32, attention=attention)
-    targets = rf"{base.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
+    targets = rf"{base.adapter.lora_targets}|.*\.(visual|vision_model|vision_tower)\..*(qkv|q_proj|fc1)"
     lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else base.adapter.lora_targets)
     arguments = {
         "bf16": False,

@@ -1,4 +1,4 @@
-"""Checkpoints of both families with random weights, made by the builders of the embedded models in a second or two.
+"""Checkpoints of the families with random weights, made by the builders of the embedded models in a second or two.
 
 They speak gibberish, which is enough wherever it does not matter what a model says.
 """
@@ -14,7 +14,7 @@ QWEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision
 
 
 def save_tiny_model(folder: Path, family: str, *, seed: int = 0) -> Path:
-    """Write a random checkpoint of `family` ("qwen2_5_vl" or "smolvlm") to `folder` in the standard layout."""
+    """Write a random checkpoint of `family`, one of `RECIPES`, to `folder` in the standard layout."""
     RECIPES[family].built(seed).save(folder)
     return folder
 

@@ -12,6 +12,8 @@ TRAINING = [
     "run_grpo_vllm_server.sh",
     "run_grpo_digits.sh",
     "run_grpo_cryptogram.sh",
+    "run_grpo_rec.sh",
+    "run_grpo_rec_lora.sh",
     "SmolVLM/run_sft_lora.sh",
 ]
 BATCH = {

@@ -26,7 +26,7 @@ ENDS = list(range(20, 120))
 """Ids that end a turn of a random model, which rarely comes upon its end token."""
 ROW = Row(id="r", images=(), problem="Is it?", solution="True", task="vsr")
 GOOD, BARE = "<think> so </think> <answer> True </answer>", "<answer> True </answer>"
-FAMILIES = ["tiny_qwen", "tiny_smolvlm"]
+FAMILIES = ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"]
 
 
 def make(checkpoint, out, *, fast="on", length=160, **settings):

@@ -31,6 +31,7 @@ READ = [
     ("--freeze_vision_modules true", ""),
     ("--is_reward_customized_from_vlm_module False", ""),
     ("--task_type gui", ""),
+    ("--max_anyres_num 6", "--max_patches 6"),
     ("--use_vllm False", "--use_vllm False"),
 ]
 REFUSED = [
@@ -45,7 +46,6 @@ REFUSED = [
     ("--freeze_vision_modules false", "the vision tower is always frozen"),
     ("--is_reward_customized_from_vlm_module true", "name them with --rewards"),
     ("--task_type rec", "--reward_method says how they are scored"),
-    ("--max_anyres_num 6", "Qwen has --max_pixels"),
 ]
 
 

@@ -29,7 +29,7 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
@@ -63,7 +63,7 @@ def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_pa
         )
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_sft_on_own_records(family, request, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
     more = ("--prompt", "answer", "--per_device_train_batch_size", "4", "--val_split_ratio", "0.25")

@@ -43,7 +43,7 @@ def test_only_the_names_of_others_are_silenced():
     assert [warning.category for warning in shown] == [FutureWarning, UserWarning]
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_the_cache_has_the_name_that_the_model_takes(family, request):
     model = open_checkpoint(str(request.getfixturevalue(family))).load_model(dtype=torch.float32).base_model
     assert cache_name(model.forward) in inspect.signature(model.forward).parameters

@@ -51,7 +51,7 @@ def weights(run: Path) -> dict:
     return load_file(run / "final" / "adapter_model.safetensors")
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_grpo_writes_a_complete_run(family, request, tmp_path, data, monkeypatch):
     model, out = request.getfixturevalue(family), tmp_path / "out"
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
@@ -85,9 +85,10 @@ def test_grpo_writes_a_complete_run(family, request, tmp_path, data, monkeypatch
     assert all(moved.values()), "every adapted layer has moved from its zero start"
 
 
-def test_sft_learns_and_writes_a_complete_run(tiny_qwen, tmp_path, data):
-    out = tmp_path / "out"
-    sft.main(write_config(tmp_path, SFT, model=tiny_qwen, data=data, out=out))
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_internvl"])
+def test_sft_learns_and_writes_a_complete_run(family, request, tmp_path, data):
+    model, out = request.getfixturevalue(family), tmp_path / "out"
+    sft.main(write_config(tmp_path, SFT, model=model, data=data, out=out))
     losses = [m["loss"] for m in jsonl.read(out / "metrics.jsonl")]
     assert len(losses) == 6
     assert losses[-1] < losses[0]

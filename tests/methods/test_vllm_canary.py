@@ -15,7 +15,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.methods.vllm import canary
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored, SamePrompts
 
-FAMILIES = ("tiny_qwen", "tiny_smolvlm")
+FAMILIES = ("tiny_qwen", "tiny_smolvlm", "tiny_internvl")
 SEVERAL = ask((LONG, [0, 1]), times=1)[0]
 
 

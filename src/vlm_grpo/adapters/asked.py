@@ -17,6 +17,7 @@ from vlm_grpo.store import atomic
 FILE = "asked.json"
 PICTURES = (
     *("do_convert_rgb", "do_resize", "size", "max_image_size", "resample", "do_image_splitting", "do_rescale"),
+    *("crop_to_patches", "min_patches", "max_patches"),
     *("rescale_factor", "do_normalize", "image_mean", "image_std", "patch_size", "merge_size", "temporal_patch_size"),
 )
 """What an image processor's settings say of the pixels that the model sees."""

@@ -30,6 +30,7 @@ from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
 from vlm_grpo.evaluation.run import load_model, tell
 from vlm_grpo.evaluation.sampling import logits_processors
 from vlm_grpo.paths import user_path
+from vlm_grpo.rows.images import upright_size
 from vlm_grpo.store import atomic, manifest
 
 PAGE, FIGURES, KIND = "index.html", "attention.json", "attention"
@@ -85,7 +86,8 @@ def observe(inputs: EvaluationInputs, settings: LookArguments) -> tuple[Look, Sh
     never = adapter.placeholder_ids(processor.tokenizer)
     use_cache = choose_cache(answering.use_cache, model=model, adapter=adapter, batch=lambda: encoded, never=never)
     completion = _decode(decoder, encoded, settings=answering, row_id=asked.row.id, use_cache=use_cache)
-    seen = look(model, adapter, processor, encoded, completion, layer=settings.layer)
+    sizes = [upright_size(answering.root / name) for name in asked.row.images]
+    seen = look(model, adapter, processor, encoded, completion, sizes=sizes, layer=settings.layer)
     return seen, show(seen, inputs, name=settings.adapter or settings.model)
 
 

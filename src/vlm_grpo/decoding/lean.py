@@ -1,10 +1,10 @@
 """The language tower's step for one token a row, in about half the operations of the model's own forward.
 
 While decoding, a token costs what launching its kernels costs, the same at batch 16 and 64. So the step is written out
-for the layouts it knows (Llama's, which SmolVLM and Idefics3 have, and the text towers of Qwen2-VL and Qwen2.5-VL),
-with LoRA apart on any of their linear layers. In float32 its logits equal the model's up to 1e-5; in a shorter format
-it rounds where the model does, so it moves no farther from it than another batch size would. Left to the model's own
-step: what `lean_layout.why_not_lean` names.
+for the layouts it knows (Llama's, which SmolVLM and Idefics3 have; Qwen2's, which InternVL has; and the text towers of
+Qwen2-VL and Qwen2.5-VL), with LoRA apart on any of their linear layers. In float32 its logits equal the model's up to
+1e-5; in a shorter format it rounds where the model does, so it moves no farther from it than another batch size would.
+Left to the model's own step: what `lean_layout.why_not_lean` names.
 """
 
 import logging

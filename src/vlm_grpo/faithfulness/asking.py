@@ -21,6 +21,7 @@ from vlm_grpo.faithfulness.probes import Variant
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import AskedRow, render
+from vlm_grpo.tasks.view import View, views
 
 
 def settings_of(arm: Arm) -> EvaluationArguments:
@@ -57,6 +58,11 @@ class Asker:
         """Tokens of `text`."""
         return len(self.encode(text))
 
+    def view(self, row: Row) -> View:
+        """How the model sees the pictures of `row`, which may be others than the row's own."""
+        adapter, processor = self.inputs.model.adapter, self.inputs.processor
+        return views([row], root=self.settings.root, adapter=adapter, processor=processor)[row.id]
+
     def decode(self, ids: list[int]) -> str:
         """The text of `ids`."""
         return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
@@ -91,8 +97,12 @@ class Asker:
         return [confidence_at(fork, logits[i, list(fork.tokens)].tolist()) for i, (_, fork) in enumerate(forks)]
 
     def _prompts(self, variants: Sequence[Variant]) -> list[AskedRow]:
-        asked = render([v.row for v in variants], self.inputs.processor, template=self.settings.prompt)
-        return [AskedRow(one.row, one.text + variant.prefill) for one, variant in zip(asked, variants, strict=True)]
+        return [AskedRow(v.row, self._asked(v.row).text + v.prefill) for v in variants]
+
+    def _asked(self, row: Row) -> AskedRow:
+        seen = {row.id: self.view(row)}
+        (asked,) = render([row], self.inputs.processor, template=self.settings.prompt, views=seen)
+        return asked
 
     def _encoded(self, batch: Sequence[tuple[AskedRow, Variant]]) -> Any:
         images = [[self._picture(name, variant) for name in variant.row.images] for _, variant in batch]

@@ -18,7 +18,6 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.lock import only_writer
 from vlm_grpo.tasks.registry import task_of
-from vlm_grpo.tasks.view import AS_IS
 
 KIND = "faithfulness"
 SCORES = "faithfulness.json"
@@ -121,9 +120,8 @@ def _record(
     asker: Asker, arm: Arm, name: str, variant: Variant, text: str, confidence: Confidence | None
 ) -> ProbeRecord:
     row = variant.row
-    view = asker.inputs.views.get(row.id, AS_IS)
     task = task_of(row)
-    outcome = task.outcome(text, row, rule=asker.settings.answers, view=view)
+    outcome = task.outcome(text, row, rule=asker.settings.answers, view=asker.view(row))
     before = arm.outcomes[row.id]
     is_same = outcome.said is not None and before.said is not None and task.answer(row).same(outcome.said, before.said)
     return ProbeRecord(

@@ -79,7 +79,7 @@ OLD_FLAGS: dict[str, Reading] = {
     "data_seed": passed_over,
     "max_prompt_length": refused(
         "prompts are never cut, as that would cut pictures; ask for smaller ones with --max_pixels (Qwen) or "
-        "--longest_edge (SmolVLM)"
+        "--longest_edge (SmolVLM), or for fewer tiles with --max_patches (InternVL)"
     ),
     "resume_from_checkpoint": among(
         ("True", "true", "auto"),
@@ -100,9 +100,12 @@ OLD_FLAGS: dict[str, Reading] = {
     ),
     "task_type": among(
         ("default", "gui", "gui_defect"),
-        otherwise=refused("own records are asked by one template, --prompt; --reward_method says how they are scored"),
+        otherwise=refused(
+            "own records are asked by one template, --prompt; --reward_method says how they are scored; boxes of "
+            "referring expressions are a task of their own, see python -m vlm_grpo.tasks.rec --help"
+        ),
     ),
-    "max_anyres_num": refused("it counts InternVL's tiles, and no family here has it; Qwen has --max_pixels"),
+    "max_anyres_num": renamed("max_patches"),
 }
 
 

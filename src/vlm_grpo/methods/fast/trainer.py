@@ -23,7 +23,7 @@ from trl import GRPOTrainer
 from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
 from vlm_grpo.decoding.engine import Engine
-from vlm_grpo.decoding.pictures import Pictures, by_row, is_foreign
+from vlm_grpo.decoding.pictures import Pictures, by_row, counts_of, is_foreign
 from vlm_grpo.decoding.prefill import shared_prefill
 from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.methods.fast.ahead import PicturesAhead, before
@@ -139,7 +139,13 @@ class FastGRPOTrainer(GRPOTrainer):
             multimodal_fields = repeat_pictures(
                 {name: v.to(self.args.device) if isinstance(v, Tensor) else v for name, v in multimodal_fields.items()}
             )
-        shown = by_row(multimodal_fields, images and [len(of_row or ()) for of_row in images])
+        counts = counts_of(
+            prompt_ids,
+            multimodal_fields.get("pixel_values"),
+            images and [len(of_row or ()) for of_row in images],
+            placeholder=self._inner_model().config.image_token_id,
+        )
+        shown = by_row(multimodal_fields, counts)
         distinct = distinct_prompts(prompt_ids, shown.are_equal)
         with self._sharing(distinct, shown):
             said = super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)

@@ -27,7 +27,7 @@ TOKENS = 32
 """Length of the canary's completions; a run's own can be hundreds."""
 CLEARLY = 2.0
 """vLLM's numbers must be this many times nearer to the changed policy's than to the unchanged one's."""
-INPUTS = ("pixel_values", "image_grid_thw", "num_images", "pixel_attention_mask", "mm_token_type_ids")
+INPUTS = ("pixel_values", "image_grid_thw", "num_images", "num_tiles", "pixel_attention_mask", "mm_token_type_ids")
 
 
 def check_vllm() -> None:
