@@ -7,11 +7,12 @@ from typing import Any
 from PIL import Image
 
 from tiny_data import save_tiny_data
-from tiny_generations import save_tiny_arm
+from tiny_generations import save_arm, save_tiny_arm
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.study.report import report
+from vlm_grpo.tasks.rec.task import NAME, OFFERS_NONE
 
 ODD_NAME = 'images/"><img src=x>%41 #1.png'
 HOSTILE = (
@@ -112,4 +113,27 @@ def save_odd_names(root: Path) -> Path:
     Image.effect_noise((900, 600), 90).convert("RGB").save(data / ODD_NAME)
     arm = save_tiny_arm(root / "base", data, right=range(3))
     report(root / "results", runs={"base": arm}, metrics={}, stages={}, title="Large")
+    return root / "results"
+
+
+def save_boxes(root: Path) -> Path:
+    """A study of boxes: the first of three rows has no target, and the second run cannot be read on the last."""
+    truths = ["no target", [10, 20, 60, 80], [0, 0, 112, 56]]
+    rows = [
+        Row(
+            id=f"box-{n}",
+            images=("images/red.png",),
+            problem="Where is the circle?",
+            solution=str(truth),
+            task=NAME,
+            meta={OFFERS_NONE: True},
+        )
+        for n, truth in enumerate(truths)
+    ]
+    data = save_tiny_data(root / "data", validation=rows)
+    arms = {}
+    for name, texts in {"base": ["[1, 2, 3, 4]"] * 3, "grpo": ["no target", "[10, 20, 60, 81]", "somewhere"]}.items():
+        answers = {row.id: f"<answer> {text} </answer>" for row, text in zip(rows, texts, strict=True)}
+        arms[name] = save_arm(root / name, data, answers, task=NAME)
+    report(root / "results", runs=arms, metrics={}, stages={}, title="Boxes")
     return root / "results"

@@ -2,13 +2,12 @@
 
 import json
 import re
-from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_study import STEPS, save_odd_names, save_page_study, save_training
+from page_study import STEPS, save_boxes, save_odd_names, save_page_study, save_training
 from PIL import Image
 
 from refusals import refusal
@@ -18,7 +17,7 @@ from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
 from vlm_grpo.study.page import main
 from vlm_grpo.study.report import report
-from vlm_grpo.study.site import chunks, shapes
+from vlm_grpo.study.site import chunks
 from vlm_grpo.study.site.notes import notes
 from vlm_grpo.study.site.overview import overview
 from vlm_grpo.study.site.pictures import Shelf
@@ -202,17 +201,17 @@ def test_the_graph_goes_from_the_base_over_each_arm(tmp_path):
     assert [edge.label for edge in drawn.edges] == ["sft", "grpo"]
 
 
-def test_answers_are_drawn_where_their_task_draws_them(results, tmp_path, monkeypatch):
-    corner = SimpleNamespace(points=((0, 0), (56.004, 0), (56, 28)), label="<here>")
-    task = SimpleNamespace(outlines=lambda value, row: [corner] if value else [])
-    monkeypatch.setattr(shapes, "task_of", lambda row: task)
-    main([str(results), "--out", str(tmp_path)])
-    row = data_of(tmp_path, "answers-000")["rows"][0]
-    assert row["shapes"] == [{"points": [0, 0, 56.0, 0, 56, 28], "label": "<here>"}]
-    assert "shapes" not in data_of(tmp_path, "answers-000")["rows"][6]["said"]["base"], "it said False"
-    assert all(group[4] == -1 for group in data_of(tmp_path, "rollouts")[0]["groups"]), (
-        "right: not known without a frame"
-    )
+def test_answers_are_drawn_where_their_task_draws_them(tmp_path):
+    results = save_boxes(tmp_path)
+    main([str(results)])
+    none, right, other = data_of(results, "answers-000")["rows"]
+    assert none["shapes"] == []
+    assert right["shapes"] == [{"points": [10, 20, 60, 20, 60, 80, 10, 80]}]
+    assert right["said"]["grpo"]["shapes"] == [{"points": [10, 20, 60, 20, 60, 81, 10, 81]}]
+    assert right["said"]["grpo"]["credit"] > 0.9
+    assert other["said"]["grpo"]["answer"] is None
+    assert "shapes" not in other["said"]["grpo"]
+    assert none["said"]["base"]["shapes"] == right["said"]["base"]["shapes"]
 
 
 def test_a_report_that_is_not_there_is_one_line(tmp_path, capsys):
