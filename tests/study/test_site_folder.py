@@ -201,9 +201,13 @@ def test_the_graph_goes_from_the_base_over_each_arm(tmp_path):
     assert [edge.label for edge in drawn.edges] == ["sft", "grpo"]
 
 
-def test_answers_are_drawn_where_their_task_draws_them(tmp_path):
+def test_answers_are_drawn_and_looks_linked_where_there_are_any(tmp_path):
     results = save_boxes(tmp_path)
+    manifest.write(
+        results / "attention" / "one", kind="attention", config={"row": "box-1"}, inputs={}, counts={}, seconds=1.0
+    )
     main([str(results)])
+    assert data_of(results, "answers")["looks"] == {"box-1": "../attention/one/index.html"}
     none, right, other = data_of(results, "answers-000")["rows"]
     assert none["shapes"] == []
     assert right["shapes"] == [{"points": [10, 20, 60, 20, 60, 80, 10, 80]}]
