@@ -37,3 +37,14 @@ def test_boxes_come_back_to_the_pictures_own_pixels():
     assert View(frame="resized_pixels", **sizes).to_pixels([10, 20], picture=1) == [20, 20]
     assert View(frame="thousandths", **sizes).to_pixels([500, 500, 1000, 1000]) == [100, 50, 200, 100]
     assert AS_IS.to_pixels([1, 2]) == [1, 2]
+    for frame in ("pixels", "resized_pixels", "thousandths"):
+        view = View(frame=frame, **sizes)
+        assert view.to_pixels(view.to_frame([11, 22, 33, 44])) == pytest.approx([11, 22, 33, 44])
+    assert View(frame="thousandths", **sizes).to_frame([100, 50, 200, 100]) == [500, 500, 1000, 1000]
+
+
+def test_a_frame_is_told_in_words():
+    sizes = {"sizes": ((640, 480),), "shown": ((644, 476),)}
+    assert View(frame="pixels", **sizes).in_words() == "in pixels of the 640 x 480 image"
+    assert View(frame="resized_pixels", **sizes).in_words() == "in pixels of the 644 x 476 image"
+    assert View(frame="thousandths", **sizes).in_words().startswith("in thousandths of the image's width and height")

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.asking import AskedRow, messages, render, texts
+from vlm_grpo.tasks.asking import AskedRow, asker, render, texts
 from vlm_grpo.tasks.registry import check_solutions
 from vlm_grpo.tasks.view import View, views
 
@@ -72,10 +71,8 @@ def open_inputs(
     check_pictures(chosen, root=settings.root)
     shown = shown_instead(chosen, control, seed=settings.seed, where=where)
     check_askable(shown, Askable(model.adapter, processor, root=settings.root, texts=texts), where=where)
-    lengths = PromptLengths(
-        model.adapter, processor, root=settings.root, ask=partial(messages, template=settings.prompt)
-    )
-    check_lengths(shown, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
-    asked = batches.longest_first(render(shown, processor, template=settings.prompt), lengths)
     seen = views(shown, root=settings.root, adapter=model.adapter, processor=processor)
+    lengths = PromptLengths(model.adapter, processor, root=settings.root, ask=asker(settings.prompt, seen))
+    check_lengths(shown, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
+    asked = batches.longest_first(render(shown, processor, template=settings.prompt, views=seen), lengths)
     return EvaluationInputs(settled, model, lora, chosen, split_rows, asked, seen)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlm_grpo.evaluation.scores import NO_VALUE
 from vlm_grpo.tables import NOTHING, Table, estimate_cell
 from vlm_grpo.tasks.base import Column, Task
 from vlm_grpo.tasks.registry import MODULES, task_named
@@ -50,7 +51,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
 
 
 def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
-    """Accuracy by each column that the task slices its rows by, with n and interval; not where values are many."""
+    """Accuracy by each column that the task slices its rows by, with n and interval; not for many values, or none."""
     task = scores.get("task", "vsr")
     names = task_named(task).slices if task in MODULES else {}
     return [
@@ -69,7 +70,7 @@ def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
             ),
         )
         for name, column in names.items()
-        if len(scores[name]) <= FEW
+        if len(scores[name]) <= FEW and scores[name].keys() != {NO_VALUE}
     ]
 
 

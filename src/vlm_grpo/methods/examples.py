@@ -18,7 +18,7 @@ from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import content, question
 from vlm_grpo.tasks.registry import task_of
-from vlm_grpo.tasks.view import View
+from vlm_grpo.tasks.view import AS_IS, View
 
 
 def draw(rows: list[Row], *, count: int | None, seed: int, where: str) -> list[Row]:
@@ -50,25 +50,34 @@ def grpo_dataset(rows: list[Row], *, root: Path, prompt: str, views: Mapping[str
     `task`, `image_files`.
     """
     return _lazy(
-        [_common(row, prompt) | {ROW: row.model_dump_json(), VIEW: views[row.id].model_dump_json()} for row in rows],
+        [
+            _common(row, prompt, views[row.id]) | {ROW: row.model_dump_json(), VIEW: views[row.id].model_dump_json()}
+            for row in rows
+        ],
         root,
     )
 
 
-def sft_dataset(rows: list[Row], *, root: Path, prompt: str, target: str) -> Dataset:
-    """Columns `prompt`, `completion` (the assistant's answer in the task's wording `target`) and `images`."""
+def sft_dataset(
+    rows: list[Row], *, root: Path, prompt: str, target: str, views: Mapping[str, View] | None = None
+) -> Dataset:
+    """Columns `prompt`, `completion` (the assistant's answer in the task's wording `target`) and `images`.
+
+    `views` say how the model sees each row's pictures, by row id; without them its frame is the pictures' own.
+    """
+    seen = {row.id: (views or {}).get(row.id, AS_IS) for row in rows}
 
     def completion(row: Row) -> list[dict[str, str]]:
-        return [{"role": "assistant", "content": task_of(row).target(row, target)}]
+        return [{"role": "assistant", "content": task_of(row).target(row, target, seen[row.id])}]
 
-    return _lazy([_common(row, prompt) | {"completion": completion(row)} for row in rows], root)
+    return _lazy([_common(row, prompt, seen[row.id]) | {"completion": completion(row)} for row in rows], root)
 
 
-def _common(row: Row, prompt: str) -> dict[str, Any]:
+def _common(row: Row, prompt: str, view: View) -> dict[str, Any]:
     return {
         "id": row.id,
         "task": row.task,
-        "prompt": [{"role": "user", "content": question(row, template=prompt)}],
+        "prompt": [{"role": "user", "content": question(row, template=prompt, view=view)}],
         "image_files": list(row.images),
     }
 

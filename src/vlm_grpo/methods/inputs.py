@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks import asking
 from vlm_grpo.tasks.registry import check_solutions
+from vlm_grpo.tasks.view import views
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,10 @@ def load(
     if training.should_save:
         tell_other_pictures(base.path, processor)
     check_askable(data.rows, Askable(base.adapter, processor, root=data.root, texts=texts), where=data.where)
+    seen = views(data.rows, root=data.root, adapter=base.adapter, processor=processor)
     tokens = check_lengths(
         data.rows,
-        PromptLengths(base.adapter, processor, root=data.root, ask=partial(asking.messages, template=study.prompt)),
+        PromptLengths(base.adapter, processor, root=data.root, ask=asking.asker(study.prompt, seen)),
         limit=context_length(base.path) - completion_tokens,
         where=data.where,
     )

@@ -15,6 +15,7 @@ MODULES = (
     "line_format",
     "decoding",
     "correctness",
+    "iou",
 )
 """Below `vlm_grpo.rewards`."""
 

@@ -1,6 +1,6 @@
 """Rows as a model is asked: a template filled in with the problem and with what the row's task asks for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from vlm_grpo.store.provenance import text_hash
 from vlm_grpo.tasks.answers.truth import TRUTH
 from vlm_grpo.tasks.answers.truth import YES_NO as YES_NO_ANSWER
 from vlm_grpo.tasks.registry import task_named, task_of
+from vlm_grpo.tasks.view import AS_IS, View
 
 YES_NO = "yes_no"
 
@@ -28,15 +29,20 @@ class AskedRow:
         return text_hash(self.text)
 
 
-def question(row: Row, *, template: str) -> str:
-    """The user's text for `row`."""
-    return prompts.render(template, row.problem, asks=_asks(row, template))
+def question(row: Row, *, template: str, view: View = AS_IS) -> str:
+    """The user's text for `row`; `view` is how the model sees its pictures, which an answer in them is asked for in."""
+    return prompts.render(template, row.problem, asks=_asks(row, template, view))
 
 
-def messages(row: Row, *, template: str) -> list[dict[str, object]]:
+def messages(row: Row, *, template: str, view: View = AS_IS) -> list[dict[str, object]]:
     """`row` as one user turn, its images where the task places them, in the chat format that templates read."""
-    marker = task_of(row).marker
-    return prompts.messages(template, row.problem, images=len(row.images), asks=_asks(row, template), marker=marker)
+    marker, asks = task_of(row).marker, _asks(row, template, view)
+    return prompts.messages(template, row.problem, images=len(row.images), asks=asks, marker=marker)
+
+
+def asker(template: str, views: Mapping[str, View]) -> Callable[[Row], list[dict[str, object]]]:
+    """`messages` of any of the rows that `views`, by row id, say the pictures of."""
+    return lambda row: messages(row, template=template, view=views[row.id])
 
 
 def content(asked: str, *, task: str, images: int) -> str | list[dict[str, str]]:
@@ -54,19 +60,24 @@ def texts(row: Row) -> tuple[str, ...]:
     return tuple(part["text"] for part in parts if part["type"] == "text")
 
 
-def render(rows: Iterable[Row], processor: Any, *, template: str) -> list[AskedRow]:
-    """Each row as a user turn in the checkpoint's chat format, up to the tokens that open the assistant's turn."""
+def render(
+    rows: Iterable[Row], processor: Any, *, template: str, views: Mapping[str, View] | None = None
+) -> list[AskedRow]:
+    """Each row as a user turn in the checkpoint's chat format, up to the tokens that open the assistant's turn.
+
+    `views`, by row id, are needed where an answer lies in a picture.
+    """
+    seen = views or {}
+    asked = ((row, messages(row, template=template, view=seen.get(row.id, AS_IS))) for row in rows)
     return [
-        AskedRow(
-            row,
-            processor.apply_chat_template(messages(row, template=template), add_generation_prompt=True, tokenize=False),
-        )
-        for row in rows
+        AskedRow(row, processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+        for row, turns in asked
     ]
 
 
-def _asks(row: Row, template: str) -> str:
+def _asks(row: Row, template: str, view: View) -> str:
     kind = task_of(row).answer(row)
+    asks = kind.asks_in(view)
     if template == YES_NO and kind not in (TRUTH, YES_NO_ANSWER):
-        raise UserError(f"prompt {YES_NO!r} asks for Yes or No, row {row.id} for {kind.asks}; use reason or answer")
-    return kind.asks
+        raise UserError(f"prompt {YES_NO!r} asks for Yes or No, row {row.id} for {asks}; use reason or answer")
+    return asks

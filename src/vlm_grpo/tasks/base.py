@@ -14,7 +14,9 @@ from vlm_grpo.tasks.answers.rules import Rule
 from vlm_grpo.tasks.view import AS_IS, View
 
 Credit = Callable[[Any, Any, Row, View], float]
-"""(said, truth, row, view) -> what the answer is worth, 0 to 1; `said` is never None."""
+"""(said, truth, row, view) -> what the answer is worth, 0 to 1; `said` is never None, and in pixels (`to_pixels`)."""
+Move = Callable[[Any, View], Any]
+"""(answer, view) -> the same answer in another frame."""
 Wording = Callable[[Any, AnswerKind], str]
 """(truth, kind of answer) -> what SFT teaches the model to say."""
 Probe = Callable[[str, Row], bool]
@@ -26,7 +28,7 @@ class Outcome:
     """What one completion is worth.
 
     Attributes:
-        said: the answer read, None where none could be.
+        said: the answer read, None where none could be; what lies in a picture is in its own pixels.
         truth: the row's true answer.
         credit: partial credit, 0 to 1; 0 for an answer that cannot be read.
         right: whether it counts as right, which feeds the exact tests.
@@ -57,6 +59,11 @@ def tagged(truth: Any, kind: AnswerKind) -> str:
     return f"<answer> {kind.write(truth)} </answer>"
 
 
+def in_place(value: Any, view: View) -> Any:
+    """An answer that lies in no picture is the same in every frame."""
+    return value
+
+
 def nothing(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """No figures of the task's own."""
     return {}
@@ -71,6 +78,8 @@ class Task:
         answer: the kind of answer that a row asks for.
         credit: what an answer is worth; None: 1 for the true one, else 0.
         right_from: credit from which an answer counts as right.
+        to_pixels: an answer in the model's frame, as it was read, in pixels of the picture as it is: once, here.
+        to_frame: a true answer, which is in pixels, in the model's frame, as SFT teaches it.
         wordings: what SFT can teach the model to say, by name.
         figures: the task's own figures of an arm, as keys of `scores.json`.
         columns: which of them stand in the tables of arms.
@@ -88,6 +97,8 @@ class Task:
     answer: Callable[[Row], AnswerKind]
     credit: Credit | None = None
     right_from: float = 1.0
+    to_pixels: Move = in_place
+    to_frame: Move = in_place
     wordings: Mapping[str, Wording] = field(default_factory=lambda: {"bare": bare, "tagged": tagged})
     figures: Callable[[Sequence[Outcome]], dict[str, Any]] = nothing
     columns: tuple[Column, ...] = ()
@@ -113,14 +124,15 @@ class Task:
         said = kind.read(text, rule)
         if said is None:
             return Outcome(None, truth, 0.0, right=False)
+        said = self.to_pixels(said, view)
         credit = float(kind.same(said, truth)) if self.credit is None else self.credit(said, truth, row, view)
         return Outcome(said, truth, credit, right=credit >= self.right_from)
 
-    def target(self, row: Row, wording: str) -> str:
-        """What SFT teaches the model to say to `row`, in the `wording` of that name."""
+    def target(self, row: Row, wording: str, view: View = AS_IS) -> str:
+        """What SFT teaches a model that sees `row` in `view` to say to it, in the `wording` of that name."""
         if wording not in self.wordings:
             raise UserError(f"unknown target {wording!r} of task {self.name}; known: {', '.join(self.wordings)}")
-        return self.wordings[wording](self.truth(row), self.answer(row))
+        return self.wordings[wording](self.to_frame(self.truth(row), view), self.answer(row))
 
 
 def always(kind: AnswerKind) -> Callable[[Row], AnswerKind]:

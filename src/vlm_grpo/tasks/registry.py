@@ -18,6 +18,7 @@ MODULES = {
     "counting": "counting.task",
     "cryptogram": "cryptogram.task",
     "jsonl": "jsonl.task",
+    "rec": "rec.task",
 }
 """Below `vlm_grpo.tasks`."""
 

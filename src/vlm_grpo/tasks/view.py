@@ -33,10 +33,28 @@ class View(BaseModel):
         """`coordinates` x, y, x, y, ... in the model's frame as pixels of the picture as it is."""
         if self.frame == "pixels":
             return list(coordinates)
-        width, height = self.sizes[picture]
-        across, down = (1000, 1000) if self.frame == "thousandths" else self.shown[picture]
+        (width, height), (across, down) = self.sizes[picture], self.canvas(picture)
         scale = (width / across, height / down)
         return [value * scale[place % 2] for place, value in enumerate(coordinates)]
+
+    def to_frame(self, coordinates: Sequence[float], *, picture: int = 0) -> list[float]:
+        """The way back: pixels x, y, x, y, ... of the picture as it is in the model's frame."""
+        if self.frame == "pixels":
+            return list(coordinates)
+        (width, height), (across, down) = self.sizes[picture], self.canvas(picture)
+        scale = (across / width, down / height)
+        return [value * scale[place % 2] for place, value in enumerate(coordinates)]
+
+    def in_words(self, *, picture: int = 0) -> str:
+        """What a model is told of its frame, such as `in pixels of the 644 x 476 image`."""
+        if self.frame == "thousandths":
+            return "in thousandths of the image's width and height, from 0 to 1000"
+        width, height = self.sizes[picture] if self.frame == "pixels" else self.shown[picture]
+        return f"in pixels of the {width} x {height} image"
+
+    def canvas(self, picture: int = 0) -> Size:
+        """(width, height) of the whole picture in the model's frame, which is not that of its own pixels."""
+        return (1000, 1000) if self.frame == "thousandths" else self.shown[picture]
 
 
 AS_IS = View()

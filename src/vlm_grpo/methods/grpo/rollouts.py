@@ -21,6 +21,7 @@ from vlm_grpo.methods.inputs import TrainingInputs
 from vlm_grpo.ranges import AT_LEAST_0, POSITIVE, SHARE, SHARE_ABOVE_0, SHARE_BELOW_1, Range, check_numbers
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.tasks.asking import render
+from vlm_grpo.tasks.view import views
 
 PARITY_ROWS = 4
 VLLM_NEVER = -100.0
@@ -129,6 +130,7 @@ def tell_decoding(inputs: TrainingInputs, processor: Any, ends: list[int]) -> No
 
 def _batch(processor: Any, inputs: TrainingInputs, prompt: str) -> Any:
     rows = inputs.data.rows[:PARITY_ROWS]
-    texts = [asked.text for asked in render(rows, processor, template=prompt)]
+    seen = views(rows, root=inputs.data.root, adapter=inputs.base.adapter, processor=processor)
+    texts = [asked.text for asked in render(rows, processor, template=prompt, views=seen)]
     pictures = [[open_picture(inputs.data.root, name) for name in row.images] for row in rows]
     return inputs.base.adapter.encode(processor, texts, pictures)

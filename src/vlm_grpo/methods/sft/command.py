@@ -27,6 +27,7 @@ from vlm_grpo.methods.values import NEVER_NULL
 from vlm_grpo.tasks import asking
 from vlm_grpo.tasks.jsonl import on_the_fly
 from vlm_grpo.tasks.registry import task_of
+from vlm_grpo.tasks.view import views
 
 KIND = "sft"
 ANSWER_TOKENS = 16
@@ -73,7 +74,11 @@ def _train(parsed: Parsed, stop: StopRequest) -> None:
         args=training,
         processing_class=processor,
         train_dataset=examples.sft_dataset(
-            inputs.data.rows, root=inputs.data.root, prompt=study.prompt, target=target.target
+            inputs.data.rows,
+            root=inputs.data.root,
+            prompt=study.prompt,
+            target=target.target,
+            views=views(inputs.data.rows, root=inputs.data.root, adapter=inputs.base.adapter, processor=processor),
         ),
         peft_config=lora.lora_config(study, inputs.base.adapter),
         callbacks=[MetricsFile(folder), ProgressLine(METHODS[KIND].watched)],

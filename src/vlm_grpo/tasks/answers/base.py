@@ -8,6 +8,9 @@ from typing import Any
 from vlm_grpo.errors import UserError
 from vlm_grpo.tasks.answers.rules import Rule, is_relaxed, stated
 from vlm_grpo.tasks.blocks import OPEN
+from vlm_grpo.tasks.view import View
+
+FRAME = "{frame}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +19,8 @@ class AnswerKind:
 
     Attributes:
         name: our name of it.
-        asks: completes the prompt: "then put the final answer, ASKS, inside ...".
+        asks: completes the prompt: "then put the final answer, ASKS, inside ..."; `{frame}` in it is where the frame of
+            the answer's coordinates is told.
         refused: completes the message on a solution that is none: "solution 'x' is REFUSED".
         parse: (stated text, relaxed) -> the value, None where the text states none, or more than one.
         same: whether a value read is the true one.
@@ -29,6 +33,13 @@ class AnswerKind:
     parse: Callable[[str, bool], Any]
     same: Callable[[Any, Any], bool] = operator.eq
     write: Callable[[Any], str] = str
+
+    def asks_in(self, view: View) -> str:
+        """`asks` with the frame of `view` in words."""
+        if FRAME not in self.asks:
+            return self.asks
+        assert view.sizes, f"a {self.name} is asked for in a picture of unknown size"
+        return self.asks.replace(FRAME, view.in_words())
 
     def read(self, text: str, rule: Rule = "strict") -> Any:
         """The value that the completion `text` states under `rule`; None when it states none, or cannot be told."""

@@ -1,8 +1,9 @@
 """A box `[x1, y1, x2, y2]` (left, top, right, bottom), and a list of boxes with their labels.
 
-Strict: JSON alone, the box in square brackets or as an object's `bbox_2d` (`bbox`, `box`). Relaxed: in a code fence or
-a sentence too. A box whose corners are not in order is no box. In which frame its numbers are is the view's business
-(`vlm_grpo.tasks.view`).
+Coordinates are those of edges: a box is `x2 - x1` wide, and what ends at the picture's right edge has the picture's
+width for `x2`. Strict: JSON alone, on one line or several, the box in square brackets or as an object's `bbox_2d`
+(`bbox`, `box`), its corners in order. Relaxed: in a code fence or a sentence too, and from any two opposite corners.
+A box without an area is none. In which frame its numbers are is the view's business (`vlm_grpo.tasks.view`).
 """
 
 import json
@@ -25,11 +26,11 @@ def parse(text: str, relaxed: bool) -> Box | None:
     value = _json(text, relaxed)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
         value = value[0]
-    box = as_box(value)
+    box = as_box(value, relaxed)
     if box is not None or not relaxed:
         return box
     boxes = {tuple(float(number) for number in four.split(",")) for four in _FOUR.findall(text)}
-    return as_box(list(boxes.pop())) if len(boxes) == 1 else None
+    return as_box(list(boxes.pop()), relaxed) if len(boxes) == 1 else None
 
 
 def parse_boxes(text: str, relaxed: bool) -> list[dict[str, Any]] | None:
@@ -46,7 +47,7 @@ def parse_boxes(text: str, relaxed: bool) -> list[dict[str, Any]] | None:
         value = [value]
     boxes = []
     for part in value:
-        box = as_box(part)
+        box = as_box(part, relaxed)
         if box is None:
             return None
         label = part.get("label") if isinstance(part, dict) else None
@@ -54,8 +55,11 @@ def parse_boxes(text: str, relaxed: bool) -> list[dict[str, Any]] | None:
     return boxes
 
 
-def as_box(value: Any) -> Box | None:
-    """`value`, four numbers or an object that holds them under one of `KEYS`, as a box; None where it is none."""
+def as_box(value: Any, relaxed: bool = False) -> Box | None:
+    """`value`, four numbers or an object that holds them under one of `KEYS`, as a box; None where it is none.
+
+    Relaxed: the four are any two opposite corners.
+    """
     if isinstance(value, dict):
         value = next((value[key] for key in KEYS if key in value), None)
     if not isinstance(value, list) or len(value) != 4:
@@ -63,7 +67,9 @@ def as_box(value: Any) -> Box | None:
     if not all(is_coordinate(part) for part in value):
         return None
     left, top, right, bottom = value
-    return list(value) if left < right and top < bottom else None
+    if relaxed:
+        (left, right), (top, bottom) = sorted((left, right)), sorted((top, bottom))
+    return [left, top, right, bottom] if left < right and top < bottom else None
 
 
 def is_coordinate(value: Any) -> bool:
@@ -86,14 +92,14 @@ def _refuse(name: str) -> Any:
 
 BOX = AnswerKind(
     name="box",
-    asks="a box [x1, y1, x2, y2]",
+    asks="a box [x1, y1, x2, y2] {frame}",
     refused="no box [x1, y1, x2, y2] with x1 < x2 and y1 < y2",
     parse=parse,
     write=json.dumps,
 )
 BOXES = AnswerKind(
     name="boxes",
-    asks='a JSON list of objects with "bbox_2d": [x1, y1, x2, y2] and "label"',
+    asks='a JSON list of objects with "bbox_2d": [x1, y1, x2, y2] {frame} and "label"',
     refused="no JSON list of boxes",
     parse=parse_boxes,
     write=json.dumps,

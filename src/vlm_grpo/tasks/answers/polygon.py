@@ -37,7 +37,7 @@ def _as_polygon(text: str) -> Polygon | None:
 
 POLYGON = AnswerKind(
     name="polygon",
-    asks="a polygon [[x1, y1], [x2, y2], ...]",
+    asks="a polygon [[x1, y1], [x2, y2], ...] {frame}",
     refused="no polygon of three points or more",
     parse=parse,
     write=json.dumps,

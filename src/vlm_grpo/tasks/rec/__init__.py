@@ -1,0 +1,1 @@
+"""Where in the picture is what an expression refers to?"""
