@@ -77,7 +77,7 @@ def _example(row: Row, arms: Mapping[str, Arm]) -> Example:
     arm = next(iter(arms.values()))
     return Example(
         id=row.id,
-        pictures=tuple(_data_uri(open_picture(arm.root, name)) for name in row.images),
+        pictures=tuple(data_uri(open_picture(arm.root, name)) for name in row.images),
         problem=row.problem,
         solution=_written(arm.outcomes[row.id].truth, row),
         details=tuple(
@@ -102,7 +102,8 @@ def _written(value: Any, row: Row) -> str:
     return task_of(row).answer(row).write(value)
 
 
-def _data_uri(picture: Image.Image) -> str:
+def data_uri(picture: Image.Image) -> str:
+    """`picture`, made smaller where it is large, as the text that a page shows it by."""
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     stored = io.BytesIO()
     picture.save(stored, "PNG") if max(picture.size) < LONGEST_SIDE else picture.save(stored, "JPEG", quality=85)

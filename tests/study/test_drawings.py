@@ -1,0 +1,73 @@
+"""The page of drawings: truth and answers of every arm where they are on the picture, and whose answer is worth what."""
+
+import json
+import re
+
+import pytest
+
+from tiny_generations import make_generation
+from vlm_grpo.embedded import tiny_grounding
+from vlm_grpo.evaluation.arms import Arm
+from vlm_grpo.rows import dataset
+from vlm_grpo.study import drawings
+from vlm_grpo.tasks.registry import task_of
+from tiny_data import tiny_rows
+
+
+@pytest.fixture(scope="module")
+def arms(tmp_path_factory):
+    """An arm that is right, one that gives the whole picture, and one that cannot be read."""
+    root = tmp_path_factory.mktemp("drawn") / "data"
+    tiny_grounding.build(root, kind="rec", seed=0, rows={"train": 2, "validation": 2, "test": 5})
+    rows = dataset.load(root, "test")
+    texts = {
+        "right": [f"<answer> {row.solution} </answer>" for row in rows],
+        "whole": ["<answer> [0, 0, 224, 224] </answer>"] * len(rows),
+        "<mute>": ["somewhere"] * len(rows),
+    }
+    return {
+        name: Arm(
+            folder=root,
+            manifest={},
+            scores={},
+            root=root,
+            rows=rows,
+            generations={row.id: make_generation(row, None, text=text) for row, text in zip(rows, said, strict=True)},
+            outcomes={
+                row.id: task_of(row).outcome(text, row, rule="strict") for row, text in zip(rows, said, strict=True)
+            },
+        )
+        for name, said in texts.items()
+    }
+
+
+def points(box):
+    left, top, right, bottom = box
+    return f"{left},{top} {right},{top} {right},{bottom} {left},{bottom} "
+
+
+def test_every_panel_draws_its_answer_over_the_truth(arms):
+    page = drawings.render(arms, title="Boxes & co", count=9)
+    rows = arms["right"].rows
+    assert page.count("<article>") == len(rows)
+    assert page.count("<svg") == len(rows) * (1 + len(arms))
+    for row in rows:
+        # The truth once by itself, and dashed in each panel; said by the arm that is right. With halos beneath.
+        truth = re.findall(rf'class="(\w+)" points="{points(json.loads(row.solution))}"', page)
+        assert sorted(truth) == sorted(["halo", "true", *["reference"] * 3, "halo", "said"])
+    assert page.count(f'class="said" points="{points([0, 0, 224, 224])}"') == len(rows)
+    assert page.count("<span>unparsed</span>") == len(rows)
+    assert page.count("<span>1.00</span>") == len(rows)
+    assert "Boxes &amp; co" in page and "&lt;mute&gt;" in page and "<mute>" not in page
+
+
+def test_the_same_seed_draws_the_same_rows(arms):
+    pages = [drawings.render(arms, title="t", count=2, seed=seed) for seed in (0, 0, 1)]
+    assert pages[0] == pages[1] != pages[2]
+    assert pages[0].count("<article>") == 2
+    assert "2 of 5 rows, drawn at random (seed 0)" in pages[0]
+
+
+def test_answers_that_lie_nowhere_are_not_drawn(arms):
+    assert drawings.can_draw(arms["right"].rows)
+    assert not drawings.can_draw(tiny_rows(3))
