@@ -12,6 +12,7 @@ TRAINING = [
     "run_grpo_vllm_server.sh",
     "run_grpo_digits.sh",
     "run_grpo_cryptogram.sh",
+    "run_grpo_detection.sh",
     "SmolVLM/run_sft_lora.sh",
 ]
 BATCH = {

@@ -16,6 +16,7 @@ MODULES = (
     "decoding",
     "correctness",
     "iou",
+    "detection",
 )
 """Below `vlm_grpo.rewards`."""
 

@@ -14,6 +14,8 @@ from vlm_grpo.store import manifest
 from vlm_grpo.store.provenance import text_hash
 
 KIND = "dataset"
+FEW = 1000
+"""Of more solutions than this, as outlines are, the manifest counts the most frequent ones only."""
 
 
 def save(
@@ -53,7 +55,7 @@ def save(
         seconds=seconds,
         seeds=seeds,
         fingerprints={name: fingerprint(rows) for name, rows in splits.items()},
-        solutions={name: dict(Counter(row.solution for row in rows)) for name, rows in splits.items()},
+        solutions={name: dict(Counter(row.solution for row in rows).most_common(FEW)) for name, rows in splits.items()},
         images={name: len(pictures) for name, pictures in images.items()},
         shared_images={name: len(images[a] & images[b]) for name, (a, b) in pairs.items()},
         dropped=dropped or [],

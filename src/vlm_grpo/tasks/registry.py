@@ -19,6 +19,7 @@ MODULES = {
     "cryptogram": "cryptogram.task",
     "jsonl": "jsonl.task",
     "rec": "rec.task",
+    "detection": "detection.task",
 }
 """Below `vlm_grpo.tasks`."""
 
