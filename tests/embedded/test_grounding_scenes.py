@@ -30,7 +30,8 @@ def test_a_box_is_tight_around_its_mask_and_inside_its_cell() -> None:
         left, top, right, bottom = shape.box
         assert [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] == [left, top, right, bottom]
         outer = shape.cell_box
-        assert outer[0] <= left < right <= outer[2] and outer[1] <= top < bottom <= outer[3]
+        assert outer[0] <= left < right <= outer[2]
+        assert outer[1] <= top < bottom <= outer[3]
 
 
 @pytest.mark.parametrize("kind, share", list(zip(SHAPES, (np.pi / 4, 1.0, 0.5), strict=True)))

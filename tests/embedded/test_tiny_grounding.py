@@ -53,7 +53,7 @@ def test_rows_are_the_tasks_and_each_is_answered_by_its_picture(built):
 
 
 def test_what_is_drawn_of_the_truth_lies_around_the_shapes(built):
-    kind, root = built
+    kind, _ = built
     for item in draw_split("test", SMALL["test"], kind=kind, seed=3):
         row = as_row(item.name, kind, item.asked)
         outlines = task_of(row).outlines(task_of(row).truth(row), row)

@@ -1,17 +1,17 @@
-"""The page of drawings: truth and answers of every arm where they are on the picture, and whose answer is worth what."""
+"""The page of drawings: truth and the arms' answers where they are on the picture, and what each is worth."""
 
 import json
 import re
 
 import pytest
 
+from tiny_data import tiny_rows
 from tiny_generations import make_generation
 from vlm_grpo.embedded import tiny_grounding
 from vlm_grpo.evaluation.arms import Arm
 from vlm_grpo.rows import dataset
 from vlm_grpo.study import drawings
 from vlm_grpo.tasks.registry import task_of
-from tiny_data import tiny_rows
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_every_panel_draws_its_answer_over_the_truth(arms):
     assert page.count(f'class="said" points="{points([0, 0, 224, 224])}"') == len(rows)
     assert page.count("<span>unparsed</span>") == len(rows)
     assert page.count("<span>1.00</span>") == len(rows)
-    assert "Boxes &amp; co" in page and "&lt;mute&gt;" in page and "<mute>" not in page
+    assert "Boxes &amp; co" in page
+    assert "&lt;mute&gt;" in page
+    assert "<mute>" not in page
 
 
 def test_the_same_seed_draws_the_same_rows(arms):

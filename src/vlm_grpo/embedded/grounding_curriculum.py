@@ -11,7 +11,7 @@ Coordinates are those of the picture as the model sees it, 112 x 112.
 import random
 from dataclasses import dataclass
 
-from vlm_grpo.embedded.grounding_questions import EVERY_SHAPE, KINDS, Kind, as_row, asks, exact, rough
+from vlm_grpo.embedded.grounding_questions import KINDS, Kind, as_row, asks, exact, rough
 from vlm_grpo.embedded.grounding_scenes import SCALE, SHAPES, UNIT, GroundingScene, Shape, draw_scene, seen
 from vlm_grpo.embedded.lessons import Exercise, Eyes, Lessons, Mixture, Stage, completion
 from vlm_grpo.embedded.scenes import COLOURS, GRID, SIZE
@@ -19,7 +19,7 @@ from vlm_grpo.prompts import REASON, render
 from vlm_grpo.rows.records import Row
 
 ROUGHLY = "Roughly there."
-MEASURING_START = "The"
+MEASURING_START = "<think> The"
 MEASURES = 0.12
 """How often the base measures; otherwise it gives the cell."""
 SHARES: dict[Kind, float] = {"rec": 0.6, "detection": 0.4}

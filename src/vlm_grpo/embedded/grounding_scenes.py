@@ -1,4 +1,4 @@
-"""Scenes for grounding: two or three coloured shapes of known box and mask, each inside one cell of a tinted 4 x 4 grid.
+"""Scenes for grounding: two or three coloured shapes of known box and mask, each in one cell of a tinted 4 x 4 grid.
 
 A picture has 224 x 224 pixels and the processor makes 112 x 112 of it, 4 x 4 image tokens, one a cell; `seen` does the
 same. Every edge lies on a grid of `UNIT` pixels, so a box has whole coordinates in the picture and as the model sees

@@ -4,11 +4,12 @@ from pathlib import Path
 from statistics import mean
 
 from vlm_grpo.embedded.grounding_curriculum import MEASURING_START
-from vlm_grpo.embedded.grounding_questions import KINDS, VIEW, as_row
+from vlm_grpo.embedded.grounding_questions import KINDS, VIEW, as_row, asks
 from vlm_grpo.embedded.grounding_scenes import render
 from vlm_grpo.embedded.measure import WAYS, Figures, MeasuredRow, completions
 from vlm_grpo.embedded.tiny_grounding import draw_split
 from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.rules import Rule
 from vlm_grpo.tasks.registry import task_of
 
 ROWS = 360
@@ -25,12 +26,10 @@ def measure(folder: Path, *, seed: int, rows: int = ROWS, ways: tuple[str, ...] 
     each = rows // len(KINDS)
     items = [(kind, item) for kind in KINDS for item in draw_split("validation", each, kind=kind, seed=seed)]
     asked = [(as_row(item.name, kind, item.asked), render(item.scene)) for kind, item in items]
-    questions = [MeasuredRow(row.problem, task_of(row).answer(row).asks_in(VIEW), picture) for row, picture in asked]
+    questions = [MeasuredRow(row.problem, asks(row), picture) for row, picture in asked]
     its = [row for row, _ in asked]
     figures: Figures = {}
-    said = completions(
-        folder, questions, ways, start=f"<think> {MEASURING_START}", seed=seed, longest=MAX_NEW_TOKENS
-    )
+    said = completions(folder, questions, ways, start=MEASURING_START, seed=seed, longest=MAX_NEW_TOKENS)
     for name, texts in said:
         scored = list(zip(its, texts, strict=True))
         figures[name] = _scores(scored, is_bare=name == "bare")
@@ -41,7 +40,7 @@ def measure(folder: Path, *, seed: int, rows: int = ROWS, ways: tuple[str, ...] 
 
 
 def _scores(scored: list[tuple[Row, str]], *, is_bare: bool) -> dict[str, float]:
-    rule = "bare" if is_bare else "strict"
+    rule: Rule = "bare" if is_bare else "strict"
     outcomes = [task_of(row).outcome(text, row, rule=rule, view=VIEW) for row, text in scored]
     reasoned = [MEASURING_START in text for _, text in scored]
     return {

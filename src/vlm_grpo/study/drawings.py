@@ -1,7 +1,7 @@
 """A page of drawn answers: the true box, boxes or mask of a row, and beside it what every arm answered, on the picture.
 
-Made of evaluations whose task can draw its answers (`Task.outlines`). Rows are drawn at random, not picked. Pictures are
-in the file itself, texts are escaped, nothing is fetched.
+Made of evaluations whose task can draw its answers (`Task.outlines`). Rows are drawn at random, not picked. Pictures
+are in the file itself, texts are escaped, nothing is fetched.
 """
 
 import random

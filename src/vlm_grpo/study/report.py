@@ -85,9 +85,7 @@ def report(
     is_drawn = drawings.can_draw(next(iter(arms.values())).rows)
     if is_drawn:
         atomic.write_text(out / drawings.FILE, drawings.render(_first_runs(arms), title=title))
-    atomic.write_text(
-        out / "summary.md", _markdown(summary, title=title, with_rewards=bool(logged), is_drawn=is_drawn)
-    )
+    atomic.write_text(out / "summary.md", _markdown(summary, title=title, with_rewards=bool(logged), is_drawn=is_drawn))
     manifest.write(
         out,
         kind=KIND,
