@@ -13,6 +13,8 @@ TRAINING = [
     "run_grpo_digits.sh",
     "run_grpo_cryptogram.sh",
     "run_grpo_detection.sh",
+    "run_grpo_seg.sh",
+    "run_grpo_seg_lora.sh",
     "SmolVLM/run_sft_lora.sh",
 ]
 BATCH = {

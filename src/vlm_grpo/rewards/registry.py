@@ -17,6 +17,7 @@ MODULES = (
     "correctness",
     "iou",
     "detection",
+    "masks",
 )
 """Below `vlm_grpo.rewards`."""
 

@@ -20,6 +20,7 @@ MODULES = {
     "jsonl": "jsonl.task",
     "rec": "rec.task",
     "detection": "detection.task",
+    "masks": "masks.task",
 }
 """Below `vlm_grpo.tasks`."""
 
