@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vlm_grpo.embedded import grounding_curriculum as lessons
-from vlm_grpo.embedded.grounding_questions import KINDS, VIEW, as_row, asks
+from vlm_grpo.embedded.grounding_questions import TAUGHT, VIEW, as_row, asks
 from vlm_grpo.embedded.lessons import Exercise
 from vlm_grpo.embedded.scenes import GRID, pool_of
 from vlm_grpo.prompts import render
@@ -17,7 +17,7 @@ from vlm_grpo.tasks.registry import task_of
 
 def row_of(exercise: Exercise) -> Row:
     """The row whose prompt the exercise asks."""
-    for kind in KINDS:
+    for kind in TAUGHT:
         shapes = exercise.scene.shapes
         for asked in (shapes,) if kind == "detection" else [(shape,) for shape in shapes]:
             row = as_row("r", kind, asked)
@@ -34,12 +34,12 @@ def outcomes(draw, count: int = 150):
 
 
 def test_measuring_is_right_in_the_models_frame() -> None:
-    assert {row.task for row, outcome in outcomes(lessons.measure) if outcome.credit == 1.0} == set(KINDS)
+    assert {row.task for row, outcome in outcomes(lessons.measure) if outcome.credit == 1.0} == set(TAUGHT)
     assert all(outcome.right and outcome.credit == 1.0 for _, outcome in outcomes(lessons.measure))
 
 
 def test_a_rough_answer_can_be_read_and_earns_less() -> None:
-    earned = {kind: [] for kind in KINDS}
+    earned = {kind: [] for kind in TAUGHT}
     for row, outcome in outcomes(lessons.roughly):
         assert outcome.said is not None
         earned[row.task].append(outcome.credit)

@@ -6,37 +6,34 @@ import re
 import pytest
 
 from tiny_data import tiny_rows
-from tiny_generations import make_generation
 from vlm_grpo.embedded import tiny_grounding
-from vlm_grpo.evaluation.arms import Arm
 from vlm_grpo.rows import dataset
 from vlm_grpo.study import drawings
 from vlm_grpo.tasks.registry import task_of
 
 
 @pytest.fixture(scope="module")
-def arms(tmp_path_factory):
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn") / "data"
+    tiny_grounding.build(folder, kind="rec", seed=0, rows={"train": 2, "validation": 2, "test": 5})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(root):
+    return dataset.load(root, "test")
+
+
+@pytest.fixture(scope="module")
+def arms(rows):
     """An arm that is right, one that gives the whole picture, and one that cannot be read."""
-    root = tmp_path_factory.mktemp("drawn") / "data"
-    tiny_grounding.build(root, kind="rec", seed=0, rows={"train": 2, "validation": 2, "test": 5})
-    rows = dataset.load(root, "test")
     texts = {
         "right": [f"<answer> {row.solution} </answer>" for row in rows],
         "whole": ["<answer> [0, 0, 224, 224] </answer>"] * len(rows),
         "<mute>": ["somewhere"] * len(rows),
     }
     return {
-        name: Arm(
-            folder=root,
-            manifest={},
-            scores={},
-            root=root,
-            rows=rows,
-            generations={row.id: make_generation(row, None, text=text) for row, text in zip(rows, said, strict=True)},
-            outcomes={
-                row.id: task_of(row).outcome(text, row, rule="strict") for row, text in zip(rows, said, strict=True)
-            },
-        )
+        name: {row.id: task_of(row).outcome(text, row, rule="strict") for row, text in zip(rows, said, strict=True)}
         for name, said in texts.items()
     }
 
@@ -46,9 +43,8 @@ def points(box):
     return f"{left},{top} {right},{top} {right},{bottom} {left},{bottom} "
 
 
-def test_every_panel_draws_its_answer_over_the_truth(arms):
-    page = drawings.render(arms, title="Boxes & co", count=9)
-    rows = arms["right"].rows
+def test_every_panel_draws_its_answer_over_the_truth(rows, arms, root):
+    page = drawings.render(rows, arms, root=root, title="Boxes & co", count=9)
     assert page.count("<article>") == len(rows)
     assert page.count("<svg") == len(rows) * (1 + len(arms))
     for row in rows:
@@ -63,13 +59,13 @@ def test_every_panel_draws_its_answer_over_the_truth(arms):
     assert "<mute>" not in page
 
 
-def test_the_same_seed_draws_the_same_rows(arms):
-    pages = [drawings.render(arms, title="t", count=2, seed=seed) for seed in (0, 0, 1)]
+def test_the_same_seed_draws_the_same_rows(rows, arms, root):
+    pages = [drawings.render(rows, arms, root=root, title="t", count=2, seed=seed) for seed in (0, 0, 1)]
     assert pages[0] == pages[1] != pages[2]
     assert pages[0].count("<article>") == 2
     assert "2 of 5 rows, drawn at random (seed 0)" in pages[0]
 
 
-def test_answers_that_lie_nowhere_are_not_drawn(arms):
-    assert drawings.can_draw(arms["right"].rows)
+def test_answers_that_lie_nowhere_are_not_drawn(rows):
+    assert drawings.can_draw(rows)
     assert not drawings.can_draw(tiny_rows(3))

@@ -11,7 +11,7 @@ Coordinates are those of the picture as the model sees it, 112 x 112.
 import random
 from dataclasses import dataclass
 
-from vlm_grpo.embedded.grounding_questions import KINDS, Kind, as_row, asks, exact, rough
+from vlm_grpo.embedded.grounding_questions import TAUGHT, Kind, as_row, asks, exact, rough
 from vlm_grpo.embedded.grounding_scenes import SCALE, SHAPES, UNIT, GroundingScene, Shape, draw_scene, seen
 from vlm_grpo.embedded.lessons import Exercise, Eyes, Lessons, Mixture, Stage, completion
 from vlm_grpo.embedded.scenes import COLOURS, GRID, SIZE
@@ -75,7 +75,7 @@ class _Asked:
 
 def _ask(rng: random.Random, kind: Kind | None = None) -> _Asked:
     scene = draw_scene(rng, pool="train")
-    kind = kind or rng.choices(KINDS, weights=[SHARES[name] for name in KINDS])[0]
+    kind = kind or rng.choices(TAUGHT, weights=[SHARES[name] for name in TAUGHT])[0]
     return _Asked(kind, scene, scene.shapes if kind == "detection" else (rng.choice(scene.shapes),))
 
 
@@ -123,7 +123,7 @@ def policy(progress: float) -> Mixture:
 
 
 _ONE = Shape(colour="?", kind="?", column=0, row=0, left=0, top=0, width=1, height=1)
-_ROWS = [as_row("taught", kind, (_ONE,)) for kind in KINDS]
+_ROWS = [as_row("taught", kind, (_ONE,)) for kind in TAUGHT]
 
 LESSONS = Lessons(
     exercises=(locate, measure, roughly, bare),

@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import mean
 
 from vlm_grpo.embedded.grounding_curriculum import MEASURING_START
-from vlm_grpo.embedded.grounding_questions import KINDS, VIEW, as_row, asks
+from vlm_grpo.embedded.grounding_questions import TAUGHT, VIEW, as_row, asks
 from vlm_grpo.embedded.grounding_scenes import render
 from vlm_grpo.embedded.measure import WAYS, Figures, MeasuredRow, completions
 from vlm_grpo.embedded.tiny_grounding import draw_split
@@ -23,8 +23,8 @@ def measure(folder: Path, *, seed: int, rows: int = ROWS, ways: tuple[str, ...] 
     share that counts as right, `parse_rate` readable answers, `reasoned` the share that measures, `reasoned_and_right`
     the share that measures and is right.
     """
-    each = rows // len(KINDS)
-    items = [(kind, item) for kind in KINDS for item in draw_split("validation", each, kind=kind, seed=seed)]
+    each = rows // len(TAUGHT)
+    items = [(kind, item) for kind in TAUGHT for item in draw_split("validation", each, kind=kind, seed=seed)]
     asked = [(as_row(item.name, kind, item.asked), render(item.scene)) for kind, item in items]
     questions = [MeasuredRow(row.problem, asks(row), picture) for row, picture in asked]
     its = [row for row, _ in asked]
@@ -33,7 +33,7 @@ def measure(folder: Path, *, seed: int, rows: int = ROWS, ways: tuple[str, ...] 
     for name, texts in said:
         scored = list(zip(its, texts, strict=True))
         figures[name] = _scores(scored, is_bare=name == "bare")
-        for kind in KINDS:
+        for kind in TAUGHT:
             of_kind = [one for one in scored if one[0].task == kind]
             figures[f"{name}, {kind}"] = _scores(of_kind, is_bare=name == "bare")
     return figures

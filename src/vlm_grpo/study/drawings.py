@@ -7,13 +7,14 @@ are in the file itself, texts are escaped, nothing is fetched.
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from vlm_grpo.evaluation.arms import Arm
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.study.page import data_uri
+from vlm_grpo.tasks.base import Outcome
 from vlm_grpo.tasks.outlines import Outline
 from vlm_grpo.tasks.registry import task_of
 
@@ -47,30 +48,39 @@ def can_draw(rows: Sequence[Row]) -> bool:
     return all(row.images and task_of(row).outlines is not None for row in rows)
 
 
-def render(arms: Mapping[str, Arm], *, title: str, count: int = 24, seed: int = 0) -> str:
-    """The page's HTML, of `count` rows drawn at random."""
-    rows = next(iter(arms.values())).rows
+def render(
+    rows: Sequence[Row],
+    arms: Mapping[str, Mapping[str, Outcome]],
+    *,
+    root: Path,
+    title: str,
+    count: int = 24,
+    seed: int = 0,
+) -> str:
+    """The page's HTML, of `count` of `rows` drawn at random.
+
+    `arms` are the outcomes of each arm by row id, `root` is the folder of the pictures.
+    """
     chosen = sorted(random.Random(seed).sample(range(len(rows)), min(count, len(rows))))
     environment = Environment(
         loader=PackageLoader("vlm_grpo.study"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    drawn = [_drawn(rows[i], arms) for i in chosen]
+    drawn = [_drawn(rows[i], arms, root) for i in chosen]
     return environment.get_template("drawings.html.jinja").render(
         title=title, drawn=drawn, arms=list(arms), seed=seed, of=len(rows)
     )
 
 
-def _drawn(row: Row, arms: Mapping[str, Arm]) -> Drawn:
-    outlines = task_of(row).outlines
-    assert outlines is not None
-    arm = next(iter(arms.values()))
-    picture = open_picture(arm.root, row.images[0])
+def _drawn(row: Row, arms: Mapping[str, Mapping[str, Outcome]], root: Path) -> Drawn:
+    task = task_of(row)
+    assert task.outlines is not None
+    picture = open_picture(root, row.images[0])
     width, height = picture.size
     panels = []
-    for name, asked in arms.items():
-        outcome = asked.outcomes[row.id]
+    for name, outcomes in arms.items():
+        outcome = outcomes[row.id]
         worth = "unparsed" if outcome.said is None else f"{outcome.credit:.2f}"
-        said = () if outcome.said is None else outlines(outcome.said, row)
+        said = () if outcome.said is None else task.outlines(outcome.said, row)
         panels.append(Panel(name, worth, tuple(said)))
-    truth = tuple(outlines(arm.outcomes[row.id].truth, row))
+    truth = tuple(task.outlines(task.truth(row), row))
     return Drawn(row.id, row.problem, data_uri(picture), width, height, truth, tuple(panels))

@@ -82,9 +82,12 @@ def report(
     if logged:
         drawing.save(figures.rewards(logged), out / "reward.png")
     atomic.write_text(out / "examples.html", page.render(_first_runs(arms), title=title, count=examples))
-    is_drawn = drawings.can_draw(next(iter(arms.values())).rows)
+    first = next(iter(arms.values()))
+    is_drawn = drawings.can_draw(first.rows)
     if is_drawn:
-        atomic.write_text(out / drawings.FILE, drawings.render(_first_runs(arms), title=title))
+        answers = {name: arm.outcomes for name, arm in _first_runs(arms).items()}
+        drawn = drawings.render(first.rows, answers, root=first.root, title=title)
+        atomic.write_text(out / drawings.FILE, drawn)
     atomic.write_text(out / "summary.md", _markdown(summary, title=title, with_rewards=bool(logged), is_drawn=is_drawn))
     manifest.write(
         out,
