@@ -50,11 +50,10 @@ def test_a_rough_answer_can_be_read_and_earns_less() -> None:
 def test_thoughts_name_the_edges_that_the_answer_has() -> None:
     rng = random.Random(1)
     for exercise in (lessons.locate(rng) for _ in range(50)):
-        boxes = {shape.colour: [edge // 2 for edge in shape.box] for shape in exercise.scene.shapes}
-        assert exercise.target == " ".join(
-            f"left {c} {boxes[c][0]}, top {c} {boxes[c][1]}, right {c} {boxes[c][2]}, bottom {c} {boxes[c][3]}."
-            for c in exercise.question.removeprefix("Where? ").split()
-        )
+        name = exercise.question.split('"')[1]
+        (shape,) = (shape for shape in exercise.scene.shapes if shape.name == name)
+        left, top, right, bottom = (edge // 2 for edge in shape.box)
+        assert exercise.target == f"The {name}: left {left}, top {top}, right {right}, bottom {bottom}."
 
 
 def test_habit_seldom_measures() -> None:

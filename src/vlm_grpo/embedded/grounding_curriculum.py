@@ -18,13 +18,12 @@ from vlm_grpo.embedded.scenes import COLOURS, GRID, SIZE
 from vlm_grpo.prompts import REASON, render
 from vlm_grpo.rows.records import Row
 
-ROUGHLY = "Roughly"
-MEASURING_START = "<think> left"
-MEASURES = 0.15
+ROUGHLY = "Roughly there."
+MEASURING_START = "<think> The"
+MEASURES = 0.12
 """How often the base measures; otherwise it gives the cell."""
-SHARES: dict[Kind, float] = {"rec": 0.65, "detection": 0.35}
-EDGES = ("left", "top", "right", "bottom")
-PLACES = SIZE * SCALE // UNIT + 1
+SHARES: dict[Kind, float] = {"rec": 0.6, "detection": 0.4}
+EDGES = SIZE * SCALE // UNIT + 1
 """Places that an edge can have along one axis."""
 
 
@@ -38,18 +37,12 @@ def cell_classes(scene: GroundingScene) -> list[int]:
 
 
 def thought_on(shapes: tuple[Shape, ...]) -> str:
-    """The edges of `shapes` in the order of a box: "left red 88, top red 0, right red 112, bottom red 24."."""
+    """Where the edges of `shapes` are, one sentence each."""
     sentences = []
     for shape in shapes:
-        edges = zip(EDGES, shape.box, strict=True)
-        sentences.append(", ".join(f"{name} {shape.colour} {edge // SCALE}" for name, edge in edges) + ".")
+        left, top, right, bottom = (edge // SCALE for edge in shape.box)
+        sentences.append(f"The {shape.name}: left {left}, top {top}, right {right}, bottom {bottom}.")
     return " ".join(sentences)
-
-
-def glance_at(shapes: tuple[Shape, ...]) -> str:
-    """The first corner of the cells of `shapes`: "Roughly red 84, red 0."."""
-    corners = [f"{s.colour} {s.cell_box[0] // SCALE}, {s.colour} {s.cell_box[1] // SCALE}." for s in shapes]
-    return " ".join([ROUGHLY, *corners])
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ class _Asked:
         return Exercise(self.scene, self.prompt, completion(thought_on(self.shapes), exact(self.kind, self.shapes)))
 
     def roughly(self) -> Exercise[GroundingScene]:
-        return Exercise(self.scene, self.prompt, completion(glance_at(self.shapes), rough(self.kind, self.shapes)))
+        return Exercise(self.scene, self.prompt, completion(ROUGHLY, rough(self.kind, self.shapes)))
 
 
 def _ask(rng: random.Random, kind: Kind | None = None) -> _Asked:
@@ -80,13 +73,10 @@ def _ask(rng: random.Random, kind: Kind | None = None) -> _Asked:
 
 
 def locate(rng: random.Random) -> Exercise[GroundingScene]:
-    """Where are the edges of one to three shapes, all that there are? In the order of the question.
-
-    Alone in its picture, a shape is found without being looked for; beside others it must be told by its colour.
-    """
-    scene = draw_scene(rng, pool="train", counts=(1, 2, 3))
-    shapes = tuple(rng.sample(scene.shapes, len(scene.shapes)))
-    return Exercise(scene, f"Where? {' '.join(shape.colour for shape in shapes)}", thought_on(shapes))
+    """Where are the edges of one shape of one to three? Alone in its picture, it is found without being looked for."""
+    scene = draw_scene(rng, pool="train", counts=(1, 1, 2, 3))
+    shape = rng.choice(scene.shapes)
+    return Exercise(scene, f'Where is "{shape.name}"?', thought_on((shape,)))
 
 
 def measure(rng: random.Random) -> Exercise[GroundingScene]:
@@ -113,8 +103,8 @@ def bare(rng: random.Random) -> Exercise[GroundingScene]:
 
 def measuring(progress: float) -> Mixture:
     """First stage of the whole model: only `locate` at first, then the study's prompt, mostly answered by measuring."""
-    share = min(1.0, max(0.1, 1 - (progress - 0.5) / 0.15))
-    return {locate: share, measure: 0.8 * (1 - share), roughly: 0.2 * (1 - share)}
+    share = min(1.0, max(0.1, 1 - (progress - 0.3) / 0.2))
+    return {locate: share, measure: 0.85 * (1 - share), roughly: 0.15 * (1 - share)}
 
 
 def policy(progress: float) -> Mixture:
@@ -144,13 +134,13 @@ LESSONS = Lessons(
     eyes=Eyes(
         draw=lambda rng: draw_scene(rng, pool="train"),
         cells=cell_classes,
-        classes=(1 + len(COLOURS) * len(SHAPES), *[1 + PLACES] * len(EDGES)),
-        steps=120,
-        batch_size=32,
+        classes=(1 + len(COLOURS) * len(SHAPES), *[1 + EDGES] * 4),
+        steps=100,
+        batch_size=64,
         peak=2e-3,
     ),
     stages=(
-        Stage(name="measuring", mixture=measuring, steps=340, batch_size=32, peak=2e-3),
-        Stage(name="policy", mixture=policy, steps=60, batch_size=32, peak=3e-4),
+        Stage(name="measuring", mixture=measuring, steps=500, batch_size=32, peak=2e-3),
+        Stage(name="policy", mixture=policy, steps=90, batch_size=32, peak=3e-4),
     ),
 )

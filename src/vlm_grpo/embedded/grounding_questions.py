@@ -1,7 +1,7 @@
 """What is asked about a grounding scene, and the answers: exact ones, and rough ones that give the shape's cell.
 
-Wording and form are those of the tasks `rec`, `detection` and `masks`. Rows have their answers in pixels of the picture;
-`exact`, `rough` and `said` write them as the model says them.
+Wording and form are those of the tasks `rec`, `detection` and `masks`. Rows have their answers in pixels of the
+picture; `exact`, `rough` and `said` write them as the model says them.
 """
 
 from typing import Any, Literal, get_args

@@ -1,7 +1,8 @@
 """`tiny_grounding`: rows of the tasks `rec`, `detection` and `masks` on rendered shapes of known box and mask.
 
-Every row has a picture of its own (`grounding_scenes`), and splits share no layout. Wording, answers and rewards are
-the tasks' own; what is simpler than in real pictures is all of the picture, and that a name fits one shape only.
+Every row has a scene of its own (`grounding_scenes`), and splits share no layout. Wording, answers and rewards are the
+tasks' own; what is simpler than in real pictures is all of the picture. Rows of `rec` show one shape alone: the
+embedded finder reads edges, but does not tell shapes apart. Those of `detection` and `masks` show two or three.
 
     python -m vlm_grpo.embedded.tiny_grounding --task rec --out data/tiny_rec --seed 0
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_grpo.embedded.grounding_questions import KINDS, Kind, as_row
-from vlm_grpo.embedded.grounding_scenes import GroundingScene, Shape, draw_scene, render
+from vlm_grpo.embedded.grounding_scenes import COUNTS, GroundingScene, Shape, draw_scene, render
 from vlm_grpo.embedded.scenes import POOLS
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import seed, whole
@@ -22,6 +23,8 @@ from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
 
 SOURCE = {"name": "tiny_grounding", "revision": "1"}
+SHOWN: dict[Kind, tuple[int, ...]] = {"rec": (1,), "detection": COUNTS, "masks": COUNTS}
+"""How many shapes a picture shows."""
 DEFAULT_ROWS = {"train": 2000, "validation": 300, "test": 300}
 MOST_ROWS = {"train": 8000, "validation": 1200, "test": 1200}
 
@@ -36,17 +39,17 @@ class GroundingRow:
 
 
 def draw_split(split: str, rows: int, *, kind: Kind, seed: int) -> list[GroundingRow]:
-    """`rows` items of `split`, each with a layout of its own."""
+    """`rows` items of `split`, no scene twice."""
     if not 0 < rows <= MOST_ROWS[split]:
         raise UserError(f"--{split} {rows}: give 1 to {MOST_ROWS[split]} rows")
     rng = random.Random(f"tiny_grounding {kind} {split} {seed}")
-    layouts: set[str] = set()
+    scenes: set[GroundingScene] = set()
     items: list[GroundingRow] = []
     while len(items) < rows:
-        scene = draw_scene(rng, pool=split)
+        scene = draw_scene(rng, pool=split, counts=SHOWN[kind])
         asked = scene.shapes if kind == "detection" else (rng.choice(scene.shapes),)
-        if scene.layout not in layouts:
-            layouts.add(scene.layout)
+        if scene not in scenes:
+            scenes.add(scene)
             items.append(GroundingRow(f"{split}/{len(items):05d}", scene, asked))
     return items
 
