@@ -1,4 +1,4 @@
-"""Label judged reasoning blind, in the terminal: `python alignment_judge/label.py --help`."""
+"""Label judged reasoning blind, in the terminal or in the browser: `python alignment_judge/label.py --help`."""
 
 import sys
 from pathlib import Path
@@ -9,4 +9,4 @@ sys.path[:] = [str(HERE.parent / "src"), *(entry for entry in sys.path if Path(e
 from vlm_grpo.start import start  # noqa: E402
 
 if __name__ == "__main__":
-    start("vlm_grpo.alignment.label_command")
+    start("vlm_grpo.labelling.command")

@@ -32,4 +32,4 @@ def multiply_adds(
 
 
 def _is_vision(name: str) -> bool:
-    return "visual." in name or "vision_model." in name or "connector." in name
+    return any(part in name for part in ("visual.", "vision_model.", "vision_tower.", "connector.", "projector."))

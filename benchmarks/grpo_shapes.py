@@ -5,6 +5,7 @@ models'; a vocabulary larger than the tokenizer's costs what it costs, its texts
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from transformers import (
-    Idefics3Config,
-    Idefics3ForConditionalGeneration,
-    PreTrainedModel,
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-)
+from transformers import PreTrainedModel
 
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.checkpoint import open_checkpoint
@@ -77,6 +72,7 @@ QWEN_PIXELS = {"max_pixels": PICTURE[0] * PICTURE[1] * 2}
 SIZES = {
     "tiny": Size("qwen2_5_vl", torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
     "tiny_smolvlm": Size("smolvlm", torch.float32, 100, 40, (112, 112), {}, {}, {}, {}),
+    "tiny_internvl": Size("internvl", torch.float32, 100, 40, (224, 112), {}, {}, {}, {}),
     "proxy": Size(
         "qwen2_5_vl",
         torch.float32,
@@ -129,7 +125,8 @@ SIZES = {
         {"image_splitting": True, "longest_edge": 768},
     ),
 }
-"""`smolvlm2b` sees the picture in two by two tiles and whole: 405 image tokens of its prompt of 500."""
+"""`smolvlm2b` sees the picture in two by two tiles and whole: 405 image tokens of its prompt of 500; `tiny_internvl`
+sees its own in two tiles and whole, 48 tokens of 100."""
 
 
 @dataclass(frozen=True)
@@ -152,20 +149,14 @@ def build(size: Size, *, device: str, seed: int = 0) -> Shaped:
     for part, changes in (("text_config", size.text), ("vision_config", size.vision)):
         kept = {key: value for key, value in config[part].items() if key not in DERIVED}
         config[part] = kept | changes
-    make: Any = Qwen2_5_VLForConditionalGeneration
-    if size.relative == "smolvlm":
-        make = Idefics3ForConditionalGeneration
-        processor.image_seq_len = 81 if size.top else processor.image_seq_len
-        config = Idefics3Config(**config | size.top)
-        if size.top:
-            processor.image_processor.max_image_size = {"longest_edge": 384}
-    else:
-        config = Qwen2_5_VLConfig(**config)
+    if size.relative == "smolvlm" and size.top:
+        processor.image_seq_len = 81
+        processor.image_processor.max_image_size = {"longest_edge": 384}
     before = torch.get_default_dtype()
     torch.set_default_dtype(size.dtype)
     torch.manual_seed(seed)
     with torch.device(device):
-        model = make(config)
+        model = type(family.model)(type(family.model.config)(**config | size.top))
     torch.set_default_dtype(before)
     for name, parameter in model.named_parameters():
         if name.startswith(checkpoint.adapter.vision_modules):
@@ -202,7 +193,9 @@ def patches(shaped: Shaped, size: Size, *, prompt_tokens: int) -> int:
     if pixels.ndim == 2:
         return len(pixels)
     patch = shaped.model.config.vision_config.patch_size
-    return pixels.shape[1] * (pixels.shape[3] // patch) * (pixels.shape[4] // patch)
+    area = patch[0] * patch[1] if isinstance(patch, Sequence) else patch**2
+    tiles = pixels.flatten(0, -4)
+    return len(tiles) * tiles.shape[-2] * tiles.shape[-1] // area
 
 
 def _ids(shaped: Shaped, picture: Image.Image, text: str) -> list[int]:

@@ -2,18 +2,19 @@
 
 Both train the same random weights (LoRA on the language tower, vision tower frozen, KL to the adapter-free reference)
 on the same prompts with the same seeds, in turns within one run, timed by the clock on a GPU and in CPU-seconds without
-one. In float32 their completions and losses must agree. Sizes: `tiny` and `proxy` (38 million parameters) for a CPU,
-`qwen3b` and `smolvlm2b` (the real shapes in bfloat16) for a GPU. `ratio_scoring_update` compares everything after the
-rollout (reference and policy passes, backward, optimiser, encoding pictures for them), `ratio_step` the whole step,
-`peak_memory_ratio` the memory at its highest, one model's weights included. The rest of a step has its own column; its
-phase `pictures`, resizing and normalising, counts in full here, and a longer run has a thread take it off our steps. An
-arm takes no further step once `--limit` seconds have gone into it and one is timed. `--sweep` varies group size, prompt
-and completion length around the size's own.
+one. In float32 their completions and losses must agree. Sizes: `tiny`, `tiny_smolvlm`, `tiny_internvl` and `proxy` (38
+million parameters) for a CPU, `qwen3b` and `smolvlm2b` (the real shapes in bfloat16) for a GPU. `ratio_scoring_update`
+compares everything after the rollout (reference and policy passes, backward, optimiser, encoding pictures for them),
+`ratio_step` the whole step, `peak_memory_ratio` the memory at its highest, one model's weights included. The rest of a
+step has its own column; its phase `pictures`, resizing and normalising, counts in full here, and a longer run has a
+thread take it off our steps. An arm takes no further step once `--limit` seconds have gone into it and one is timed.
+`--sweep` varies group size, prompt and completion length around the size's own.
 
-Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (one run, one step timed):
-scoring + update 5.1 times faster (5.3 times fewer multiply-adds), the rollout 3.7 times, the step 4.46 times, 0.47 of
-the memory; completions and losses equal. How that changes with the setting: benchmarks/README.md. The GPU sizes have
-not been run yet.
+Measured on one CPU core, size proxy, one prompt of 476 tokens, 8 completions of 128 (one run, one step timed): scoring
++ update 5.1 times faster (5.3 times fewer multiply-adds), the rollout 3.7 times, the step 4.46 times, 0.47 of the
+memory; completions and losses equal. `tiny_internvl`, 2 prompts of 100 tokens (three tiles a picture) x 8, 40: 2.8
+times, the rollout 2.4 times, the step 2.75 times, 0.42 of the memory; equal too. How that changes with the setting:
+benchmarks/README.md. The GPU sizes have not been run yet.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from phase_clock import PeakMemory, PhaseClock
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from vlm_grpo.adapters.checkpoint import see_faster
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 from vlm_grpo.paths import user_path
@@ -82,6 +84,8 @@ class Arm:
 
     def __init__(self, name: str, shaped: Shaped, size: Size, setting: Setting, folder: Path, checkpointing: bool):
         self.clock, self.memory = PhaseClock(), PeakMemory()
+        if name == "ours":
+            see_faster(shaped.model)
         self.optimiser = OptimiserClock(self.clock)
         backbone = shaped.model.base_model
         self.clock.watch(backbone, "get_image_features", "encode")

@@ -5,8 +5,8 @@
 #   bash scripts/quickstart.sh --no-bias                    leave out the arms trained on biased data: half the time
 #   bash scripts/quickstart.sh --dry-run                    list the jobs
 #   bash scripts/quickstart.sh --config seeds=[42,43,44]    three seeds per arm
-# The results are in results/embedded/ or results/embedded_NAME/: summary.md, examples.html, figures, alignment/, bias/. A
-# second call does only what is missing.
+# The results are in results/embedded/ or results/embedded_NAME/: index.html (pages to look at), summary.md, figures,
+# alignment/, bias/. A second call does only what is missing.
 set -euo pipefail
 shopt -s globstar nullglob
 
@@ -50,4 +50,7 @@ if ! $is_dry; then
     for table in "$logs"/report.log "results/$name"/alignment/**/alignment.txt "$logs"/report-*.log; do
         if [[ -f $table ]]; then echo && cat "$table"; fi
     done
+    if [[ -f results/$name/manifest.json ]]; then
+        echo && python -m vlm_grpo.study.page "results/$name"
+    fi
 fi

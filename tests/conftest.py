@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from picture_server import PictureServer, serve_pictures
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The same examples at every run: a red suite is a changed tree. `--hypothesis-profile=search` looks for new examples.
 settings.register_profile("suite", deadline=None, derandomize=True)
@@ -22,6 +26,15 @@ def picture_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PictureServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium, headless. Of a module: Playwright's event loop runs in its thread while it is there."""
+    from chromium import chromium
+
+    with chromium() as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Qwen2.5-VL checkpoint with random weights. Read it; copy it to change it."""
@@ -31,11 +44,27 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_hub_qwen(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path) -> Path:
+    """`tiny_qwen` with its tensors called as in the checkpoints on the hub, where no part is a `language_model`."""
+    from tiny_models import save_with_hub_names
+
+    return save_with_hub_names(tmp_path_factory.mktemp("models") / "tiny_hub_qwen", tiny_qwen)
+
+
+@pytest.fixture(scope="session")
 def tiny_smolvlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SmolVLM (Idefics3) checkpoint with random weights. Read it; copy it to change it."""
     from tiny_models import save_tiny_model
 
     return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny_smolvlm", "smolvlm")
+
+
+@pytest.fixture(scope="session")
+def tiny_internvl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An InternVL checkpoint with random weights. Read it; copy it to change it."""
+    from tiny_models import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny_internvl", "internvl")
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +89,11 @@ def tiny_smolvlm_lora(tmp_path_factory: pytest.TempPathFactory, tiny_smolvlm: Pa
     from tiny_lora import save_tiny_lora
 
     return save_tiny_lora(tmp_path_factory.mktemp("adapters") / "tiny_smolvlm", tiny_smolvlm)
+
+
+@pytest.fixture(scope="session")
+def tiny_internvl_lora(tmp_path_factory: pytest.TempPathFactory, tiny_internvl: Path) -> Path:
+    """A LoRA adapter of `tiny_internvl` that changes what it says. Read it; copy it to change it."""
+    from tiny_lora import save_tiny_lora
+
+    return save_tiny_lora(tmp_path_factory.mktemp("adapters") / "tiny_internvl", tiny_internvl)

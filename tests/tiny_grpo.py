@@ -18,9 +18,12 @@ from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 DEVICE = os.environ.get("VLM_GRPO_TEST_DEVICE", "cpu")
 """Where these trainers compute: "cuda" proves the fast path on a GPU."""
 LORA_SCALE = 0.05
+SIZES = [(112, 112), (224, 112), (112, 112), (112, 224)]
 PICTURES = [
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (112, 112, 3), dtype=np.uint8)) for seed in range(4)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+    for seed, (width, height) in enumerate(SIZES)
 ]
+"""Square ones, and ones of two squares, which families with tiles show in several."""
 Ask = tuple[str, list[int]]
 """A question and the numbers of the pictures it is about."""
 SHORT, LONG = "Red?", "Is the following statement true: The red circle is left of the blue square, above it, or below."
@@ -42,17 +45,18 @@ def make_trainer(
     fast: FastArguments | None = None,
     rows: int = 8,
     tower: bool = False,
+    whole: bool = False,
     attention: str = "sdpa",
     kind: type[GRPOTrainer] = GRPOTrainer,
     **settings: Any,
 ) -> GRPOTrainer:
     """A trainer of `kind` where `fast` is None, else ours; its LoRA weights matter, as fresh ones do not.
 
-    `tower` puts LoRA into the vision tower too; `settings` are TRL's.
+    `tower` puts LoRA into the vision tower too, `whole` leaves it out: the weights train. `settings` are TRL's.
     """
     base = open_checkpoint(str(checkpoint))
     model = base.load_model(dtype=torch.float32, attention=attention)
-    targets = rf"{base.adapter.lora_targets}|.*\.(visual|vision_model)\..*(qkv|q_proj|fc1)"
+    targets = rf"{base.adapter.lora_targets}|.*\.(visual|vision_model|vision_tower)\..*(qkv|q_proj|fc1)"
     lora = LoraConfig(r=4, lora_alpha=8, target_modules=targets if tower else base.adapter.lora_targets)
     arguments = {
         "bf16": False,
@@ -80,7 +84,7 @@ def make_trainer(
         processing_class=base.load_processor(),
         reward_funcs=[vowels],
         train_dataset=Dataset.from_list(ask((SHORT, [0]), (LONG, [1]), (SHORT, [2]), (LONG, [3]), times=2)),
-        peft_config=lora,
+        peft_config=None if whole else lora,
         **({} if fast is None else {"fast": fast}),
     )
     generator = torch.Generator().manual_seed(5)

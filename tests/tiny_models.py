@@ -1,11 +1,13 @@
-"""Checkpoints of both families with random weights, made by the builders of the embedded models in a second or two.
+"""Checkpoints of the families with random weights, made by the builders of the embedded models in a second or two.
 
 They speak gibberish, which is enough wherever it does not matter what a model says.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 from vlm_grpo.embedded.pretrain import RECIPES
@@ -14,8 +16,19 @@ QWEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision
 
 
 def save_tiny_model(folder: Path, family: str, *, seed: int = 0) -> Path:
-    """Write a random checkpoint of `family` ("qwen2_5_vl" or "smolvlm") to `folder` in the standard layout."""
+    """Write a random checkpoint of `family`, one of `RECIPES`, to `folder` in the standard layout."""
     RECIPES[family].built(seed).save(folder)
+    return folder
+
+
+def save_with_hub_names(folder: Path, qwen: Path) -> Path:
+    """Copy the checkpoint `qwen` to `folder` under the names of Qwen2.5-VL's published weights."""
+    shutil.copytree(qwen, folder)
+    weights = {
+        name.replace("model.visual.", "visual.").replace("model.language_model.", "model."): tensor
+        for name, tensor in load_file(qwen / "model.safetensors").items()
+    }
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
     return folder
 
 

@@ -95,7 +95,7 @@ class Prompts:
         padding = torch.stack([torch.arange(width) >= width - length for length in LENGTHS])
         ids = torch.arange(padding.numel()).view_as(padding) % 97 + 3
         self.positions = (torch.arange(width) - (width - torch.tensor(LENGTHS))[:, None]).clamp(min=0)
-        if hasattr(model.get_decoder().config, "layer_types"):
+        if hasattr(model.base_model, "get_rope_index"):
             self.positions = torch.stack([self.positions, self.positions + 3, self.positions * 2])
         self.positions, self.padding = self.positions[..., rows, :], padding[rows]
         self.read = DynamicCache(config=model.get_decoder().config)

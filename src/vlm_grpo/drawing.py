@@ -3,6 +3,7 @@
 Figures are drawn into objects of their own (no pyplot, no display); the same numbers give the same bytes.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,13 @@ from matplotlib.figure import Figure
 
 COLOURS = ("#555555", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00")
 """Okabe and Ito's colours, told apart without red or green; the first arm is grey."""
+COLOURS_ON_DARK = ("#b4b4b4", "#ff8f45", "#5ab4f0", "#35c9a0", "#e5a3c8", "#f0b93a")
+"""The same, told apart on a dark ground."""
+
+
+def arm_colour(arm: str, arms: Sequence[str]) -> str:
+    """The colour of `arm` among `arms`: the same in every figure and on every page of a study."""
+    return COLOURS[arms.index(arm) % len(COLOURS)]
 
 
 def dot(

@@ -20,6 +20,7 @@ from vlm_grpo.rows.records import Row
 TOKENS = {
     "tiny_qwen": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|im_start|>", "<|im_end|>"],
     "tiny_smolvlm": ["<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>", "<|im_start|>"],
+    "tiny_internvl": ["<IMG_CONTEXT>", "<img>", "</img>", "<video>", "<|im_start|>", "<|im_end|>"],
 }
 COMMANDS = {
     "grpo": (grpo.main, "--output_dir"),

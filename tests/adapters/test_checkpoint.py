@@ -45,6 +45,17 @@ def test_unsupported_model_type(copied):
         open_checkpoint(str(copied))
 
 
+def test_an_internvl_that_brings_its_own_code_is_sent_to_the_native_one(tiny_internvl, tmp_path):
+    folder = Path(shutil.copytree(tiny_internvl, tmp_path / "InternVL2_5-1B"))
+    edit_config(folder, model_type="internvl_chat", auto_map={"AutoModel": "modeling_internvl_chat.InternVLChatModel"})
+    with pytest.raises(UserError) as raised:
+        open_checkpoint(str(folder))
+    assert str(raised.value) == (
+        f"model {folder}: model_type 'internvl_chat' runs code of its own, and only built-in models are run; take the "
+        "same model in transformers' own format, whose name ends in -hf (say OpenGVLab/InternVL3-2B-hf)"
+    )
+
+
 def test_no_config(copied):
     (copied / "config.json").unlink()
     with pytest.raises(UserError, match=r"has no config\.json \(not a checkpoint\)"):

@@ -1,4 +1,4 @@
-"""Qwen2-VL, Qwen3-VL and SmolVLM2 run through their family's adapter: loading, LoRA, decoding, a GRPO step."""
+"""Qwen2-VL, Qwen3-VL, SmolVLM2 and InternVL3.5 run through their adapters: loading, LoRA, decoding, a GRPO step."""
 
 import json
 import shutil
@@ -8,6 +8,8 @@ import torch
 from peft import get_peft_model
 from PIL import Image
 from transformers import (
+    InternVLConfig,
+    InternVLForConditionalGeneration,
     PreTrainedModel,
     Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
@@ -23,7 +25,7 @@ from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.methods.arguments import StudyArguments
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.lora import check_placement, lora_config
+from vlm_grpo.methods.placement import check_placement, lora_config
 from vlm_grpo.store import manifest
 
 
@@ -43,10 +45,18 @@ def smolvlm2(written: dict) -> PreTrainedModel:
     )
 
 
+def internvl3_5(written: dict) -> PreTrainedModel:
+    kept = {name: value for name, value in written.items() if name not in ("architectures", "dtype", "model_type")}
+    return InternVLForConditionalGeneration(
+        InternVLConfig(**kept | {"text_config": written["text_config"] | {"model_type": "qwen3", "head_dim": 32}})
+    )
+
+
 MEMBERS = {
     "qwen2_vl": (qwen2_vl, "tiny_qwen"),
     "qwen3_vl": (qwen3_vl, "tiny_qwen"),
     "smolvlm": (smolvlm2, "tiny_smolvlm"),
+    "internvl": (internvl3_5, "tiny_internvl"),
 }
 
 

@@ -172,7 +172,7 @@ def rollouts(model: Path, data: Path, out: Path, *words: str) -> list[str]:
     return [record["text"] for record in jsonl.read(out / "completions.jsonl")]
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_rollouts_sample_from_the_policy_and_from_nothing_else(family, request, data, tmp_path, capsys):
     plain = request.getfixturevalue(family)
     own = copy_of(plain, tmp_path / "own", **OWN_SETTINGS)

@@ -128,6 +128,20 @@ def test_a_smolvlm_whose_tiles_are_another_checkpoint_s_is_one_line(tiny_smolvlm
         open_checkpoint(str(folder)).load_processor()
 
 
+@pytest.mark.parametrize(
+    "file, name, value",
+    [
+        ("processor_config.json", "image_seq_length", 64),
+        ("preprocessor_config.json", "size", {"height": 448, "width": 448}),
+    ],
+)
+def test_an_internvl_whose_tiles_are_another_checkpoint_s_is_one_line(tiny_internvl, tmp_path, file, name, value):
+    folder = Path(shutil.copytree(tiny_internvl, tmp_path / "model"))
+    change(file, name, value)(folder)
+    with pytest.raises(UserError, match=rf"processor has {name} \d+ where config.json asks for \d+"):
+        open_checkpoint(str(folder)).load_processor()
+
+
 @pytest.fixture
 def sharded(copied: Path) -> Path:
     """The same checkpoint in several files with an index."""

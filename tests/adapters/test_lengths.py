@@ -23,7 +23,7 @@ REASON = partial(asking.messages, template="reason")
 LONG = "The red square is to the left of the very large blue circle that stands below it."
 
 
-@pytest.fixture(scope="module", params=["qwen2_5_vl", "smolvlm"])
+@pytest.fixture(scope="module", params=["qwen2_5_vl", "smolvlm", "internvl"])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A tiny checkpoint of each architecture with random weights: lengths do not depend on them."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -125,7 +125,11 @@ def test_building_drops_and_lists_what_is_too_long(
 
 
 def test_the_users_picture_options_count(checkpoint: Checkpoint, root: Path) -> None:
-    options = {"qwen": {"max_pixels": 400 * 300}, "smolvlm": {"image_splitting": True, "longest_edge": 448}}
+    options = {
+        "qwen": {"max_pixels": 400 * 300},
+        "smolvlm": {"image_splitting": True, "longest_edge": 448},
+        "internvl": {"max_patches": 12},
+    }
     processor = checkpoint.load_processor(**options[checkpoint.adapter.family])
     lengths = PromptLengths(checkpoint.adapter, processor, root=root, ask=REASON)
     rows = [row(f"{width}x{height}.png") for width, height in SIZES]

@@ -54,6 +54,7 @@ REGEX = r"^model\.layers\.\d+\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_pro
         ("tiny_qwen", QWEN_FORMER, None),
         ("tiny_qwen", QWEN_FORMER, REGEX),
         ("tiny_qwen", QWEN_WRAPPED, REGEX.replace("model", r"language_model\.model")),
+        ("tiny_internvl", QWEN_WRAPPED, None),
         ("tiny_smolvlm", SMOLVLM_FORMER, None),
         ("tiny_smolvlm", ("model.text_model.layers.", "model.layers."), None),
     ],

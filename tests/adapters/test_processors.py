@@ -7,12 +7,12 @@ from PIL import Image
 from transformers.utils import is_torchvision_available
 
 from vlm_grpo import prompts
-from vlm_grpo.adapters import qwen
+from vlm_grpo.adapters import internvl, qwen
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.errors import UserError
 
 
-@pytest.fixture(params=["tiny_qwen", "tiny_smolvlm"])
+@pytest.fixture(params=["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     return open_checkpoint(str(request.getfixturevalue(request.param)))
 
@@ -57,17 +57,41 @@ def test_max_pixels_bounds_the_pictures_tokens(tiny_qwen):
     assert length(max_pixels=56 * 56) == length() - 12
 
 
-@pytest.mark.parametrize("options", [{"max_pixels": 1}, {"min_pixels": 10**7}])
-def test_a_limit_beyond_the_checkpoint_s_other_one_is_one_line(tiny_qwen, options):
-    with pytest.raises(UserError, match=r"min_pixels \d+ is more than max_pixels \d+; set both, or neither"):
-        open_checkpoint(str(tiny_qwen)).load_processor(**options)
+@pytest.mark.parametrize("size, tiles", [((112, 112), 1), ((224, 112), 3), ((100, 330), 4), ((300, 200), 3)])
+def test_internvl_cuts_a_picture_into_tiles_nearest_to_its_shape(tiny_internvl, size, tiles):
+    checkpoint = open_checkpoint(str(tiny_internvl))
+
+    def shown(**options: int) -> int:
+        processor = checkpoint.load_processor(**options)
+        batch = checkpoint.adapter.encode(processor, [rendered(processor, 1)], [[picture(0, size)]])
+        tokens = (batch["input_ids"] == processor.image_token_id).sum()
+        assert tokens == processor.image_seq_length * len(batch["pixel_values"])
+        return len(batch["pixel_values"])
+
+    assert shown(max_patches=3) == tiles
+    assert shown(max_patches=1) == 1
+    assert shown(min_patches=2) > 2
+
+
+@pytest.mark.parametrize(
+    "family, name, options",
+    [
+        ("tiny_qwen", "pixels", {"max_pixels": 1}),
+        ("tiny_qwen", "pixels", {"min_pixels": 10**7}),
+        ("tiny_internvl", "patches", {"min_patches": 5}),
+    ],
+)
+def test_a_limit_beyond_the_checkpoint_s_other_one_is_one_line(family, name, options, request):
+    with pytest.raises(UserError, match=rf"min_{name} \d+ is more than max_{name} \d+; set both, or neither"):
+        open_checkpoint(str(request.getfixturevalue(family))).load_processor(**options)
 
 
 @pytest.mark.skipif(not is_torchvision_available(), reason="compares with the stock processor, which needs torchvision")
-def test_image_only_pixels_equal_the_stock_ones(tiny_qwen, monkeypatch):
-    checkpoint = open_checkpoint(str(tiny_qwen))
+@pytest.mark.parametrize("family, adapter", [("tiny_qwen", qwen), ("tiny_internvl", internvl)])
+def test_image_only_pixels_equal_the_stock_ones(family, adapter, request, monkeypatch):
+    checkpoint = open_checkpoint(str(request.getfixturevalue(family)))
     stock = checkpoint.load_processor()
-    monkeypatch.setattr(qwen, "is_torchvision_available", lambda: False)
+    monkeypatch.setattr(adapter, "is_torchvision_available", lambda: False)
     image_only = checkpoint.load_processor()
     one, other = (
         checkpoint.adapter.encode(processor, [rendered(processor, 1)], [[picture(0, (150, 90))]])

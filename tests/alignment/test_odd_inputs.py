@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.alignment import label_command
 from vlm_grpo.alignment.checks import check
 from vlm_grpo.alignment.items import JudgedItem, JudgedSplit
 from vlm_grpo.errors import UserError
+from vlm_grpo.labelling import command as label_command
 from vlm_grpo.paper import agreement_command, tables_command
 from vlm_grpo.store import jsonl
 

@@ -11,7 +11,8 @@ from vlm_grpo.attention.shown import pieces_of
 from vlm_grpo.attention.watch import attention_layers
 from vlm_grpo.errors import UserError
 
-FAMILIES = ["tiny_qwen", "tiny_smolvlm"]
+FAMILIES = ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"]
+TWO = [(112, 84), (56, 84)]
 
 
 def asked(checkpoint, sizes, **options):
@@ -31,9 +32,9 @@ def asked(checkpoint, sizes, **options):
 def test_weights_are_those_of_eager_attention(family, layer, request):
     adapter = open_lora(request.getfixturevalue(f"{family}_lora"), base=str(request.getfixturevalue(family)))
     checkpoint = adapter.base
-    processor, encoded, completion = asked(checkpoint, [(112, 84), (56, 84)])
+    processor, encoded, completion = asked(checkpoint, TWO)
     model = adapter.attach(checkpoint.load_model(dtype=torch.float32)).get_base_model().eval()
-    seen = look(model, checkpoint.adapter, processor, encoded, completion, layer=layer)
+    seen = look(model, checkpoint.adapter, processor, encoded, completion, sizes=TWO, layer=layer)
 
     eager = adapter.attach(checkpoint.load_model(dtype=torch.float32, attention="eager")).get_base_model().eval()
     with torch.no_grad():
@@ -52,15 +53,16 @@ def test_a_look_leaves_the_model_as_it_was(family, request):
     whole = with_completion(encoded, completion, device=model.device)
     with torch.no_grad():
         before = model(**whole, use_cache=False).logits
-        look(model, checkpoint.adapter, processor, encoded, completion, layer=None)
+        look(model, checkpoint.adapter, processor, encoded, completion, sizes=[(112, 112)], layer=None)
         assert torch.equal(before, model(**whole, use_cache=False).logits)
     assert {layer.config._attn_implementation for layer in attention_layers(model, checkpoint.adapter)} == {"sdpa"}
 
 
 def test_qwens_cells_follow_the_grid(tiny_qwen):
     checkpoint = open_checkpoint(str(tiny_qwen))
-    processor, encoded, _ = asked(checkpoint, [(112, 56), (56, 56)])
-    cells = checkpoint.adapter.picture_cells(processor, encoded)
+    sizes = [(112, 56), (56, 56)]
+    processor, encoded, _ = asked(checkpoint, sizes)
+    cells = checkpoint.adapter.picture_cells(processor, encoded, sizes)
     grids = [(grid[1] // 2, grid[2] // 2) for grid in encoded["image_grid_thw"].tolist()]
     for picture, (rows, columns) in enumerate(grids):
         boxes = [cell.box for cell in cells if cell.picture == picture]
@@ -75,10 +77,11 @@ def test_qwens_cells_follow_the_grid(tiny_qwen):
 def test_smolvlms_tiles_are_put_back_in_place(tiny_smolvlm):
     checkpoint = open_checkpoint(str(tiny_smolvlm))
     edge = checkpoint.load_processor().image_processor.max_image_size["longest_edge"]
-    processor, encoded, _ = asked(checkpoint, [(2 * edge, edge)], longest_edge=2 * edge, image_splitting=True)
+    sizes = [(2 * edge, edge)]
+    processor, encoded, _ = asked(checkpoint, sizes, longest_edge=2 * edge, image_splitting=True)
     tiles = encoded["pixel_values"].shape[1]
     assert tiles == 3, "two tiles and the whole picture"
-    cells = checkpoint.adapter.picture_cells(processor, encoded)
+    cells = checkpoint.adapter.picture_cells(processor, encoded, sizes)
     size = len(cells) // tiles
     lefts = [min(cell.box[0] for cell in cells[at * size : (at + 1) * size]) for at in range(tiles)]
     rights = [max(cell.box[2] for cell in cells[at * size : (at + 1) * size]) for at in range(tiles)]
@@ -87,11 +90,32 @@ def test_smolvlms_tiles_are_put_back_in_place(tiny_smolvlm):
     assert len({cell.token for cell in cells}) == len(cells)
 
 
+def test_internvls_tiles_are_put_back_in_place(tiny_internvl):
+    """Three tiles, one below the other, and the whole; the gradient grows brighter from tile to tile."""
+    checkpoint = open_checkpoint(str(tiny_internvl))
+    sizes = [(112, 336), (112, 112), (336, 100)]
+    processor, encoded, _ = asked(checkpoint, sizes)
+    cells = checkpoint.adapter.picture_cells(processor, encoded, sizes)
+    whole = [cell for cell in cells if cell.box[2] - cell.box[0] == 0.25 == cell.box[3] - cell.box[1]]
+    assert [len([cell for cell in cells if cell.picture == picture]) for picture in range(3)] == [64, 16, 64]
+    assert [len([cell for cell in whole if cell.picture == picture]) for picture in range(3)] == [16, 16, 16]
+    assert [cell.token for cell in cells] == (encoded["input_ids"][0] == processor.image_token_id).nonzero()[
+        :, 0
+    ].tolist()
+    brightness = encoded["pixel_values"].mean((1, 2, 3))
+    for tile, top in enumerate((0, 1 / 3, 2 / 3)):
+        of_tile = cells[16 * tile : 16 * tile + 16]
+        assert min(cell.box[1] for cell in of_tile) == pytest.approx(top)
+        assert (min(cell.box[0] for cell in of_tile), max(cell.box[2] for cell in of_tile)) == (0, 1)
+    assert brightness[:3].tolist() == sorted(brightness[:3].tolist())
+
+
 def test_a_layer_that_is_not_there(tiny_qwen):
     checkpoint = open_checkpoint(str(tiny_qwen))
     processor, encoded, completion = asked(checkpoint, [(56, 56)])
+    model, sizes = checkpoint.load_model(dtype=torch.float32), [(56, 56)]
     with pytest.raises(UserError, match="layer 99: the model's layers are 0 to"):
-        look(checkpoint.load_model(dtype=torch.float32), checkpoint.adapter, processor, encoded, completion, layer=99)
+        look(model, checkpoint.adapter, processor, encoded, completion, sizes=sizes, layer=99)
 
 
 def test_pieces_join_to_the_whole_text(tiny_qwen):

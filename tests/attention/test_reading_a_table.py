@@ -30,12 +30,13 @@ def looks():
         asked = worded("reason", row.problem, asks=ASKS["sequence"])
         turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": asked}]}
         text = processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False)
-        encoded = checkpoint.adapter.encode(processor, [text], [[render(item.scene)]])
+        picture = render(item.scene)
+        encoded = checkpoint.adapter.encode(processor, [text], [[picture]])
         with torch.inference_mode():
             begun = with_completion(encoded, start, device=model.device)
             said = model.generate(**begun, generation_config=greedy)[0, encoded["input_ids"].shape[1] :].tolist()
         if f"<answer> {row.solution} </answer>" in tokenizer.decode(said):
-            seen = look(model, checkpoint.adapter, processor, encoded, said, layer=LAYER)
+            seen = look(model, checkpoint.adapter, processor, encoded, said, sizes=[picture.size], layer=LAYER)
             right.append((item.scene, [tokenizer.decode([token]) for token in said], seen))
     return right
 

@@ -52,6 +52,7 @@ def test_a_family_is_the_name_of_its_configs(script, where):
     assert qwen.startswith("vsr/qwen/")
     assert smolvlm == qwen.replace("qwen", "smolvlm")
     assert where(f"scripts/{script}", VLM_GRPO_FAMILY="smolvlm") == smolvlm
+    assert where(f"scripts/{script}", VLM_GRPO_FAMILY="internvl") == qwen.replace("qwen", "internvl")
     assert where(f"scripts/SmolVLM/{script}", VLM_GRPO_FAMILY="qwen") == smolvlm, "the script's own name wins"
 
 

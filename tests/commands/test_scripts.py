@@ -15,6 +15,8 @@ TRAINING = [
     "run_grpo_detection.sh",
     "run_grpo_seg.sh",
     "run_grpo_seg_lora.sh",
+    "run_grpo_rec.sh",
+    "run_grpo_rec_lora.sh",
     "SmolVLM/run_sft_lora.sh",
 ]
 BATCH = {

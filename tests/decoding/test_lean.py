@@ -31,7 +31,7 @@ def never(*_):
 
 
 @pytest.mark.parametrize("lora", LORA)
-@pytest.mark.parametrize("family", ["qwen", "smolvlm"])
+@pytest.mark.parametrize("family", ["qwen", "smolvlm", "internvl"])
 def test_float32_gives_the_models_tokens(request, family, lora):
     model = model_of(request, family, LORA[lora])
     prompts = Prompts(model)
@@ -43,7 +43,7 @@ def test_float32_gives_the_models_tokens(request, family, lora):
     assert torch.equal(chosen, tokens)
 
 
-@pytest.mark.parametrize("family", ["qwen", "smolvlm"])
+@pytest.mark.parametrize("family", ["qwen", "smolvlm", "internvl"])
 def test_without_a_mask_every_place_counts(request, family):
     model = model_of(request, family, {})
     prompts = Prompts(model)
@@ -59,7 +59,7 @@ def test_without_a_mask_every_place_counts(request, family):
 
 
 @pytest.mark.parametrize("lora_dtype", [torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("family", ["qwen", "smolvlm"])
+@pytest.mark.parametrize("family", ["qwen", "smolvlm", "internvl"])
 def test_bfloat16_moves_no_farther_than_another_batch_does(request, family, lora_dtype):
     model = model_of(request, family, {}, dtype=torch.bfloat16)
     for name, parameter in model.named_parameters():
@@ -87,7 +87,7 @@ def test_the_norm_is_the_models(request, dtype):
     torch.testing.assert_close(norm(module, rows), module(rows), rtol=0, atol=1e-6 if dtype is torch.float32 else 0)
 
 
-@pytest.mark.parametrize("family", ["qwen", "smolvlm"])
+@pytest.mark.parametrize("family", ["qwen", "smolvlm", "internvl"])
 def test_weights_that_change_in_place_are_taken_over_in_place(request, family):
     model = model_of(request, family, {})
     prompts = Prompts(model)
@@ -157,14 +157,14 @@ def operations_a_layer(model, step):
     return sum(operations.of.values()) / LAYERS
 
 
-@pytest.mark.parametrize("family", ["qwen", "smolvlm"])
+@pytest.mark.parametrize("family", ["qwen", "smolvlm", "internvl"])
 def test_a_layer_takes_at_most_forty_operations_with_lora(request, family):
     model = model_of(request, family, {}, layers=LAYERS)
     assert operations_a_layer(model, stock_step(model)) > 68
     assert operations_a_layer(model, LeanStep(model, never)) <= 40
 
 
-@pytest.mark.parametrize("family", ["qwen", "smolvlm"])
+@pytest.mark.parametrize("family", ["qwen", "smolvlm", "internvl"])
 def test_a_layer_takes_at_most_thirty_two_operations_without(request, family):
     model = model_of(request, family, layers=LAYERS)
     assert operations_a_layer(model, stock_step(model)) > 40

@@ -9,10 +9,10 @@ import torch
 
 from tiny_grpo import ask, make_trainer
 from vlm_grpo.decoding.pictures import by_row
+from vlm_grpo.environments.conversation import turn_ids
 from vlm_grpo.environments.double_check import ENVIRONMENT, QUESTION
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.grpo.conversation import turn_ids
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.sft import command as sft
 from vlm_grpo.rewards.registry import REWARDS
@@ -26,7 +26,7 @@ ENDS = list(range(20, 120))
 """Ids that end a turn of a random model, which rarely comes upon its end token."""
 ROW = Row(id="r", images=(), problem="Is it?", solution="True", task="vsr")
 GOOD, BARE = "<think> so </think> <answer> True </answer>", "<answer> True </answer>"
-FAMILIES = ["tiny_qwen", "tiny_smolvlm"]
+FAMILIES = ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"]
 
 
 def make(checkpoint, out, *, fast="on", length=160, **settings):

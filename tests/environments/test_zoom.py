@@ -12,11 +12,11 @@ from PIL import Image
 
 from tiny_grpo import make_trainer
 from vlm_grpo.decoding.pictures import by_row
+from vlm_grpo.environments.conversation import pictures_of
 from vlm_grpo.environments.zoom import ENVIRONMENT, SIDE, ZoomTools, enlarge, region
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.grpo.conversation import pictures_of
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.rewards.registry import REWARDS
 from vlm_grpo.rows import dataset
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_told_to_the_model_and_shows_nothing(text, reason):
 
 @given(st.text(alphabet="<>/tolanswer:[]0123456789, \n_keypinm", max_size=80))
 def test_nothing_that_is_written_is_an_exception_of_ours(text):
-    assert reply(call(text)) is not None
+    assert "<answer>" in text or reply(call(text)) is not None
     ENVIRONMENT.respond([f"<tool>{text}"], [PICTURE])
     ENVIRONMENT.respond([text], [PICTURE])
 

@@ -213,7 +213,16 @@ def test_a_damaged_note_is_one_line(text, message, grpo_adapter, tiny_qwen, data
     assert not (tmp_path / "out").exists()
 
 
-def test_picture_settings_are_what_json_holds(tiny_smolvlm):
-    settings = asked.picture_settings(open_checkpoint(str(tiny_smolvlm)).load_processor(longest_edge=56))
-    assert settings["size"] == {"longest_edge": 56}
+@pytest.mark.parametrize(
+    "family, options, name, value",
+    [
+        ("tiny_smolvlm", {"longest_edge": 56}, "size", {"longest_edge": 56}),
+        ("tiny_internvl", {"max_patches": 6}, "max_patches", 6),
+    ],
+)
+def test_picture_settings_are_what_json_holds_and_a_processor_takes(family, options, name, value, request):
+    checkpoint = open_checkpoint(str(request.getfixturevalue(family)))
+    settings = asked.picture_settings(checkpoint.load_processor(**options))
+    assert settings[name] == value
     assert settings == json.loads(json.dumps(settings))
+    assert asked.picture_settings(checkpoint.load_processor(image_settings=settings)) == settings

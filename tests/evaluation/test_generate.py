@@ -43,7 +43,7 @@ class Bench:
         return [completion for batch in done for completion in batch]
 
 
-@pytest.fixture(params=["tiny_qwen", "tiny_smolvlm"])
+@pytest.fixture(params=["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def folder(request):
     return request.getfixturevalue(request.param)
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vlm_grpo.alignment import figures, label_command
+from vlm_grpo.alignment import figures
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import command, kinds, prompt
+from vlm_grpo.judge import command, prompt
+from vlm_grpo.labelling import command as label_command
+from vlm_grpo.labelling import verdicts as label_verdicts
 from vlm_grpo.paper import agreement_command
 from vlm_grpo.paper import tables_command as alignment
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts import kinds
 
 README = Path(__file__).resolve().parents[2] / "alignment_judge/README.md"
 FIVE = {
@@ -79,7 +82,7 @@ def test_labels_and_agreement_take_the_verdicts_kinds(judged, tmp_path, capsys, 
     verdicts = judged(write_prompt(tmp_path))
     labels = tmp_path / "labels.jsonl"
     judge = {(r["row_id"], r["model"]): r["type"] for r in jsonl.read(verdicts)}
-    asked = label_command.sample(verdicts, 30, 0)
+    asked = label_verdicts.sample(verdicts, 30, 0)
     keys = {kind: str(number) for number, kind in enumerate(FIVE, start=1)}
     prompts: list[str] = []
     capsys.readouterr()

@@ -77,13 +77,16 @@ def test_all_but_the_weights_is_the_bases(merged_qwen, tiny_qwen):
     assert {tensor.dtype for tensor in after.values()} == {torch.float16}
 
 
-def test_smolvlm_merges_too_and_in_another_format(tiny_smolvlm, tiny_smolvlm_lora, tmp_path):
-    out = run(tiny_smolvlm_lora, tmp_path / "merged", "--dtype", "bfloat16")
+@pytest.mark.parametrize("family", ["tiny_smolvlm", "tiny_internvl"])
+def test_the_others_merge_too_and_in_another_format(family, request, tmp_path):
+    out = run(request.getfixturevalue(f"{family}_lora"), tmp_path / "merged", "--dtype", "bfloat16")
     assert {t.dtype for t in load_file(out / "model.safetensors").values()} == {torch.bfloat16}
     config = manifest.read_json(out / "config.json")
     assert config["dtype"] == config["text_config"]["dtype"] == "bfloat16"
     processor = open_checkpoint(str(out)).load_processor()
-    assert processor.chat_template == open_checkpoint(str(tiny_smolvlm)).load_processor().chat_template
+    assert (
+        processor.chat_template == open_checkpoint(str(request.getfixturevalue(family))).load_processor().chat_template
+    )
 
 
 def test_the_probe_says_no_picture_token(tiny_smolvlm):

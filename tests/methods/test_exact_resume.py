@@ -1,18 +1,15 @@
 """A run that is stopped and continued ends as one that was not: the same adapter, bit for bit, from the same rows."""
 
 import json
-import os
-import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from signal_at import SignalAt
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
 from vlm_grpo.methods import status
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.resume import attempts
 from vlm_grpo.methods.sft import command as sft
 from vlm_grpo.rewards import registry
@@ -44,20 +41,13 @@ CHECKED = REUSED.replace("completion_length: 5", "completion_length: 120") + (
 FOLLOWED = REUSED + ("sync_ref_model: true\nref_model_sync_steps: 3\nref_model_mixup_alpha: 0.6\nadvantages: cubic\n")
 """The reference is a mix of three adapters by step 7, and the rollouts in hand have shaped advantages."""
 
+CONSTRAINED = REUSED.replace("[vowels]", "[format]") + "constraints: [vowels=3]\nconstraint_rate: 0.5\n"
+"""The multiplier of the one constraint is all that moves the policy, and moves itself at each rollout."""
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_data(tmp_path_factory.mktemp("exact") / "data", train=tiny_rows(6, split="train"))
-
-
-class SignalAt(MetricsFile):
-    """Sends this process SIGUSR1 in the middle of the given steps; otherwise the metrics file that it stands in for."""
-
-    steps: tuple[int, ...] = ()
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step + 1 in self.steps:
-            os.kill(os.getpid(), signal.SIGUSR1)
 
 
 @pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
@@ -68,9 +58,10 @@ class SignalAt(MetricsFile):
         (grpo, GRPO, 8, (2, 7)),
         (grpo, REUSED, 8, (1, 6, 7)),
         (grpo, FOLLOWED, 8, (4, 7)),
+        (grpo, CONSTRAINED, 8, (3, 6)),
         (grpo, CHECKED, 3, (1,)),
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-double-check"],
+    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-constrained", "grpo-double-check"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)

@@ -51,7 +51,7 @@ def weights(run: Path) -> dict:
     return load_file(run / "final" / "adapter_model.safetensors")
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_grpo_writes_a_complete_run(family, request, tmp_path, data, monkeypatch):
     model, out = request.getfixturevalue(family), tmp_path / "out"
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
@@ -68,6 +68,7 @@ def test_grpo_writes_a_complete_run(family, request, tmp_path, data, monkeypatch
         group = completions[4 * step : 4 * step + 4]
         assert len({c["row_id"] for c in group}) == 1
         assert sum(c["advantage"] for c in group) == pytest.approx(0, abs=1e-4)
+        assert sum(c["clipped"] for c in group) / 4 == metrics[step]["completions/clipped_ratio"]
         assert all(c["rewards"] == {"vowels": VOWELS.score(c["text"], "", rule="strict"), "format": 0.0} for c in group)
         assert (data / group[0]["images"][0]).is_file()
     written = manifest.read(out, kind="grpo")
@@ -84,9 +85,10 @@ def test_grpo_writes_a_complete_run(family, request, tmp_path, data, monkeypatch
     assert all(moved.values()), "every adapted layer has moved from its zero start"
 
 
-def test_sft_learns_and_writes_a_complete_run(tiny_qwen, tmp_path, data):
-    out = tmp_path / "out"
-    sft.main(write_config(tmp_path, SFT, model=tiny_qwen, data=data, out=out))
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_internvl"])
+def test_sft_learns_and_writes_a_complete_run(family, request, tmp_path, data):
+    model, out = request.getfixturevalue(family), tmp_path / "out"
+    sft.main(write_config(tmp_path, SFT, model=model, data=data, out=out))
     losses = [m["loss"] for m in jsonl.read(out / "metrics.jsonl")]
     assert len(losses) == 6
     assert losses[-1] < losses[0]
@@ -142,6 +144,8 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
         (["--dtype", "float8"], "unknown dtype 'float8'"),
         (["--report_to", "mlflow"], "report_to: mlflow is not installed; pip install mlflow"),
         (["--max_completion_length", "100000"], "row train-"),
+        (["--reward_weights", "0", "0"], "reward_weights are all 0"),
+        (["--generation_kwargs", '{"suppress_tokens": [3, 99999]}'], "suppress_tokens: the model has no token 99999"),
     ],
 )
 def test_mistakes_leave_with_one_line_and_code_2(words, message, tiny_qwen, tmp_path, data, capsys):

@@ -16,7 +16,7 @@ from vlm_grpo.tasks.registry import task_of
 TARGET = {"answer": "bare", "yes_no": "yes_no"}
 
 
-@pytest.fixture(params=["tiny_qwen", "tiny_smolvlm"])
+@pytest.fixture(params=["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def base(request: pytest.FixtureRequest) -> Path:
     folder: Path = request.getfixturevalue(request.param)
     return folder

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from vlm_grpo.alignment import label_command
+from vlm_grpo.labelling import command as label_command
 from vlm_grpo.paper import agreement_command
 from vlm_grpo.store import jsonl
 

@@ -7,6 +7,7 @@ from PIL import Image
 from refusals import refusal
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_generations import save_tiny_arm
+from vlm_grpo.drawing import arm_colour
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import open_arm
 from vlm_grpo.statistics.intervals import wilson
@@ -119,9 +120,10 @@ def test_the_figures_show_the_numbers(report):
         "grpo@42\n12/12",
         "grpo@7\n10/12",
     ]
-    whole, parts = figures.rewards({"grpo@42": STEPS}).axes
+    whole, parts = figures.rewards({"grpo@42": STEPS}, arms=["base", "grpo"]).axes
     assert list(whole.lines[0].get_ydata()) == [step["reward"] for step in STEPS]
     assert whole.lines[1].get_ydata()[-1] == pytest.approx((1.9 + 2.0) / 2), "the mean over a tenth of the run"
+    assert whole.lines[1].get_color() == arm_colour("grpo", ["base", "grpo"])
     assert [text.get_text() for text in parts.get_legend().get_texts()] == ["accuracy", "format"]
 
 

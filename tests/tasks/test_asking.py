@@ -64,7 +64,7 @@ def test_the_words_of_a_row_leave_markers_out():
     assert asking.texts(caption) == ("the <image> is red",)
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_placed_pictures_are_encoded_at_the_counted_length(family, request, tmp_path):
     save_pictures(tmp_path)
     checkpoint = open_checkpoint(str(request.getfixturevalue(family)))
@@ -76,5 +76,5 @@ def test_placed_pictures_are_encoded_at_the_counted_length(family, request, tmp_
     pictures = [[open_picture(tmp_path, name) for name in ROWS[2].images]]
     encoded = checkpoint.adapter.encode(processor, [asked.text], pictures)
     assert encoded["input_ids"].shape[1] == lengths(ROWS[2])
-    read = re.sub(r"(<image>|<\|image_pad\|>)+", "#", processor.decode(encoded["input_ids"][0]))
+    read = re.sub(r"(<image>|<\|image_pad\|>|<IMG_CONTEXT>)+", "#", processor.decode(encoded["input_ids"][0]))
     assert re.search(r"Is[^#]*#.* as red as\n?[^#]*#", read, re.DOTALL)

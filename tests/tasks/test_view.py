@@ -10,10 +10,19 @@ from vlm_grpo.tasks.view import AS_IS, View, views
 SIZES = [(112, 112), (300, 200), (40, 30), (1000, 60)]
 
 
-@pytest.mark.parametrize("family, limit", [("tiny_qwen", None), ("tiny_qwen", 112 * 112), ("tiny_smolvlm", None)])
-def test_the_view_is_what_the_processor_shows(family, limit, request, tmp_path):
+@pytest.mark.parametrize(
+    "family, options",
+    [
+        ("tiny_qwen", {}),
+        ("tiny_qwen", {"max_pixels": 112 * 112}),
+        ("tiny_smolvlm", {}),
+        ("tiny_internvl", {"max_patches": 6}),
+        ("tiny_internvl", {"max_patches": 1}),
+    ],
+)
+def test_the_view_is_what_the_processor_shows(family, options, request, tmp_path):
     checkpoint = open_checkpoint(str(request.getfixturevalue(family)))
-    processor = checkpoint.load_processor(**({"max_pixels": limit} if limit else {}))
+    processor = checkpoint.load_processor(**options)
     save_pictures(tmp_path)
     rows = []
     for row, size in zip(tiny_rows(4), SIZES, strict=True):
@@ -28,6 +37,12 @@ def test_the_view_is_what_the_processor_shows(family, limit, request, tmp_path):
             side = processor.image_processor.patch_size
             assert seen[row.id].shown == ((wide * side, high * side),)
             assert seen[row.id].frame == "resized_pixels"
+        if family == "tiny_internvl":
+            cut = processor.image_processor(images=[Image.new("RGB", size)], crop_to_patches=True)["num_patches"]
+            ((wide, high),) = seen[row.id].shown
+            tiles = wide * high // processor.image_processor.size["height"] ** 2
+            assert cut == [tiles + (tiles > 1)]
+            assert seen[row.id].frame == "thousandths"
 
 
 def test_boxes_come_back_to_the_pictures_own_pixels():

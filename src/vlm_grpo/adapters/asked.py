@@ -17,6 +17,7 @@ from vlm_grpo.store import atomic
 FILE = "asked.json"
 PICTURES = (
     *("do_convert_rgb", "do_resize", "size", "max_image_size", "resample", "do_image_splitting", "do_rescale"),
+    *("crop_to_patches", "min_patches", "max_patches"),
     *("rescale_factor", "do_normalize", "image_mean", "image_std", "patch_size", "merge_size", "temporal_patch_size"),
 )
 """What an image processor's settings say of the pixels that the model sees."""
@@ -32,6 +33,8 @@ class Asked(BaseModel):
         images: the picture settings that the user gave, by name.
         image_processor: the settings that prepared the pictures, whatever they came from.
         chat_template: the checkpoint's template.
+        environment: what answered the model within its completion; None: nothing.
+        max_tool_calling_iterations: how many of its calls were answered; None: as many as there was room for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +45,8 @@ class Asked(BaseModel):
     images: dict[str, Any]
     image_processor: dict[str, Any]
     chat_template: str
+    environment: str | None = None
+    max_tool_calling_iterations: int | None = None
 
 
 def picture_settings(processor: Any) -> dict[str, Any]:

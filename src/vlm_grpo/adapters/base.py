@@ -3,7 +3,7 @@
 Adding a family is one file with an `Adapter`, its import and one line in `adapters/registry.py` (docs/extending.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -82,13 +82,15 @@ class Adapter:
         lora_targets: regex of the modules LoRA adapts: the language tower's linear layers, never `lm_head`, never the
             vision tower; the same for SFT and GRPO (the study's two methods trained different parameters).
         vision_modules: prefixes of the parameters that belong to the vision tower and its connector.
+        foreign_types: `model_type` of this family's checkpoints that run code of their own -> what to take instead.
         former_names: (former, present) prefixes of the language tower's modules: what adapters that other releases of
             transformers trained call them.
         placeholder_tokens: special tokens that stand for pictures; a completion must never contain one.
         image_options: picture settings the user may give, by name.
         shown_size: (processor, (width, height)) -> the size in pixels at which the model sees a picture.
-        picture_cells: (processor, encoded prompt of one row) -> which part of which picture each of its picture tokens
-            stands for; what a family sees twice (whole and in tiles) has cells that overlap. None: not known.
+        picture_cells: (processor, encoded prompt of one row, (width, height) of each of its pictures) -> which part of
+            which picture each of its picture tokens stands for; what a family sees twice (whole and in tiles) has cells
+            that overlap. None: not known.
         refuses: (width, height) -> why the processor takes no picture of that size in pixels; None: it does.
         shares_prefix: whether its positions and its KV cache are those that `methods.fast.prefix` and `decoding` know.
         generation: overrides of `generate` that the family needs.
@@ -106,7 +108,8 @@ class Adapter:
     image_options: dict[str, ImageOption]
     box_frame: Literal["pixels", "resized_pixels", "thousandths"]
     shown_size: Callable[[Any, Size], Size]
-    picture_cells: Callable[[Any, Any], list[Cell]] | None = None
+    picture_cells: Callable[[Any, Any, Sequence[Size]], list[Cell]] | None = None
+    foreign_types: Mapping[str, str] = field(default_factory=dict)
     former_names: tuple[tuple[str, str], ...] = ()
     refuses: Callable[[Size], str | None] = takes_every_size
     shares_prefix: bool = False

@@ -4,6 +4,7 @@ The stock processors want a video processor, which needs torchvision. Where torc
 processor of the same class takes its place; where it is present the stock one is used (a test compares their pixels).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def shown_size(processor: Any, size: Size) -> Size:
     return width, height
 
 
-def picture_cells(processor: Any, encoded: Any) -> list[Cell]:
+def picture_cells(processor: Any, encoded: Any, sizes: Sequence[Size]) -> list[Cell]:
     """One cell a merged patch, row by row."""
     tokens = (encoded["input_ids"][0] == processor.image_token_id).nonzero().flatten().tolist()
     merge = processor.image_processor.merge_size

@@ -6,6 +6,7 @@ from the cache. That stays the default here for fidelity; `decoding/cache_choice
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from transformers import (
 from transformers.processing_utils import ProcessorMixin
 from transformers.utils import is_torchvision_available
 
-from vlm_grpo.adapters.base import Adapter, Box, Cell, ImageOption, grid
+from vlm_grpo.adapters.base import Adapter, Box, Cell, ImageOption, Size, grid
 from vlm_grpo.adapters.files import chat_template, check_agree, model_type, read_json
 
 
@@ -74,7 +75,7 @@ def _load_processor(path: Path, image_settings: dict[str, Any]) -> Any:
 TILE = re.compile(r"<row_(\d+)_col_(\d+)>$")
 
 
-def picture_cells(processor: Any, encoded: Any) -> list[Cell]:
+def picture_cells(processor: Any, encoded: Any, sizes: Sequence[Size]) -> list[Cell]:
     """The cells of each tile, and of the whole picture, which comes last; `<row_2_col_1>` names a tile before it."""
     ids = encoded["input_ids"][0].tolist()
     image = processor.image_token_id

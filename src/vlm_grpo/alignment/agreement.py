@@ -15,11 +15,11 @@ from typing import Any
 from vlm_grpo.alignment.fields import check_fields, item_id
 from vlm_grpo.alignment.sources import kinds_of, read_rows
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge.kinds import Kinds
 from vlm_grpo.statistics.agreement import Labelled, kappa, prediction_powered, rogan_gladen
 from vlm_grpo.statistics.intervals import Estimate
 from vlm_grpo.store import jsonl
 from vlm_grpo.tables import Table
+from vlm_grpo.verdicts.kinds import Kinds
 
 ALIGNED, MISALIGNED = "aligned", "misaligned"
 OTHER = "other"
@@ -129,12 +129,13 @@ def read_judge(path: Path) -> dict[int, dict[Key, str]]:
         seen.add((repeat, key))
         rater = raters.setdefault(repeat, {})
         if row["aligns"] is not None:
-            rater[key] = _class_of(row, kinds, where)
+            rater[key] = class_of(row, kinds, where)
     return raters
 
 
 def read_labels(path: Path, kinds: Kinds) -> dict[str, dict[Key, str]]:
-    """The classes that `alignment_judge/label.py` recorded, by annotator; a later label replaces an earlier one.
+    """The classes that `alignment_judge/label.py` recorded, by annotator; a later label replaces an earlier one, one
+    that is `undone` takes it back.
 
     `kinds` are those of the judge; without any, all that is misaligned is one class.
     """
@@ -142,13 +143,18 @@ def read_labels(path: Path, kinds: Kinds) -> dict[str, dict[Key, str]]:
     for number, row in jsonl.read_input(path):
         where = f"{path} line {number}"
         check_fields(row, where, "row_id", "model", "annotator", "aligns")
-        labels.setdefault(row["annotator"], {})[str(row["row_id"]), row["model"]] = _class_of(row, kinds, where)
+        of_annotator = labels.setdefault(row["annotator"], {})
+        of_annotator[str(row["row_id"]), row["model"]] = class_of(row, kinds, where)
+        if row.get("undone"):
+            del of_annotator[str(row["row_id"]), row["model"]]
+    labels = {annotator: given for annotator, given in labels.items() if given}
     if not labels:
         raise UserError(f"{path} holds no label; make some with alignment_judge/label.py")
     return labels
 
 
-def _class_of(row: Mapping[str, Any], kinds: Kinds, where: str) -> str:
+def class_of(row: Mapping[str, Any], kinds: Kinds, where: str) -> str:
+    """The class that a verdict or a label puts its item into; `UserError` opened by `where` where it names none."""
     if not isinstance(row["aligns"], bool):
         raise UserError(f"{where}: aligns is {row['aligns']!r}, expected true or false")
     if row["aligns"]:

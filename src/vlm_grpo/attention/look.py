@@ -4,13 +4,14 @@ The completion is decoded as an evaluation decodes it; then prompt and completio
 which gives the same attention as at each step of decoding (to rounding) and needs no attention to be kept meanwhile.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from vlm_grpo.adapters.base import Adapter, Cell
+from vlm_grpo.adapters.base import Adapter, Cell, Size
 from vlm_grpo.attention.watch import attention_layers, watch_layer
 from vlm_grpo.errors import UserError
 
@@ -46,9 +47,18 @@ class Look:
 
 
 def look(
-    model: PreTrainedModel, adapter: Adapter, processor: Any, encoded: Any, completion: list[int], *, layer: int | None
+    model: PreTrainedModel,
+    adapter: Adapter,
+    processor: Any,
+    encoded: Any,
+    completion: list[int],
+    *,
+    sizes: Sequence[Size],
+    layer: int | None,
 ) -> Look:
     """Watch `layer` (None: the middle one) over the `completion` of the prompt `encoded` (1, L).
+
+    `sizes` are (width, height) of the prompt's pictures.
 
     `UserError` where the family's picture tokens are not known, or there is no such layer.
     """
@@ -68,7 +78,7 @@ def look(
     return Look(
         ids=whole["input_ids"][0].tolist(),
         prompt_length=prompt_length,
-        cells=adapter.picture_cells(processor, encoded),
+        cells=adapter.picture_cells(processor, encoded, sizes),
         weights=watch.weights,
         layer=chosen,
         layers=len(layers),

@@ -1,10 +1,10 @@
 """The language tower's step for one token a row, in about half the operations of the model's own forward.
 
 While decoding, a token costs what launching its kernels costs, the same at batch 16 and 64. So the step is written out
-for the layouts it knows (Llama's, which SmolVLM and Idefics3 have, and the text towers of Qwen2-VL and Qwen2.5-VL),
-with LoRA apart on any of their linear layers. In float32 its logits equal the model's up to 1e-5; in a shorter format
-it rounds where the model does, so it moves no farther from it than another batch size would. Left to the model's own
-step: what `lean_layout.why_not_lean` names.
+for the layouts it knows (Llama's, which SmolVLM and Idefics3 have; Qwen2's, which InternVL has; and the text towers of
+Qwen2-VL and Qwen2.5-VL), with LoRA apart on any of their linear layers. In float32 its logits equal the model's up to
+1e-5; in a shorter format it rounds where the model does, so it moves no farther from it than another batch size would.
+Left to the model's own step: what `lean_layout.why_not_lean` names.
 """
 
 import logging
@@ -16,6 +16,7 @@ from transformers.cache_utils import Cache
 
 from vlm_grpo.decoding.lean_layer import LeanLayer, norm
 from vlm_grpo.decoding.lean_layout import why_not_lean
+from vlm_grpo.decoding.slots import SlotCache
 from vlm_grpo.decoding.step import Step, tower_step
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class LeanStep:
         if mask is not None:
             mask = torch.zeros_like(mask, dtype=h.dtype).masked_fill_(~mask, -torch.inf)
         room = self._layers[0].room(h)
+        shared = cache.shared if isinstance(cache, SlotCache) else None
         for layer, slot in zip(self._layers, cache.layers, strict=True):
-            layer(h, cos, sin, slot, mask, room)
+            layer(h, cos, sin, slot, mask, room, shared)
         return norm(self._tower.norm, h)

@@ -8,12 +8,13 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLDecoderLayer
 from transformers.models.qwen2_vl.modeling_qwen2_vl import Qwen2VLDecoderLayer
 
 from vlm_grpo.decoding.lean_projection import base_of
 
-KNOWN_LAYERS = (LlamaDecoderLayer, Qwen2VLDecoderLayer, Qwen2_5_VLDecoderLayer)
+KNOWN_LAYERS = (LlamaDecoderLayer, Qwen2DecoderLayer, Qwen2VLDecoderLayer, Qwen2_5_VLDecoderLayer)
 STACKED = (("self_attn", ("q_proj", "k_proj", "v_proj")), ("mlp", ("gate_proj", "up_proj")))
 """Linear layers that read the same input."""
 ADDED = (("self_attn", ("o_proj",)), ("mlp", ("down_proj",)))

@@ -2,11 +2,11 @@
 
 Qwen's are patches of all rows in one tensor (`pixel_values` (patches, values), `image_grid_thw` (images, 3)); those of
 Idefics3 and SmolVLM are tiles, padded to a row each (`pixel_values` (rows, tiles, channels, height, width),
-`pixel_attention_mask` (rows, tiles, height, width)); LLaVA's are one entry a picture (`pixel_values` (images, channels,
-height, width)). Layouts with further fields are left to TRL.
+`pixel_attention_mask` (rows, tiles, height, width)); InternVL's are the tiles of all rows in one tensor (`pixel_values`
+(tiles, channels, height, width)), LLaVA's the same with one tile a picture. Layouts with further fields are TRL's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 FIELDS = ("pixel_values", "image_grid_thw", "pixel_attention_mask")
-FOREIGN = ("image_sizes", "image_position_ids", "spatial_shapes", "num_tiles")
+FOREIGN = ("image_sizes", "image_position_ids", "spatial_shapes")
 """Fields of layouts that are not known here."""
-
-
-PADDED = 5
-"""Dimensions of `pixel_values` that are padded to a row each."""
+TILES = "num_tiles"
+"""How many entries of one tensor of tiles belong to each row: TRL's name. Without it there is one a picture."""
+TILE, PADDED = 3, 5
+"""Dimensions of a tile, and of `pixel_values` that are padded to a row each."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Pictures:
     """`fields` as the model's forward takes them, and whose they are.
 
     `counts` says how many pictures each row shows (None: not known). Where pictures are not padded to a row each,
-    `images` are the ranges of each row's pictures and `patches` those of their entries in `pixel_values`.
+    `images` are the ranges of each row's pictures, or tiles, and `patches` those of their entries in `pixel_values`.
     """
 
     fields: dict[str, torch.Tensor]
@@ -68,15 +68,34 @@ class Pictures:
 
 
 def by_row(fields: Mapping[str, Any], num_images: Sequence[int] | None) -> Pictures:
-    """`fields` (arrays, None where absent) with the rows they belong to; `num_images` counts each row's."""
+    """`fields` (arrays, None where absent) with the rows they belong to; `num_images` counts each row's.
+
+    Where a row's pictures are several tiles in one tensor, `fields` hold `TILES`, or `num_images` are `counts_of`.
+    """
     present = {name: _tensor(value) for name in FIELDS if (value := fields.get(name)) is not None}
     if num_images is None or not present or present["pixel_values"].ndim == PADDED:
         return Pictures(present, num_images, images=[], patches=[])
     images = _ranges(num_images)
     if "image_grid_thw" not in present:
-        return Pictures(present, num_images, images=images, patches=images)
+        tiles = images if fields.get(TILES) is None else _ranges(fields[TILES])
+        return Pictures(present, num_images, images=tiles, patches=tiles)
     patches = present["image_grid_thw"].prod(-1).tolist()
     return Pictures(present, num_images, images=images, patches=_ranges([sum(patches[row]) for row in images]))
+
+
+def counts_of(
+    prompts: Iterable[Sequence[int]], pixels: Any, num_images: Sequence[int] | None, *, placeholder: int
+) -> Sequence[int] | None:
+    """What `by_row` counts by: `num_images`, or each prompt's tiles where `pixels` are the tiles of all in one tensor.
+
+    All tiles become equally many tokens `placeholder`, so a prompt has as large a share of the tiles as of the tokens.
+    """
+    if pixels is None or len(pixels[0].shape) != TILE:
+        return num_images
+    tokens = [list(prompt).count(placeholder) for prompt in prompts]
+    length = sum(tokens) // len(pixels)
+    assert length * len(pixels) == sum(tokens), f"{len(pixels)} tiles for {sum(tokens)} picture tokens"
+    return [count // length for count in tokens]
 
 
 def is_foreign(batch: Mapping[str, Any]) -> bool:

@@ -67,13 +67,15 @@ def _narrow(name: str, value: Any, rows: int, first: list[int], pictures: Pictur
 
 
 def _narrow_features(image: ModelOutput, first: list[int], pictures: Pictures) -> ModelOutput:
-    """Features come one entry a picture in Qwen's layout and one a row in Idefics3's."""
+    """Features come one entry a picture in Qwen's layout, one a tile in InternVL's and one a row in Idefics3's."""
     chosen = (
         [i for row in first for i in range(len(image.pooler_output))[pictures.images[row]]]
         if pictures.images
         else first
     )
-    kept = {"pooler_output": [image.pooler_output[i] for i in chosen]}
+    pooled = image.pooler_output
+    in_one = isinstance(pooled, torch.Tensor) and pictures.images
+    kept = {"pooler_output": pooled[chosen] if in_one else [pooled[i] for i in chosen]}
     deepstack = getattr(image, "deepstack_features", None)
     if deepstack is not None:
         kept["deepstack_features"] = [[layer[i] for i in chosen] for layer in deepstack]

@@ -19,6 +19,7 @@ import torch
 
 from vlm_grpo.embedded import (
     FAMILIES,
+    build_internvl,
     build_qwen,
     build_smolvlm,
     cryptogram_curriculum,
@@ -60,6 +61,7 @@ class Recipe:
 RECIPES = {
     "qwen2_5_vl": Recipe(lessons=curriculum.LESSONS, build=build_qwen.build, measure=measure.measure),
     "smolvlm": Recipe(lessons=curriculum.LESSONS, build=build_smolvlm.build, measure=measure.measure),
+    "internvl": Recipe(lessons=curriculum.LESSONS, build=build_internvl.build, measure=measure.measure),
     "qwen2_5_vl_digits": Recipe(
         lessons=digits_curriculum.LESSONS,
         build=partial(build_qwen.build, family="qwen2_5_vl_digits", vision_layers=2),
@@ -142,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m vlm_grpo.embedded.pretrain", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--family", choices=(*FAMILIES, "all"), default="all")
+    parser.add_argument("--family", choices=(*RECIPES, "all"), default="all")
     parser.add_argument("--out", type=user_path, default=Path("build/embedded"), help="gets a folder for each family")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

@@ -7,6 +7,7 @@ text still encodes, down to bytes.
 
 import random
 import re
+from collections.abc import Mapping
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -18,8 +19,13 @@ _WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\
 _TAGS = r" ?</?(?:think|answer)>"
 
 
-def train(specials: tuple[str, ...], lessons: Lessons, *, eos: str, pad: str, seed: int) -> PreTrainedTokenizerFast:
-    """Train the tokenizer of `lessons`; its first ids are `specials`, among them `eos` and `pad`. A seed fixes it."""
+def train(
+    specials: tuple[str, ...], lessons: Lessons, *, eos: str, pad: str, seed: int, names: Mapping[str, str] = {}
+) -> PreTrainedTokenizerFast:
+    """Train the tokenizer of `lessons`; its first ids are `specials`, among them `eos` and `pad`. A seed fixes it.
+
+    `names` are attributes by which a processor asks for some of the specials.
+    """
     tokenizer = Tokenizer(models.BPE())
     pieces = "|".join([*(re.escape(phrase).replace(r"\ ", " ") for phrase in lessons.phrases), _TAGS, _WORDS])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -44,6 +50,7 @@ def train(specials: tuple[str, ...], lessons: Lessons, *, eos: str, pad: str, se
         padding_side="left",
         model_max_length=512,
         clean_up_tokenization_spaces=False,
+        **names,
     )
 
 

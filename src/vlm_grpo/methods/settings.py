@@ -139,12 +139,15 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "
             "give one each"
         )
+    if training.reward_weights is not None and not any(training.reward_weights):
+        raise UserError("reward_weights are all 0, so nothing is earned and nothing learnt; give one that is not")
     if rewards.curriculum and "shuffle_dataset" in given and training.shuffle_dataset:
         raise UserError("shuffle_dataset: true undoes the order of the curriculum; remove one of the two")
     if training.sync_ref_model and training.beta == 0:
         raise UserError("sync_ref_model has no effect with beta: 0, which asks for no reference; give a beta")
     if watch.kl_alarm == "stop" and training.beta == 0:
         raise UserError("kl_alarm: stop has no effect with beta: 0, which measures no KL; give a beta")
+    _check_constraints(training, watch, given)
     corrects = training.use_vllm and training.vllm_importance_sampling_correction
     if corrects and training.loss_type == "vespo" and training.vllm_importance_sampling_mode.startswith("sequence"):
         raise UserError("loss_type vespo needs a vllm_importance_sampling_mode by token: token_truncate or token_mask")
@@ -153,9 +156,37 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             raise UserError(f"setting {name!r} has no effect without use_vllm: true")
         if name in _REF_SYNC_ONLY and not training.sync_ref_model:
             raise UserError(f"setting {name!r} has no effect without sync_ref_model: true")
+    _check_judge(rewards)
     _check_environment(rewards.environment, training, given)
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
+
+
+def _check_judge(rewards: RewardArguments) -> None:
+    if "llm" in rewards.rewards:
+        if rewards.judge_model is None:
+            raise UserError("reward llm asks a judge: name it with judge_model, and its server with judge_base_url")
+        return
+    for name in ("judge_model", "judge_base_url", "judge_max_cost"):
+        if getattr(rewards, name) is not None:
+            raise UserError(f"setting {name!r} has no effect without the reward llm; add it to rewards")
+
+
+def _check_constraints(training: GRPOArguments, watch: WatchArguments, given: frozenset[str]) -> None:
+    for name in ("constraint_rate", "constraint_max", "constraint_start"):
+        if name in given and not watch.constraints:
+            raise UserError(f"setting {name!r} has no effect without constraints")
+    if not watch.constraints:
+        return
+    if watch.advantages != "plain":
+        raise UserError("constraints make advantages of their own; say advantages: plain")
+    if training.scale_rewards != "group" or training.multi_objective_aggregation != "sum_then_normalize":
+        raise UserError(
+            "constraints add to advantages that are normalised by group: leave scale_rewards at group and "
+            "multi_objective_aggregation at sum_then_normalize"
+        )
+    if watch.constraint_start > watch.constraint_max:
+        raise UserError(f"constraint_start {watch.constraint_start} is above constraint_max {watch.constraint_max}")
 
 
 def _check_environment(name: str | None, training: GRPOArguments, given: frozenset[str]) -> None:
@@ -177,7 +208,7 @@ def check_resumable(training: GRPOArguments | SFTArguments) -> None:
     if training.save_only_model:
         raise UserError(
             "save_only_model leaves optimiser and schedule out of checkpoints, so a run that is stopped could not go "
-            "on; remove it (final/ holds the adapter alone)"
+            "on; remove it (final/ holds weights alone)"
         )
     if training.save_strategy == SaveStrategy.BEST:
         raise UserError(

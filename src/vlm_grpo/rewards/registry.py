@@ -15,9 +15,14 @@ MODULES = (
     "line_format",
     "decoding",
     "correctness",
-    "iou",
     "detection",
     "masks",
+    "text_answers",
+    "llm",
+    "length",
+    "repetition",
+    "iou",
+    "consistency",
 )
 """Below `vlm_grpo.rewards`."""
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
-from vlm_grpo.study.page import data_uri
+from vlm_grpo.study.examples import data_uri
 from vlm_grpo.tasks.base import Outcome
 from vlm_grpo.tasks.outlines import Outline
 from vlm_grpo.tasks.registry import task_of

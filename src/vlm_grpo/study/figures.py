@@ -10,11 +10,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from vlm_grpo import escapes
-from vlm_grpo.drawing import COLOURS, as_rows, dot
+from vlm_grpo.drawing import COLOURS, arm_colour, as_rows, dot
 from vlm_grpo.study.run_names import arm_of
 
 Metrics = Mapping[str, Sequence[Mapping[str, Any]]]
 """Logged steps by run, as in `metrics.jsonl`."""
+SEED_STYLES = ("-", "--", ":", "-.")
+"""Of the runs of one arm, which share its colour."""
 
 
 def accuracy(summary: Mapping[str, Any]) -> Figure:
@@ -45,13 +47,16 @@ def accuracy(summary: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def rewards(metrics: Metrics) -> Figure:
-    """Mean reward by step: the sum of every run, and the parts of it for the first run."""
+def rewards(metrics: Metrics, *, arms: Sequence[str]) -> Figure:
+    """Mean reward by step: the sum of every run in its arm's colour among `arms`, and the parts for the first run."""
     logged = {run: [m for m in steps if "reward" in m] for run, steps in metrics.items()}
     figure = Figure(figsize=(8.6, 3.4), layout="constrained")
     whole, parts = figure.subplots(1, 2)
-    for run, colour in zip(logged, cycle(COLOURS[2:]), strict=False):
-        _curve(whole, logged[run], "reward", label=run, colour=colour)
+    seeds: dict[str, int] = {}
+    for run, steps in logged.items():
+        place = seeds[arm_of(run)] = seeds.get(arm_of(run), -1) + 1
+        style = SEED_STYLES[place % len(SEED_STYLES)]
+        _curve(whole, steps, "reward", label=run, colour=arm_colour(arm_of(run), arms), style=style)
     whole.set_title("Reward, the weighted sum", loc="left", fontsize=11)
     first, steps = next(iter(logged.items()))
     keys = [key for key in (steps[0] if steps else {}) if key.startswith("rewards/") and key.endswith("/mean")]
@@ -71,14 +76,16 @@ def rewards(metrics: Metrics) -> Figure:
 
 def _colours(runs: Mapping[str, Any]) -> dict[str, str]:
     arms = list(dict.fromkeys(arm_of(run) for run in runs))
-    return {run: COLOURS[arms.index(arm_of(run)) % len(COLOURS)] for run in runs}
+    return {run: arm_colour(arm_of(run), arms) for run in runs}
 
 
-def _curve(axes: Any, steps: Sequence[Mapping[str, Any]], key: str, *, label: str, colour: str) -> None:
+def _curve(
+    axes: Any, steps: Sequence[Mapping[str, Any]], key: str, *, label: str, colour: str, style: str = "-"
+) -> None:
     """The logged values, faint, and their mean over a tenth of the run."""
     at = [m["step"] for m in steps if key in m]
     values = [m[key] for m in steps if key in m]
     window = max(1, len(values) // 10)
     smooth = [sum(values[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(values))]
     axes.plot(at, values, color=colour, alpha=0.25, linewidth=1)
-    axes.plot(at, smooth, color=colour, linewidth=2, label=escapes.figure(label))
+    axes.plot(at, smooth, color=colour, linewidth=2, linestyle=style, label=escapes.figure(label))

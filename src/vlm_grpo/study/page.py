@@ -1,111 +1,65 @@
-"""A page of example completions: each question with its picture and what every arm said, in one HTML file.
+"""The report of a study as pages to look at: opened by a double click, without a server, an account or the network.
 
-Examples are drawn, not picked: some at random, then some among the rows on which the arms do not agree; the page says
-which is which. Pictures are in the file itself, texts are escaped, nothing is fetched.
+    python -m vlm_grpo.study.page results/embedded               results/embedded/index.html
+    python -m vlm_grpo.study.page results/embedded --pictures link --size-mb 50
+    python -m vlm_grpo.study.page --watch runs/grpo              runs/grpo/watch/site/training.html, again each minute
+    python -m vlm_grpo.study.page --compare results/a results/b --out results/a_and_b
+
+RESULTS is the folder of a finished report (`vlm_grpo.results.study`); the folders that it was made of must still be
+there. The pages show numbers, training curves, rollouts, answers and provenance (docs/report.md).
 """
 
-import base64
-import io
-import random
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import argparse
+from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
-
-from vlm_grpo.evaluation.arms import Arm
-from vlm_grpo.rows.pictures import open_picture
-from vlm_grpo.rows.records import Row
-from vlm_grpo.tasks.registry import task_of
-
-LONGEST_SIDE = 320
-_TAG = re.compile(r"(</?(?:think|answer)>)")
+from vlm_grpo.errors import UserError, exits_cleanly
+from vlm_grpo.option_types import whole
+from vlm_grpo.paths import user_path
+from vlm_grpo.study.site.compare import open_both
+from vlm_grpo.study.site.folder import MEGABYTE, Options, Written, write_site
+from vlm_grpo.study.site.pictures import MODES
+from vlm_grpo.study.site.source import open_source
+from vlm_grpo.study.site.watch import watch
 
 
-@dataclass(frozen=True)
-class Said:
-    """What one arm said: pieces of text, each with whether it is a tag, the answer read and whether it is right."""
-
-    arm: str
-    pieces: tuple[tuple[bool, str], ...]
-    answer: str
-    verdict: str
-    clipped: bool
-
-
-@dataclass(frozen=True)
-class Example:
-    """One question: pictures as data URIs, the true answer, what its task sorts it by, and what the arms said."""
-
-    id: str
-    pictures: tuple[str, ...]
-    problem: str
-    solution: str
-    details: tuple[tuple[str, str], ...]
-    said: tuple[Said, ...]
+@exits_cleanly
+def main(argv: list[str] | None = None) -> None:
+    """Write the pages as the command line says."""
+    given = _parser().parse_args(argv)
+    options = Options(given.pictures, given.longest_side, given.size_mb, given.rollout_steps)
+    asked = [given.results is not None, given.watch is not None, given.compare is not None]
+    if sum(asked) != 1:
+        raise UserError("name one thing to show: RESULTS, --watch RUN, or --compare RESULTS RESULTS")
+    if given.watch is not None:
+        watch(given.watch, given.out or given.watch / "watch", options, every=given.every, tell=tell)
+    elif given.compare is not None:
+        if given.out is None:
+            raise UserError("--compare writes pages of its own; name their folder with --out")
+        tell(write_site(open_both(*given.compare), given.out, options))
+    else:
+        tell(write_site(open_source(given.results), given.out or given.results, options))
 
 
-def draw(arms: Mapping[str, Arm], *, count: int, seed: int) -> tuple[list[Row], list[Row]]:
-    """`count` rows at random, and up to `count` others on which the arms do not agree, both in the split's order."""
-    rows = next(iter(arms.values())).rows
-    rng = random.Random(seed)
-    anywhere = set(rng.sample(range(len(rows)), min(count, len(rows))))
-    disputed = [
-        i for i, row in enumerate(rows) if i not in anywhere and len({arm.right[row.id] for arm in arms.values()}) > 1
-    ]
-    chosen = set(rng.sample(disputed, min(count, len(disputed))))
-    return [rows[i] for i in sorted(anywhere)], [rows[i] for i in sorted(chosen)]
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="?", type=user_path, metavar="RESULTS", help="folder of a finished report")
+    parser.add_argument("--watch", type=user_path, metavar="RUN", help="folder of a training, done or under way")
+    parser.add_argument("--every", type=whole("--every", least=1), default=60, metavar="S", help="seconds (60)")
+    parser.add_argument("--compare", nargs=2, type=user_path, metavar="RESULTS", help="two studies on the same rows")
+    parser.add_argument("--out", type=user_path, metavar="DIR", help="folder of the pages; RESULTS if not given")
+    parser.add_argument("--pictures", choices=MODES, default="auto", help="whole ones: copied while there is room")
+    parser.add_argument("--longest-side", type=whole("--longest-side", least=1), default=1280, metavar="PIXELS")
+    parser.add_argument("--size-mb", type=whole("--size-mb"), default=300, metavar="N", help="bound of the folder")
+    parser.add_argument("--rollout-steps", type=whole("--rollout-steps", least=1), metavar="N", help="kept of each run")
+    return parser
 
 
-def render(arms: Mapping[str, Arm], *, title: str, count: int = 12, seed: int = 0) -> str:
-    """The page's HTML."""
-    anywhere, disputed = draw(arms, count=count, seed=seed)
-    environment = Environment(
-        loader=PackageLoader("vlm_grpo.study"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    groups = [
-        (f"{len(anywhere)} rows drawn at random (seed {seed})", [_example(row, arms) for row in anywhere]),
-        (f"{len(disputed)} more on which the arms do not agree", [_example(row, arms) for row in disputed]),
-    ]
-    template = environment.get_template("examples.html.jinja")
-    return template.render(title=title, groups=[group for group in groups if group[1]], arms=list(arms))
+def tell(written: Written) -> None:
+    """Print where the page is and how large the folder."""
+    pictures = f"{written.picture_bytes / MEGABYTE:.1f} MB of it pictures"
+    links = f", {written.linked} pictures linked to where they lie" if written.linked else ""
+    print(f"page: {Path(written.index)} ({written.bytes / MEGABYTE:.1f} MB, {pictures}{links})", flush=True)
 
 
-def _example(row: Row, arms: Mapping[str, Arm]) -> Example:
-    arm = next(iter(arms.values()))
-    return Example(
-        id=row.id,
-        pictures=tuple(data_uri(open_picture(arm.root, name)) for name in row.images),
-        problem=row.problem,
-        solution=_written(arm.outcomes[row.id].truth, row),
-        details=tuple(
-            (column, str(row.meta[column])) for column in task_of(row).slices.values() if row.meta.get(column)
-        ),
-        said=tuple(_said(name, arm, row) for name, arm in arms.items()),
-    )
-
-
-def _said(name: str, arm: Arm, row: Row) -> Said:
-    generation, outcome = arm.generations[row.id], arm.outcomes[row.id]
-    return Said(
-        arm=name,
-        pieces=tuple((bool(_TAG.fullmatch(piece)), piece) for piece in _TAG.split(generation.text) if piece),
-        answer="unparsed" if outcome.said is None else _written(outcome.said, row),
-        verdict="unparsed" if outcome.said is None else "right" if outcome.right else "wrong",
-        clipped=generation.finish_reason == "length",
-    )
-
-
-def _written(value: Any, row: Row) -> str:
-    return task_of(row).answer(row).write(value)
-
-
-def data_uri(picture: Image.Image) -> str:
-    """`picture`, made smaller where it is large, as the text that a page shows it by."""
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    stored = io.BytesIO()
-    picture.save(stored, "PNG") if max(picture.size) < LONGEST_SIDE else picture.save(stored, "JPEG", quality=85)
-    kind = "png" if stored.getvalue().startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(stored.getvalue()).decode()}"
+if __name__ == "__main__":
+    main()

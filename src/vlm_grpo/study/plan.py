@@ -126,7 +126,7 @@ def _check_places(study: Study, models: list[str], pairs: Mapping[str, JudgedPai
     """`UserError` where two things would be written to one folder."""
     others = [place for place, pair in pairs.items() if place != pair.second]
     work = Counter([*models, *others, "logs"])
-    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, "alignment"])
+    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, "alignment", "site"])
     for place, count in [*work.items(), *results.items()]:
         if count > 1:
             raise layers.mistake(f"two results would be called {place!r}; rename an arm, an evaluation or a report")

@@ -24,7 +24,7 @@ from vlm_grpo.option_types import whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.provenance import file_hash
-from vlm_grpo.study import drawings, figures, page
+from vlm_grpo.study import drawings, examples, figures
 from vlm_grpo.study.run_names import arm_of, read_run
 from vlm_grpo.study.summary import all_tables, summarise
 from vlm_grpo.tables import to_markdown, to_text
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         metrics=_named(given.metrics, "--metrics"),
         stages=_named(given.stage, "--stage"),
         title=given.title,
-        examples=given.examples,
+        rows_shown=given.examples,
     )
     print("\n\n".join(to_text(table) for table in all_tables(summary)))
     print(f"\nreport: {given.out / 'summary.md'}, {given.out / 'examples.html'}")
@@ -66,7 +66,7 @@ def report(
     metrics: Mapping[str, Path],
     stages: Mapping[str, Path],
     title: str,
-    examples: int = 12,
+    rows_shown: int = 12,
 ) -> dict[str, Any]:
     """Write the report to `out` and return its summary."""
     started = time.monotonic()
@@ -80,8 +80,8 @@ def report(
     atomic.write_json(out / "summary.json", summary)
     drawing.save(figures.accuracy(summary), out / "accuracy.png")
     if logged:
-        drawing.save(figures.rewards(logged), out / "reward.png")
-    atomic.write_text(out / "examples.html", page.render(_first_runs(arms), title=title, count=examples))
+        drawing.save(figures.rewards(logged, arms=list(summary["arms"])), out / "reward.png")
+    atomic.write_text(out / "examples.html", examples.render(_first_runs(arms), title=title, count=rows_shown))
     first = next(iter(arms.values()))
     is_drawn = drawings.can_draw(first.rows)
     if is_drawn:

@@ -51,8 +51,12 @@ def reasons(text: str) -> bool:
     A block that is never closed counts (a thought that was cut off, or one that runs into the answer); an empty one
     does not.
     """
-    thought = text.partition(THINK)[2].partition(END_THINK)[0].partition(OPEN)[0]
-    return bool(thought.strip())
+    return bool(thought_of(text))
+
+
+def thought_of(text: str) -> str:
+    """What stands behind the first `<think>` of `text` before that block ends or an answer opens, stripped."""
+    return text.partition(THINK)[2].partition(END_THINK)[0].partition(OPEN)[0].strip()
 
 
 def call_as_answer(text: str) -> str:

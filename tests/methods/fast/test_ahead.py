@@ -13,7 +13,7 @@ from vlm_grpo.methods import examples
 from vlm_grpo.methods.fast.ahead import KEPT, PicturesAhead
 from vlm_grpo.methods.fast.arguments import FastArguments
 
-FAMILIES = ["tiny_qwen", "tiny_smolvlm"]
+FAMILIES = ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"]
 STEPS = 4
 
 

@@ -142,7 +142,7 @@ def test_a_batch_with_little_to_share_is_scored_by_trl(tiny_qwen, tmp_path, capl
     assert sum("sharing prompts would save" in record.message for record in caplog.records) == 1
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_distinct_rows_are_processed_once_with_the_same_result(family, request):
     processor = open_checkpoint(str(request.getfixturevalue(family))).load_processor()
     rows = ask((SHORT, [0]), (LONG, [1, 2]), (SHORT, [1]), times=2)

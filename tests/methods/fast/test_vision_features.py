@@ -6,9 +6,9 @@ import torch
 from tiny_grpo import DEVICE, LONG, SHORT, ask, make_trainer, score
 from vlm_grpo.methods.fast.arguments import FastArguments
 
-FAMILIES = {"tiny_qwen": "visual", "tiny_smolvlm": "vision_model"}
+FAMILIES = {"tiny_qwen": "visual", "tiny_smolvlm": "vision_model", "tiny_internvl": "vision_tower"}
 SETTINGS = {"fp32": {}, "bf16": {"bf16": True}}
-ROWS = ask((SHORT, [0]), (LONG, [1]), (SHORT, [0]), times=2)
+ROWS = ask((SHORT, [0]), (LONG, [2]), (SHORT, [0]), times=2)
 PICTURES = 2
 
 

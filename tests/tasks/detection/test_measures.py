@@ -5,7 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from vlm_grpo.methods.examples import sft_dataset
 from vlm_grpo.rewards.detection import MEASURES
 from vlm_grpo.rewards.registry import REWARDS
 from vlm_grpo.tasks.coco.average_precision import average_precision as coco_ap
@@ -118,6 +120,14 @@ def test_boxes_are_brought_from_the_models_frame_to_the_pictures_pixels():
     outcome = TASK.outcome(target, TWO, rule="strict", view=view)
     assert outcome.said == [box(10, 20, 60, 140), box(60, 90, 120, 140, "dog")] == outcome.truth
     assert not TASK.outcome(target, TWO, rule="strict").right
+
+
+def test_sft_teaches_the_boxes_where_the_model_sees_them(tmp_path):
+    Image.new("RGB", (200, 400)).save(tmp_path / "street.jpg")
+    row = TWO.model_copy(update={"images": ("street.jpg",)})
+    views = {row.id: View(frame="thousandths", sizes=((200, 400),), shown=((224, 392),))}
+    (taught,) = sft_dataset([row], root=tmp_path, prompt="reason", target="tagged", views=views)["completion"]
+    assert '"bbox_2d": [50, 50, 300, 350]' in taught[0]["content"]
 
 
 def test_figures_count_what_is_missed_and_what_is_too_much():

@@ -15,6 +15,8 @@ from vlm_grpo.tasks.coco.instances import mask, read
 from vlm_grpo.tasks.masks import outlines
 from vlm_grpo.tasks.masks.codecs import CODECS, cosine_transform
 from vlm_grpo.tasks.masks.rays import ANGLES, DIRECTIONS, depth_map, first_exits, table
+from vlm_grpo.tasks.masks.task import KINDS
+from vlm_grpo.tasks.view import View
 
 SIZE = (160, 120)
 COSINE = CODECS["cosine8"]
@@ -134,7 +136,9 @@ def test_json_there_and_back_at_the_rounding_stated(name):
 @pytest.mark.parametrize("name", CODECS)
 def test_the_prompt_shows_json_that_is_an_answer(name):
     """The original's lacked its outer braces."""
-    shown = prompts.render("reason", "Segment the dog.", asks=CODECS[name].asks)
+    view = View(frame="thousandths", sizes=((640, 480),), shown=((644, 476),))
+    shown = prompts.render("reason", "Segment the dog.", asks=KINDS[name].asks_in(view))
+    assert "in thousandths of the image's width and height" in shown
     start = shown.index("[[" if name == "polygon" else "{")
     example, _ = json.JSONDecoder().raw_decode(shown[start:])
     assert CODECS[name].read(example) == example

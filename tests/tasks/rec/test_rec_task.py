@@ -188,3 +188,11 @@ def test_rewards_are_soft_or_at_a_threshold():
 
 def test_as_it_is_means_pixels():
     assert TASK.outcome(said("[0, 0, 10, 10]"), row([0, 0, 10, 10]), rule="strict", view=AS_IS).said == [0, 0, 10, 10]
+
+
+def test_a_flood_is_read_in_linear_time():
+    """Quadratic readers need hours for this."""
+    for flood in ("[", "[[1, 2, ", '{"box": ', "no target ", "no no target", "null ", "```json", "1, "):
+        for text in (flood * 20_000, said(flood * 20_000)):
+            for rule in ("strict", "relaxed", "bare", "bare_relaxed"):
+                TARGET.read(text, rule)

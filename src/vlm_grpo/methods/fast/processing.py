@@ -4,7 +4,7 @@ TRL hands every row of a generation batch to the processor twice, G equal rows a
 before the processor for that time. Rows are equal when their text and their pictures' pixels are. Token ids come out
 repeated, pictures once, with the column `SHARED`: they are repeated where the model is (`repeat_pictures`), since eight
 copies of a picture take longer to make and to move than to use. `PictureLists` alone repeats nothing: it takes the rows
-without a picture, which TRL writes as None, among others with pictures.
+without a picture, which TRL writes as None, among others with pictures. Both count tiles without making them anew.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -15,10 +15,29 @@ import torch
 from PIL import Image
 from transformers import BatchFeature
 
-from vlm_grpo.decoding.pictures import by_row
+from vlm_grpo.decoding.pictures import by_row, counts_of
 
 SHARED, SHARED_COUNTS = "pictures_of_row", "pictures_in_each"
-"""Columns of what was processed once: which of the distinct rows each row is, and how many pictures these show."""
+"""Columns of what was processed once: which of the distinct rows each row is, and how many pictures these show, or how
+many tiles where those of all rows lie in one tensor."""
+
+
+class TileCounts:
+    """`image_processor`, but where TRL cuts the pictures of all rows again to count their tiles, they are counted."""
+
+    def __init__(self, image_processor: Any) -> None:
+        self._image_processor = image_processor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._image_processor, name)
+
+    def __call__(self, images: Any, **settings: Any) -> Any:
+        """As the image processor; with `crop_to_patches`, which only that count sets, `num_patches` of each picture."""
+        if "crop_to_patches" not in settings:
+            return self._image_processor(images=images, **settings)
+        count = self._image_processor.get_number_of_image_patches
+        pictures = [picture for of_row in images for picture in of_row or ()]
+        return {"num_patches": torch.tensor([count(shown.height, shown.width, settings) for shown in pictures])}
 
 
 class PictureLists:
@@ -28,7 +47,8 @@ class PictureLists:
         self._processor = processor
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._processor, name)
+        own = getattr(self._processor, name)
+        return TileCounts(own) if name == "image_processor" else own
 
     def __call__(self, images: Any = None, text: Any = None, **settings: Any) -> BatchFeature:
         """As the processor: `images` a list for each of the texts, None where a row shows nothing."""
@@ -47,7 +67,7 @@ class DistinctProcessing(PictureLists):
         first, of_row = distinct(list(zip(text, images, strict=True)))
         chosen = [images[row] for row in first]
         batch = self._processor(images=chosen, text=[text[row] for row in first], **settings)
-        return _repeat(batch, of_row, [len(pictures) for pictures in chosen])
+        return self._repeat(batch, of_row, [len(pictures) for pictures in chosen])
 
     def apply_chat_template(self, conversation: Any, **settings: Any) -> Any:
         """As the processor: text for one conversation, features for a list of them."""
@@ -56,7 +76,18 @@ class DistinctProcessing(PictureLists):
         first, of_row = distinct(conversation)
         chosen = [conversation[row] for row in first]
         batch = self._processor.apply_chat_template(conversation=chosen, **settings)
-        return _repeat(batch, of_row, [_count_images(turns) for turns in chosen])
+        return self._repeat(batch, of_row, [_count_images(turns) for turns in chosen])
+
+    def _repeat(self, batch: BatchFeature, of_row: list[int], num_images: list[int]) -> BatchFeature:
+        if len(num_images) == len(of_row):
+            return batch
+        ids, pixels = batch["input_ids"], batch.get("pixel_values")
+        prompts = ids.tolist() if isinstance(ids, torch.Tensor) else ids
+        counts = counts_of(prompts, pixels, num_images, placeholder=self._processor.image_token_id) or ()
+        pictures = by_row(batch, counts)
+        rows = {name: _take(value, of_row) for name, value in batch.items() if name not in pictures.fields}
+        shared = {SHARED: torch.tensor(of_row), SHARED_COUNTS: torch.tensor(counts)} if pictures.fields else {}
+        return BatchFeature(rows | pictures.fields | shared)
 
 
 def distinct(rows: Sequence[Any]) -> tuple[list[int], list[int]]:
@@ -91,15 +122,6 @@ def content_key(value: Any, pictures: dict[int, Hashable] | None = None) -> Hash
 def _count_images(turns: list[dict[str, Any]]) -> int:
     parts = [part for turn in turns if isinstance(turn["content"], list) for part in turn["content"]]
     return sum(part["type"] == "image" for part in parts)
-
-
-def _repeat(batch: BatchFeature, of_row: list[int], num_images: list[int]) -> BatchFeature:
-    if len(num_images) == len(of_row):
-        return batch
-    pictures = by_row(batch, num_images)
-    rows = {name: _take(value, of_row) for name, value in batch.items() if name not in pictures.fields}
-    shared = {SHARED: torch.tensor(of_row), SHARED_COUNTS: torch.tensor(num_images)} if pictures.fields else {}
-    return BatchFeature(rows | pictures.fields | shared)
 
 
 def repeat_pictures(batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,8 +42,12 @@ def features(pictures: Pictures, config: Any, *, rows: int) -> torch.Tensor | No
     if "image_grid_thw" in pictures.fields:
         merged = vision.spatial_merge_size**2
         return torch.tensor([(of_row.stop - of_row.start) // merged for of_row in pictures.patches])
-    if pixels.ndim != PADDED:
+    if pixels.ndim != PADDED and not hasattr(config, "downsample_ratio"):
         return None
+    if pixels.ndim != PADDED:
+        patches = [side // patch for side, patch in zip(pixels.shape[-2:], vision.patch_size, strict=True)]
+        of_tile = round(patches[0] * patches[1] * config.downsample_ratio**2)
+        return torch.tensor([(of_row.stop - of_row.start) * of_tile for of_row in pictures.patches])
     height, width = (side // vision.patch_size for side in pixels.shape[-2:])
     return pixels.flatten(2).any(-1).sum(1) * (height * width // config.scale_factor**2)
 

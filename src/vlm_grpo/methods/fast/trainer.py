@@ -23,7 +23,7 @@ from trl import GRPOTrainer
 from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
 from vlm_grpo.decoding.engine import Engine
-from vlm_grpo.decoding.pictures import Pictures, by_row, is_foreign
+from vlm_grpo.decoding.pictures import Pictures, by_row, counts_of, is_foreign
 from vlm_grpo.decoding.prefill import shared_prefill
 from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.methods.fast.ahead import PicturesAhead, before
@@ -33,6 +33,7 @@ from vlm_grpo.methods.fast.layout import rows_apart, rows_together
 from vlm_grpo.methods.fast.plan import WORTH, make_plan
 from vlm_grpo.methods.fast.prefix import share_prefix
 from vlm_grpo.methods.fast.processing import SHARED, DistinctProcessing, PictureLists, repeat_pictures
+from vlm_grpo.methods.fast.rollout_mode import no_dropout
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
 from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
 from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
@@ -69,6 +70,7 @@ class FastGRPOTrainer(GRPOTrainer):
         self.features: FeatureCache | None = None
         self._rows_per_chunk = fast.fast_chunk
         self._told_not_worth = False
+        self._drops_in_scoring_only = fast.fast != "off"
         backbone = self._inner_model().base_model
         self._engine = Engine(self._inner_model()) if self.plan.rollout is self.plan.engine is None else None
         if self.plan.vision is None:
@@ -133,13 +135,25 @@ class FastGRPOTrainer(GRPOTrainer):
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any
     ) -> Any:
+        with no_dropout(self.model) if self._drops_in_scoring_only else nullcontext():
+            return self._drawn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+
+    def _drawn(
+        self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any
+    ) -> Any:
         if self.plan.rollout is not None:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
         if SHARED in multimodal_fields:
             multimodal_fields = repeat_pictures(
                 {name: v.to(self.args.device) if isinstance(v, Tensor) else v for name, v in multimodal_fields.items()}
             )
-        shown = by_row(multimodal_fields, images and [len(of_row or ()) for of_row in images])
+        counts = counts_of(
+            prompt_ids,
+            multimodal_fields.get("pixel_values"),
+            images and [len(of_row or ()) for of_row in images],
+            placeholder=self._inner_model().config.image_token_id,
+        )
+        shown = by_row(multimodal_fields, counts)
         distinct = distinct_prompts(prompt_ids, shown.are_equal)
         with self._sharing(distinct, shown):
             said = super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)

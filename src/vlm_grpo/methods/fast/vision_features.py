@@ -95,14 +95,14 @@ def reuse_features(
 
     `precision` opens the context in which the tower runs, whatever its caller's: the trainer's `autocast`.
 
-    Pictures come as flat patches with `image_grid_thw` (Qwen) or as tiles (rows, tiles, channels, height, width) with
-    `pixel_attention_mask` (Idefics3, SmolVLM).
+    Pictures come as flat patches with `image_grid_thw` (Qwen), as tiles (rows, tiles, channels, height, width) with
+    `pixel_attention_mask` (Idefics3, SmolVLM) or as tiles (tiles, channels, height, width) alone (InternVL).
     """
     assert not tower_trains(backbone), "the features of a tower that trains cannot be reused"
     cache = FeatureCache(limit)
     encode = backbone.get_image_features
     layout = list(inspect.signature(encode).parameters)[1]
-    collect: Callable[..., ModelOutput] = _collect_patches if layout == "image_grid_thw" else _collect_tiles
+    collect: Callable[..., ModelOutput] = COLLECT.get(layout, _collect_flat_tiles)
 
     @functools.wraps(encode)
     def get_image_features(pixel_values: torch.Tensor, *rest: Any, **named: Any) -> ModelOutput:
@@ -154,6 +154,19 @@ def _collect_tiles(cache: FeatureCache, encode: Any, pixels: torch.Tensor, mask:
     of_row = iter(pooled)
     rows = [torch.cat([empty, *(next(of_row) for _ in range(count))]) for count in is_real.sum(1).tolist()]
     return _dress(cache.output, rows)
+
+
+def _collect_flat_tiles(cache: FeatureCache, encode: Any, pixels: torch.Tensor, _: None) -> ModelOutput:
+    def encode_one(position: int) -> Features:
+        raw = cache.output = encode(pixels[position][None], return_dict=True)
+        return (raw.pooler_output[0],)
+
+    pooled = torch.stack([features for (features,) in cache.collect(_keys(pixels), encode_one)])
+    return _dress(cache.output, pooled)
+
+
+COLLECT = {"image_grid_thw": _collect_patches, "pixel_attention_mask": _collect_tiles}
+"""By the second parameter of `get_image_features`."""
 
 
 def _dress(like: ModelOutput, pooled: Any) -> ModelOutput:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vlm_grpo.ranges import check_name
+from vlm_grpo.ranges import AT_LEAST_0, POSITIVE, check_name, check_numbers
 
 ADVANTAGES = ("plain", "cubic")
 KL_ALARMS = ("off", "tell", "stop")
@@ -11,7 +11,7 @@ KL_ALARMS = ("off", "tell", "stop")
 
 @dataclass
 class WatchArguments:
-    """How advantages are shaped, and what happens when the KL runs away (docs/watching.md)."""
+    """How advantages are made, and what happens when the KL runs away (docs/watching.md, docs/faithfulness.md)."""
 
     advantages: Literal["plain", "cubic"] = field(
         default="plain",
@@ -24,6 +24,20 @@ class WatchArguments:
         },
     )
 
+    constraints: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "Rewards whose mean must reach a level, REWARD=LEVEL each; a multiplier enforces it. They are "
+            "computed without being named in rewards."
+        },
+    )
+    constraint_rate: float = field(
+        default=0.01, metadata={"help": "How fast a constraint's multiplier moves, by what its mean lacks, a rollout."}
+    )
+    constraint_max: float = field(default=5.0, metadata={"help": "Largest multiplier of a constraint."})
+    constraint_start: float = field(default=0.0, metadata={"help": "Multiplier of each constraint at the start."})
+
     def __post_init__(self) -> None:
+        check_numbers(self, {"constraint_rate": AT_LEAST_0, "constraint_max": POSITIVE, "constraint_start": AT_LEAST_0})
         check_name("advantages", self.advantages, ADVANTAGES)
         check_name("kl_alarm", self.kl_alarm, KL_ALARMS)

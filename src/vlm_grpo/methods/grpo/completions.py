@@ -20,12 +20,14 @@ class Rollouts:
         rewards: by reward's name; NaN where one cannot be scored.
         advantages: as TRL computes them.
         shaped: what is learnt from in their place; None where they are.
+        clipped: whether each was cut off, without an end token.
         turns: all turns of each completion where an environment answers the model, as `conversation.spoken` has them.
     """
 
     texts: list[str]
     rewards: dict[str, list[float]]
     advantages: list[float]
+    clipped: list[bool]
     shaped: list[float] | None = None
     turns: list[list[dict[str, Any]]] | None = None
 
@@ -53,6 +55,7 @@ class CompletionsFile:
                     **({} if rollouts.turns is None else {"turns": rollouts.turns[i]}),
                     "rewards": {name: None if math.isnan(v[i]) else v[i] for name, v in rollouts.rewards.items()},
                     "advantage": rollouts.advantages[i],
+                    "clipped": rollouts.clipped[i],
                     **({} if rollouts.shaped is None else {"shaped_advantage": rollouts.shaped[i]}),
                 }
                 for i, (row, text) in enumerate(zip(rows, rollouts.texts, strict=True))

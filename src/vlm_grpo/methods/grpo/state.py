@@ -14,9 +14,19 @@ def _path(folder: Path, process: int) -> Path:
     return folder / f"grpo_state_{process}.pt"
 
 
-def save(folder: Path, *, process: int, micro_step: int, rollouts: list[dict[str, Any]] | None, metrics: Any) -> None:
-    """Write this `process`'s `micro_step` (forward-backward passes so far), open `rollouts` and unlogged `metrics`."""
-    state = {"micro_step": micro_step, "rollouts": rollouts, "metrics": {k: list(v) for k, v in metrics.items()}}
+def save(
+    folder: Path, *, process: int, micro_step: int, rollouts: list[dict[str, Any]] | None, metrics: Any, **more: Any
+) -> None:
+    """Write this `process`'s `micro_step` (forward-backward passes so far), open `rollouts` and unlogged `metrics`.
+
+    `more` are plain values by name.
+    """
+    state = {
+        "micro_step": micro_step,
+        "rollouts": rollouts,
+        "metrics": {k: list(v) for k, v in metrics.items()},
+        **more,
+    }
     torch.save(state, _path(folder, process))
 
 

@@ -4,15 +4,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate.utils import gather_object
 from torch.utils.data import Sampler
 from typing_extensions import override
 
 from vlm_grpo.adapters.finite import watch_logits
+from vlm_grpo.environments.conversation import spoken
 from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.grpo import preflight, state, watch
 from vlm_grpo.methods.grpo.completions import CompletionsFile, Rollouts
-from vlm_grpo.methods.grpo.conversation import spoken
+from vlm_grpo.methods.grpo.constraints import Constraints
 from vlm_grpo.methods.grpo.reference import KeepsReference
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.resume.epoch_order import EpochGroups
@@ -24,12 +26,19 @@ from vlm_grpo.rewards.base import ROW
 class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPOTrainer, ReadsWhatIsScored):
     """`TurnsGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards.
 
-    `shaping` says what is made of advantages: plain or cubic.
+    `shaping` says what is made of advantages: plain or cubic; `constraints` are levels that rewards must reach.
     """
 
-    def __init__(self, *, completions: CompletionsFile, shaping: str = "plain", **trl: Any) -> None:
+    def __init__(
+        self,
+        *,
+        completions: CompletionsFile,
+        shaping: str = "plain",
+        constraints: Constraints | None = None,
+        **trl: Any,
+    ) -> None:
         super().__init__(**trl)
-        self._completions, self._shaping = completions, shaping
+        self._completions, self._shaping, self._constraints = completions, shaping, constraints
         self._has_rolled_out = False
 
     @override
@@ -45,6 +54,7 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
             micro_step=self._step,
             rollouts=None if between_rollouts else self._buffered_inputs,
             metrics=self._metrics["train"],
+            multipliers={} if self._constraints is None else self._constraints.multipliers,
         )
         self.save_reference(folder)
 
@@ -53,6 +63,8 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
         saved = state.load(folder, process=self.args.process_index, device=self.args.device)
         self._step, self._buffered_inputs = saved["micro_step"], saved["rollouts"]
         self._metrics["train"].update(saved["metrics"])
+        if self._constraints is not None:
+            self._constraints.multipliers.update(saved.get("multipliers", {}))
         self.load_reference(folder)
 
     @override
@@ -68,10 +80,12 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW)} for row in inputs])
-        rollouts = self._newest_rollouts(len(rows))
+        rollouts = self._newest_rollouts(len(rows), clipped=gather_object(self._clipped(output)))
         watched = watch.figures(rollouts, [row[ROW] for row in rows], group=self.num_generations)
-        if self._shaping == "cubic":
-            shaped, of_both = watch.shape(rollouts, group=self.num_generations)
+        if self._shaping == "cubic" or self._constraints is not None:
+            shaped, of_both = (self._constraints.apply if self._constraints else watch.shape)(
+                rollouts, group=self.num_generations
+            )
             own = slice(self.accelerator.process_index * len(inputs), None)
             output["advantages"] = shaped[own][: len(inputs)].to(output["advantages"])
             watched |= of_both
@@ -81,7 +95,15 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
             self._write(rows, rollouts)
         return output
 
-    def _newest_rollouts(self, count: int) -> Rollouts:
+    def _clipped(self, output: dict[str, Any]) -> list[bool]:
+        """Whether each completion of this process was cut off; TRL may have masked such a one altogether."""
+        ids, mask = output["completion_ids"], output["completion_mask"]
+        last = ids.gather(1, mask.long().cumsum(1).argmax(1, keepdim=True))
+        ends = torch.tensor([*self.eos_token_ids, self._tokenizer.pad_token_id], device=ids.device)
+        clipped: list[bool] = (~torch.isin(last[:, 0], ends) | ~mask.any(1)).tolist()
+        return clipped
+
+    def _newest_rollouts(self, count: int, *, clipped: list[bool]) -> Rollouts:
         """The last `count` rollouts of all processes, as TRL has logged them."""
         newest = slice(-count, None)
         turns = [spoken(of_row) for of_row in list(self._logs["completion"])[newest]]
@@ -89,6 +111,7 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
             texts=[[turn["text"] for turn in of_row if turn["role"] == "assistant"][-1] for of_row in turns],
             rewards={name: list(values)[newest] for name, values in self._logs["rewards"].items()},
             advantages=list(self._logs["advantages"])[newest],
+            clipped=clipped,
             turns=None if self._environment is None else turns,
         )
 

@@ -1,14 +1,23 @@
 """The task `counting`: how many things of a kind does a picture show? (R1-V's first task, on CLEVR's renderings)"""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.number import NUMBER
 from vlm_grpo.tasks.base import Column, Outcome, Task, always
 from vlm_grpo.tasks.blocks import answer_block
+from vlm_grpo.tasks.counterfactuals import OF_KIND
 
 NAME = "counting"
+_THERE_ARE = re.compile(
+    r"\b(?:there (?:are|is)|(?:image|picture) (?:contains|shows|has))(?: a total of| only| exactly)? ([\w-]+)",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(r"[A-Z]\. (\d+)")
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -19,6 +28,19 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "too_many": sum(error > 0 for error in errors),
         "too_few": sum(error < 0 for error in errors),
     }
+
+
+def ends_on(thought: str, row: Row, kind: AnswerKind) -> Any:
+    """The last number that `thought` says there are ("There are five objects"); None where it says none.
+
+    Of a list of choices ("A. 10", "B. 9", "B. 9") the one that it settles on: a lone one, or a last one said twice.
+    """
+    stated = _THERE_ARE.findall(thought)
+    if stated:
+        return kind.parse(stated[-1], True)
+    lines = [line.strip() for line in thought.splitlines() if line.strip()]
+    choice = _CHOICE.fullmatch(lines[-1]) if lines else None
+    return kind.parse(choice[1], True) if choice and (len(lines) == 1 or lines[-1] == lines[-2]) else None
 
 
 def no_count(completion: str, row: Row) -> bool:
@@ -56,4 +78,5 @@ TASK = Task(
         ("", _ROW),
     ),
     probes={"no_count": no_count},
+    counterfactuals=replace(OF_KIND["number"], ends_on=ends_on),
 )

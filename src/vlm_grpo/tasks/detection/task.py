@@ -39,7 +39,8 @@ def write(boxes: Boxes) -> str:
 DETECTIONS = replace(
     BOXES,
     name="detections",
-    asks='a JSON list such as [{"bbox_2d": [10, 20, 110, 220], "label": "dog"}], or None where nothing is to be listed',
+    asks='a JSON list such as [{"bbox_2d": [10, 20, 110, 220], "label": "dog"}], its boxes {frame}, or '
+    "None where nothing is to be listed",
     parse=parse,
     write=write,
 )

@@ -19,6 +19,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from vlm_grpo.store import strict_json
 from vlm_grpo.tasks.answers import polygon as polygons
+from vlm_grpo.tasks.answers.base import FRAME
 from vlm_grpo.tasks.answers.box import is_coordinate
 from vlm_grpo.tasks.coco.instances import Rle
 from vlm_grpo.tasks.masks import outlines
@@ -33,12 +34,15 @@ CORNERS = 32
 ASKS_COSINE = (
     'the outline as JSON such as {"centre": [320, 240], "coeffs": [81.5, 3.2, -9.7, 0.5, 1.2, 0, -0.3, 0]}, its '
     "distance from the centre at angle t (0 to the right, pi/2 down) being coeffs[0] + coeffs[1] cos t + ... + "
-    "coeffs[7] cos 7t"
+    "coeffs[7] cos 7t, {frame}"
 )
 ASKS_FOURIER = (
     'the outline as JSON such as {"centre": [320, 240], "cos": [81, 3.2, -9.7, 0.5, 1.2, 0, -0.3, 0.1, 0], '
     '"sin": [2, 1.1, -0.4, 0, 0.3, 0, 0, 0.1]}, its distance from the centre at angle t (0 to the right, pi/2 down) '
-    "being cos[0] + cos[1] cos t + ... + cos[8] cos 8t + sin[0] sin t + ... + sin[7] sin 8t"
+    "being cos[0] + cos[1] cos t + ... + cos[8] cos 8t + sin[0] sin t + ... + sin[7] sin 8t, {frame}"
+)
+ASKS_POLYGON = (
+    f"the outline as JSON, a list of at most {CORNERS} corners such as [[10, 20], [110, 25], [60, 140]], {FRAME}"
 )
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 _TURNS = 2 * np.pi * np.outer(np.arange(HARMONICS + 1), np.arange(ANGLES)) / ANGLES
@@ -186,11 +190,9 @@ CODECS = {
         ),
         Codec(
             name="polygon",
-            asks=f"the outline as JSON, a list of at most {CORNERS} corners such as [[10, 20], [110, 25], [60, 140]]",
+            asks=ASKS_POLYGON,
             encode=_encode_polygon,
-            read=lambda value: (
-                polygons.as_polygon(value) if isinstance(value, list) and len(value) <= 4 * CORNERS else None
-            ),
+            read=_read_polygon,
             decode=lambda value: np.array(value, dtype=float),
         ),
     )

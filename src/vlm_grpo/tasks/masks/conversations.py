@@ -15,6 +15,7 @@ from vlm_grpo.store import strict_json
 from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.masks.codecs import CODECS, Codec
 from vlm_grpo.tasks.masks.task import answer
+from vlm_grpo.tasks.view import View
 
 MARKER = "<image>"
 
@@ -25,11 +26,13 @@ def line(row: Row, number: int) -> dict[str, Any]:
     if isinstance(value, dict):
         value = {**value, "size": json.loads(row.solution)["size"]}
     text = json.dumps(value, separators=(",", ":"))
+    height, width = json.loads(row.solution)["size"]
+    asked = answer(row).asks_in(View(frame="pixels", sizes=((width, height),)))
     return {
         "id": number,
         "image": row.images[0],
         "conversations": [
-            {"from": "human", "value": f"{MARKER}{row.problem} Answer with {answer(row).asks}."},
+            {"from": "human", "value": f"{MARKER}{row.problem} Answer with {asked}."},
             {"from": "gpt", "value": f"<answer>{text}</answer>"},
         ],
     }

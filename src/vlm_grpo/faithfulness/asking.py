@@ -1,0 +1,146 @@
+"""The model of an evaluated arm, asked once more: prompts with a beginning of the answer, pictures changed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import torch
+from PIL import Image, ImageOps
+
+from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.decoding.cache_choice import choose_cache
+from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation import run
+from vlm_grpo.evaluation.arms import Arm
+from vlm_grpo.evaluation.generate import Completion, Decoder, complete
+from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
+from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
+from vlm_grpo.faithfulness.confidence import Confidence, Fork, confidence_at
+from vlm_grpo.faithfulness.probes import Variant
+from vlm_grpo.rows.pictures import open_picture
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.asking import AskedRow, render
+from vlm_grpo.tasks.view import View, views
+
+
+def settings_of(arm: Arm) -> EvaluationArguments:
+    """The settings that the arm was evaluated with; `UserError` where the arm was sampled or had several turns."""
+    known = {field.name for field in fields(EvaluationArguments)}
+    settings = EvaluationArguments(**{key: value for key, value in arm.manifest["config"].items() if key in known})
+    if settings.temperature > 0:
+        raise UserError(
+            f"{arm.folder} was sampled at temperature {settings.temperature}, so its answers change by themselves; "
+            "evaluate greedily and probe that"
+        )
+    if settings.played is not None:
+        raise UserError(
+            f"{arm.folder} was answered in the turns of environment {settings.played}, and a probe asks once; evaluate "
+            "with environment: none and probe that"
+        )
+    return settings
+
+
+@dataclass
+class Asker:
+    """Asks the model of one arm. `inputs` are those of its evaluation."""
+
+    settings: EvaluationArguments
+    inputs: EvaluationInputs
+    decoder: Decoder
+    use_cache: bool
+
+    @property
+    def tokenizer(self) -> Any:
+        """The checkpoint's."""
+        return self.inputs.processor.tokenizer
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of `text`, without special tokens."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def count(self, text: str) -> int:
+        """Tokens of `text`."""
+        return len(self.encode(text))
+
+    def view(self, row: Row) -> View:
+        """How the model sees the pictures of `row`, which may be others than the row's own."""
+        adapter, processor = self.inputs.model.adapter, self.inputs.processor
+        return views([row], root=self.settings.root, adapter=adapter, processor=processor)[row.id]
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of `ids`."""
+        return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+    def answers(self, variants: Sequence[Variant]) -> Iterator[list[tuple[Variant, str]]]:
+        """Each variant with its whole completion, prefill included, a batch at a time."""
+        prompts = self._prompts(variants)
+        pending = dict(zip(map(id, prompts), variants, strict=True))
+        is_auto = self.settings.batch_size == "auto"
+        batches = complete(
+            prompts,
+            decode=partial(self.decoder, use_cache=self.use_cache),
+            encode=lambda batch: self._encoded([(prompt, pending[id(prompt)]) for prompt in batch]),
+            batch_size=AUTO_BATCH_SIZE if is_auto else int(self.settings.batch_size),
+            may_halve=is_auto,
+        )
+        for batch in batches:
+            yield [self._whole(pending[id(completion.prompt)], completion) for completion in batch]
+
+    def confidences(self, forks: Sequence[tuple[Row, Fork]]) -> list[Confidence]:
+        """How sure the model is at each fork."""
+        size = 32 if self.settings.batch_size == "auto" else int(self.settings.batch_size)
+        return [
+            confidence for start in range(0, len(forks), size) for confidence in self._at(forks[start : start + size])
+        ]
+
+    @torch.inference_mode()
+    def _at(self, forks: Sequence[tuple[Row, Fork]]) -> list[Confidence]:
+        variants = [Variant(row=row, prefill=fork.prefill) for row, fork in forks]
+        encoded = self._encoded(list(zip(self._prompts(variants), variants, strict=True)))
+        logits = self.decoder.model(**encoded.to(self.decoder.model.device), use_cache=False).logits[:, -1].float()
+        return [confidence_at(fork, logits[i, list(fork.tokens)].tolist()) for i, (_, fork) in enumerate(forks)]
+
+    def _prompts(self, variants: Sequence[Variant]) -> list[AskedRow]:
+        return [AskedRow(v.row, self._asked(v.row).text + v.prefill) for v in variants]
+
+    def _asked(self, row: Row) -> AskedRow:
+        seen = {row.id: self.view(row)}
+        (asked,) = render([row], self.inputs.processor, template=self.settings.prompt, views=seen)
+        return asked
+
+    def _encoded(self, batch: Sequence[tuple[AskedRow, Variant]]) -> Any:
+        images = [[self._picture(name, variant) for name in variant.row.images] for _, variant in batch]
+        return self.inputs.model.adapter.encode(self.inputs.processor, [prompt.text for prompt, _ in batch], images)
+
+    def _picture(self, name: str, variant: Variant) -> Image.Image:
+        picture = open_picture(self.settings.root, name)
+        if variant.picture == "blank":
+            return Image.new("RGB", picture.size, "white")
+        return ImageOps.mirror(picture) if variant.picture == "mirrored" else picture
+
+    def _whole(self, variant: Variant, completion: Completion) -> tuple[Variant, str]:
+        return variant, variant.prefill + completion.text
+
+
+def open_asker(arm: Arm) -> Asker:
+    """Load the model of `arm` as its evaluation did; `UserError` where the weights are others now."""
+    settings = settings_of(arm)
+    inputs = open_inputs(settings, given={"prompt", "answers", "dtype", "environment"})
+    settings = inputs.settled.settings
+    there = arm.manifest["inputs"]
+    here = {"model": inputs.model.fingerprint, "adapter": inputs.adapter.fingerprint if inputs.adapter else None}
+    for name, fingerprint in here.items():
+        if there[name] != fingerprint:
+            raise UserError(f"{arm.folder} was evaluated with another {name} than there is now; evaluate again")
+    model = run.load_model(settings, inputs, pick_dtype(settings.dtype))
+    decoder = Decoder(
+        model=model,
+        processor=inputs.processor,
+        adapter=inputs.model.adapter,
+        max_new_tokens=settings.max_new_tokens,
+    )
+    use_cache = choose_cache(
+        settings.use_cache, model=model, adapter=inputs.model.adapter, batch=lambda: None
+    ) if settings.use_cache != "auto" else bool(arm.manifest.get("use_cache", False))  # fmt: skip
+    return Asker(settings, inputs, decoder, use_cache)
