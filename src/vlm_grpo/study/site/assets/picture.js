@@ -11,11 +11,12 @@ site.picture = (() => {
     return element;
   }
 
-  /** An SVG as large as the picture with the shapes of each layer: {name, tone, shapes}; tone null is the truth. */
+  /** An SVG as large as the picture with the shapes of each layer: {name, tone, shapes}; tone null is the truth, a
+      text a class of its own, with `label` beside its box to choose it. */
   function overlay(width, height, layers) {
     const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "overlay", "aria-hidden": "true" });
     for (const layer of [...layers].reverse()) { // the truth, named first, lies on top
-      const group = svg("g", { class: layer.tone === null ? "truth" : `tone-${layer.tone}`, "data-layer": layer.name });
+      const group = svg("g", { class: layer.tone === null ? "truth" : typeof layer.tone === "string" ? layer.tone : `tone-${layer.tone}`, "data-layer": layer.name });
       for (const shape of layer.shapes) {
         group.append(svg("polygon", { points: shape.points.join(" "), "vector-effect": "non-scaling-stroke" }));
         if (shape.label) {
@@ -41,11 +42,13 @@ site.picture = (() => {
 
   /** The pictures `keys` of a row as buttons that open the viewer; `entries` say what is known of each. */
   function show(keys, entries, { id, layers = [] }) {
-    const box = el("div", { class: "pictures" });
+    const box = el("div", { class: "pictures-box" });
+    const row = el("div", { class: "pictures" });
+    box.append(row);
     keys.forEach((key, place) => {
       const alt = keys.length > 1 ? `picture ${place + 1} of row ${id}` : `picture of row ${id}`;
       const over = place === 0 ? layers : [];
-      box.append(el("button", {
+      row.append(el("button", {
         type: "button", class: "picture", title: "Whole picture (z)",
         onclick: () => open(key, entries[key], alt, over),
       }, frame(`pictures/${key}.webp`, entries[key], alt, over)));
@@ -53,12 +56,12 @@ site.picture = (() => {
     const drawn = layers.filter((layer) => layer.shapes.length);
     if (drawn.length) {
       box.append(el("p", { class: "legend" }, ...drawn.map((layer) => el("label", {},
-        el("input", { type: "checkbox", checked: true, onchange: (event) => {
+        el("input", { type: "checkbox", checked: true, "aria-label": layer.name, onchange: (event) => {
           for (const group of box.querySelectorAll(`[data-layer="${CSS.escape(layer.name)}"]`)) {
             group.style.display = event.target.checked ? "" : "none";
           }
         } }),
-        layer.tone === null ? el("span", { class: "run" }, "truth") : site.named(layer.name)))));
+        layer.tone === null ? el("span", { class: "run" }, "truth") : layer.label ? layer.label : site.named(layer.name)))));
     }
     return box;
   }
