@@ -5,8 +5,8 @@
 
 An arm is a finished evaluation, a JSONL of id, problem, solution, task, text, or R1-V's JSON of counting results.
 Endings are read by the task's rule; `--endings NAME=FILE` gives a judge's for the rest, a JSONL of id and ending (null:
-on none). OUT gets quadrants.json, quadrants.md, endings.jsonl and, last, manifest.json. What the figures can tell:
-docs/faithfulness.md.
+on none) such as `python -m vlm_grpo.faithfulness.ask_endings` writes. OUT gets quadrants.json, quadrants.md,
+endings.jsonl and, last, manifest.json. What the figures can tell: docs/faithfulness.md.
 """
 
 import argparse
@@ -75,7 +75,8 @@ def _judged(words: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, A
         for number, record in jsonl.read_input(user_path(place)):
             if "id" not in record or "ending" not in record:
                 raise UserError(f"{place} line {number}: a judged ending needs id and ending")
-            records[str(record["id"])] = record["ending"]
+            if record.get("missing") is None:
+                records[str(record["id"])] = record["ending"]
         judged[name] = records
     return judged
 
@@ -113,10 +114,17 @@ def tables_of(summary: Mapping[str, Any]) -> list[Table]:
                 )
                 for name, figures in arms.items()
             ),
-            tuple(
-                f"{name}: {count} missing, {reason}"
-                for name, figures in arms.items()
-                for reason, count in figures["missing"].items()
+            (
+                *(
+                    f"{name}: {count} missing, {reason}"
+                    for name, figures in arms.items()
+                    for reason, count in figures["missing"].items()
+                ),
+                *(
+                    f"{name}: rule and judge name the same ending in {_share(figures['rule_agrees'])}"
+                    for name, figures in arms.items()
+                    if figures["rule_agrees"]
+                ),
             ),
         ),
         Table(
