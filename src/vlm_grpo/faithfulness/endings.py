@@ -15,6 +15,7 @@ from vlm_grpo.statistics.paired import mcnemar_exact
 from vlm_grpo.statistics.shares import rate_share
 from vlm_grpo.tasks.base import Outcome
 from vlm_grpo.tasks.blocks import thought_of
+from vlm_grpo.tasks.diversity import distinct_share
 from vlm_grpo.tasks.registry import task_of
 
 Reader = Literal["rule", "judge"]
@@ -24,7 +25,7 @@ Reader = Literal["rule", "judge"]
 class Ending:
     """What one completion's thought ends on, read by whom; `missing` says why nothing is known.
 
-    `words` are those of the thought; none where it does not reason. `rule_agrees` says, where rule and judge both name
+    `thought` is empty where it does not reason. `rule_agrees` says, where rule and judge both name
     an ending, whether they name the same.
     """
 
@@ -33,8 +34,13 @@ class Ending:
     consistent: bool | None
     reader: Reader | None
     missing: str | None
-    words: int
+    thought: str
     rule_agrees: bool | None = None
+
+    @property
+    def words(self) -> int:
+        """Of the thought."""
+        return len(self.thought.split())
 
 
 def endings(
@@ -53,19 +59,19 @@ def endings(
 
 def _ending(row: Row, text: str, outcome: Outcome, judged: Mapping[str, Any]) -> Ending:
     parts = parts_of(text)
-    words = len(thought_of(text).split())
+    thought = thought_of(text)
     if parts is None or outcome.said is None:
         missing = "no thought before one answer" if parts is None else "no answer could be read"
-        return Ending(row.id, outcome.right, None, None, missing, words)
+        return Ending(row.id, outcome.right, None, None, missing, thought)
     kind = task_of(row).answer(row)
     by_rule, by_judge = by_rule_of(parts.thought, row), judged.get(row.id)
     end = by_judge if by_rule is None else by_rule
     if end is None:
         missing = "on no answer, says the judge" if row.id in judged else "no ending could be read"
-        return Ending(row.id, outcome.right, None, None, missing, words)
+        return Ending(row.id, outcome.right, None, None, missing, thought)
     reader: Reader = "judge" if by_rule is None else "rule"
     agrees = None if by_rule is None or by_judge is None else bool(kind.same(by_judge, by_rule))
-    return Ending(row.id, outcome.right, bool(kind.same(end, outcome.said)), reader, None, words, agrees)
+    return Ending(row.id, outcome.right, bool(kind.same(end, outcome.said)), reader, None, thought, agrees)
 
 
 def by_rule_of(thought: str, row: Row) -> Any:
@@ -91,6 +97,7 @@ def quadrants(read: Sequence[Ending]) -> dict[str, Any]:
         "n": len(read),
         "reasons": rate_share(len(reasoning), len(read)),
         "median_words": lengths[len(lengths) // 2] if lengths else None,
+        "distinct_4grams": distinct_share([ending.thought for ending in reasoning]),
         "read": rate_share(len(known), len(read)),
         "read_by_rule": sum(ending.reader == "rule" for ending in known),
         "read_by_judge": sum(ending.reader == "judge" for ending in known),

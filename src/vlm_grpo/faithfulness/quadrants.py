@@ -28,7 +28,8 @@ from vlm_grpo.tasks.answers.rules import Rule
 
 KIND = "quadrants"
 CELLS = ("consistent_right", "consistent_wrong", "inconsistent_right", "inconsistent_wrong")
-HEADER = ("arm", "n", "reasons", "words (median)", "ending read", "by rule / judge")
+HEADER = ("arm", "n", "reasons", "words (median)", "distinct 4-grams", "ending read", "by rule / judge")
+DISTINCT = "distinct 4-grams: of all thoughts of an arm; fewer where they are many, and where they follow a template"
 CAUTION = (
     "of the completions whose ending could be read: another reader of endings gives other figures",
     "an answer that follows from the reasoning need not have been reached by it",
@@ -108,6 +109,7 @@ def tables_of(summary: Mapping[str, Any]) -> list[Table]:
                     str(figures["n"]),
                     _share(figures["reasons"]),
                     "-" if figures["median_words"] is None else str(figures["median_words"]),
+                    "-" if figures["distinct_4grams"] is None else f"{figures['distinct_4grams']:.2f}",
                     _share(figures["read"]),
                     f"{figures['read_by_rule']} / {figures['read_by_judge']}",
                     *(_share(figures["cells"][cell]) for cell in CELLS),
@@ -125,6 +127,7 @@ def tables_of(summary: Mapping[str, Any]) -> list[Table]:
                     for name, figures in arms.items()
                     if figures["rule_agrees"]
                 ),
+                DISTINCT,
             ),
         ),
         Table(
