@@ -17,6 +17,7 @@ from vlm_grpo.methods.grpo.constraints import constrained, constraints_of
 from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.judged import check_judge, with_judge
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
+from vlm_grpo.methods.grpo.ranking import ranked_by, ranking_of
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
     check_in_vocabulary,
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, watch, _, training = parsed.arguments
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, watch, parsed.given)
-    rewards += constrained(watch, training, named=rewards)
+    rewards += constrained(watch, training, named=rewards) + ranked_by(watch, training, named=rewards)
     check_generation_kwargs(training.generation_kwargs, use_vllm=training.use_vllm)
     run.check_settings(training)
     if parsed.dry_run:
@@ -123,6 +124,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
         protocol=protocol,
         shaping=watch.advantages,
         constraints=constraints_of(watch),
+        ranking=ranking_of(watch, training, rewards),
         fast=fast,
     )
     if training.use_vllm:
