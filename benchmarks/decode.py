@@ -16,7 +16,6 @@ import argparse
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -176,19 +175,21 @@ def main() -> None:
     parser.add_argument("--json", type=user_path, help="write the results here")
     given = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    hardware = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
     tokens = given.tokens or SIZES[given.size].completion
     bench = Bench(given.size, device=device, largest=max(given.batches))
-    results = [bench.measure(batch, tokens) for batch in given.batches]
-    print(table(given.size, results))
-    if given.json:
-        path: Path = given.json
-        content = {
-            "size": given.size,
-            "results": results,
-            "device": torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)",
-            "versions": {m.__name__: m.__version__ for m in (torch, transformers)},
-        }
-        path.write_text(json.dumps(content, indent=2) + "\n")
+    results: list[dict[str, Any]] = []
+    for batch in given.batches:
+        results.append(bench.measure(batch, tokens))
+        print(table(given.size, results[-1:]), flush=True)
+        if given.json:
+            content = {
+                "size": given.size,
+                "results": results,
+                "device": hardware,
+                "versions": {m.__name__: m.__version__ for m in (torch, transformers)},
+            }
+            given.json.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

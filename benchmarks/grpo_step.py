@@ -38,6 +38,7 @@ from phase_clock import PeakMemory, PhaseClock
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from vlm_grpo.adapters.checkpoint import see_faster
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
 from vlm_grpo.paths import user_path
@@ -83,6 +84,8 @@ class Arm:
 
     def __init__(self, name: str, shaped: Shaped, size: Size, setting: Setting, folder: Path, checkpointing: bool):
         self.clock, self.memory = PhaseClock(), PeakMemory()
+        if name == "ours":
+            see_faster(shaped.model)
         self.optimiser = OptimiserClock(self.clock)
         backbone = shaped.model.base_model
         self.clock.watch(backbone, "get_image_features", "encode")

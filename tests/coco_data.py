@@ -19,10 +19,20 @@ def annotation(id: int, image: int, category: int, box: list[float], **others: A
     return entry | {"segmentation": [corners]} | others
 
 
-def write_coco(folder: Path, annotations: list[dict[str, Any]], *, images: int, split: str = "val") -> Path:
-    """A folder in COCO's layout: `images` grey pictures of 64 x 48, ids from 1, categories 1 person and 2 dog."""
+def write_coco(
+    folder: Path,
+    annotations: list[dict[str, Any]],
+    *,
+    images: int,
+    split: str = "val",
+    size: tuple[int, int] = (64, 48),
+) -> Path:
+    """A folder in COCO's layout: `images` grey pictures of `size`, ids from 1, categories 1 person and 2 dog."""
+    width, height = size
     content = {
-        "images": [{"id": n, "file_name": f"{n:03}.jpg", "width": 64, "height": 48} for n in range(1, images + 1)],
+        "images": [
+            {"id": n, "file_name": f"{n:03}.jpg", "width": width, "height": height} for n in range(1, images + 1)
+        ],
         "annotations": annotations,
         "categories": [{"id": 1, "name": "person"}, {"id": 2, "name": "dog"}],
     }
@@ -30,5 +40,5 @@ def write_coco(folder: Path, annotations: list[dict[str, Any]], *, images: int, 
     (folder / "annotations" / f"instances_{split}2014.json").write_text(json.dumps(content))
     (folder / f"{split}2014").mkdir(exist_ok=True)
     for image in content["images"]:
-        Image.new("RGB", (64, 48), "grey").save(folder / f"{split}2014" / image["file_name"])
+        Image.new("RGB", size, "grey").save(folder / f"{split}2014" / image["file_name"])
     return folder

@@ -1,4 +1,7 @@
-"""Tiny models with LoRA that matters, a batch of unequal prompts, and both ways of decoding it."""
+"""Tiny models with LoRA that matters, a batch of unequal prompts, and both ways of decoding it.
+
+On the device `VLM_GRPO_TEST_DEVICE`: on "cuda" steps are captured, elsewhere a stand-in records them.
+"""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -6,17 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from tiny_grpo import LONG, LORA_SCALE, PICTURES, SHORT
+from recorded_ops import record
+from tiny_grpo import DEVICE, LONG, LORA_SCALE, PICTURES, SHORT
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.decoding.capture import capture
+from vlm_grpo.decoding.choosing import default_generator
 from vlm_grpo.decoding.engine import Engine
 from vlm_grpo.decoding.pictures import by_row, counts_of
 from vlm_grpo.decoding.prompts import distinct_prompts
 from vlm_grpo.decoding.step import Step, tower_step
 
 FAMILIES = ("tiny_qwen", "tiny_smolvlm", "tiny_internvl")
+RECORD = record if DEVICE == "cpu" else capture
+on_a_cpu = pytest.mark.skipif(DEVICE != "cpu", reason="counts what Python runs, or fails where a graph is captured")
 ASKED = ((SHORT, [0]), (LONG, [1, 2]), (LONG, []), (SHORT, [3]))
 """Questions and the numbers of their pictures: one, several and none."""
 
@@ -36,7 +45,7 @@ class Bench:
         checkpoint = open_checkpoint(str(folder))
         self.adapter, self.processor = checkpoint.adapter, checkpoint.load_processor()
         lora = LoraConfig(r=4, lora_alpha=8, target_modules=checkpoint.adapter.lora_targets)
-        model = checkpoint.load_model(dtype=torch.float32, attention=attention)
+        model = checkpoint.load_model(dtype=torch.float32, device=DEVICE, attention=attention)
         self.policy = get_peft_model(model, lora).eval()
         self.model = self.policy.get_base_model()
         self.prompts = len(ASKED)
@@ -47,7 +56,7 @@ class Bench:
         generator = torch.Generator().manual_seed(seed)
         for name, parameter in self.policy.named_parameters():
             if "lora_B" in name:
-                parameter.data.normal_(std=LORA_SCALE, generator=generator)
+                parameter.data.copy_(torch.empty(parameter.shape).normal_(std=LORA_SCALE, generator=generator))
 
     def engine(self, *, watch: list[int] | None = None, **settings: Any) -> Engine:
         """An engine for the model; `watch` receives the rows of each step that Python runs."""
@@ -79,7 +88,8 @@ class Bench:
         """
         asked = [question for question in ASKED[:only] for _ in range(times)]
         pictures = [[PICTURES[number] for number in numbers] for _, numbers in asked]
-        inputs = self.adapter.encode(self.processor, [self._text(text, len(shown)) for text, shown in asked], pictures)
+        texts = [self._text(text, len(shown)) for text, shown in asked]
+        inputs = self.adapter.encode(self.processor, texts, pictures).to(DEVICE)
         torch.manual_seed(seed)
         how: Any = nullcontext()
         generate: Callable[..., torch.Tensor] = self.policy.generate
@@ -92,8 +102,8 @@ class Bench:
         elif engine is not None:
             generate = engine.generate
         with how:
-            found = generate(**inputs, use_cache=True, **settings)
-        return Decoded(found, torch.get_rng_state())
+            tokens = generate(**inputs, use_cache=True, **settings)
+        return Decoded(tokens, default_generator(self.model.device).get_state())
 
     def _text(self, text: str, pictures: int) -> str:
         content = [*({"type": "image"} for _ in range(pictures)), {"type": "text", "text": text}]

@@ -43,19 +43,19 @@ export DATA_PATH=$out/data OUT_PATH=$out/runs
 
 gpu=$(python -c 'import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else "")')
 if [[ -n $gpu ]]; then
-    device=cuda slower=1 qwen=(--size qwen3b) smolvlm=(--size smolvlm2b) steps=() grpo=()
+    device=cuda slower=1 qwen=(--size qwen3b) smolvlm=(--size smolvlm2b) tokens=(--batches 16 64 --tokens 64) steps=() grpo=()
 else
     echo "no GPU is here: small sizes on the CPU" >&2
-    device=cpu slower=5 qwen=(--size tiny) smolvlm=(--size tiny_smolvlm) steps=(--completion 8)
-    grpo=(--max_steps 2 --save_steps 2)
+    device=cpu slower=5 qwen=(--size tiny) smolvlm=(--size tiny_smolvlm) tokens=(--batches 8 16 --tokens 16)
+    steps=(--completion 8) grpo=(--max_steps 2 --save_steps 2)
 fi
 
 exact() {
     VLM_GRPO_TEST_DEVICE=$device python -m pytest -q -n 0 -p no:cacheprovider \
-        tests/methods/fast/test_{packed,vision_features,fast_exactness}.py
+        tests/decoding/test_engine{_exactness,}.py tests/methods/fast/test_{packed,vision_features,fast_exactness}.py
 }
-decode() { python benchmarks/decode.py "${qwen[@]}" --json "$out/decode.json"; }
-decode_smolvlm() { python benchmarks/decode.py "${smolvlm[@]}" --json "$out/decode_smolvlm.json"; }
+decode() { python benchmarks/decode.py "${qwen[@]}" "${tokens[@]}" --json "$out/decode.json"; }
+decode_smolvlm() { python benchmarks/decode.py "${smolvlm[@]}" "${tokens[@]}" --json "$out/decode_smolvlm.json"; }
 step() { # a name, prompts, more arguments
     python benchmarks/grpo_step.py --prompts "$2" "${@:3}" "${steps[@]}" --repeats 2 --limit 30 --json "$out/$1.json"
 }
@@ -70,7 +70,7 @@ embedded() {
         --out "$OUT_PATH/test" --limit 40
     echo "trained, merged and asked $(wc -l <"$OUT_PATH/test/generations.jsonl") rows"
 }
-parts=(exact:120 decode:90 step_2x8:80 step_4x8:100 embedded:90 decode_smolvlm:60 step_smolvlm:60)
+parts=(exact:130 decode:90 step_4x8:100 step_2x8:70 embedded:90 decode_smolvlm:60 step_smolvlm:60)
 
 if $is_list; then
     for part in "${parts[@]}"; do
@@ -90,7 +90,7 @@ for part in "${parts[@]}"; do
     rm -f "$out/$name.ok" "$out/$name.json"
     echo "== $name, at most $limit s: $out/$name.log" >&2
     began=$SECONDS code=0
-    run=$(declare -p qwen smolvlm steps grpo out device && declare -f step "$name" && echo "$name")
+    run=$(declare -p qwen smolvlm tokens steps grpo out device && declare -f step "$name" && echo "$name")
     timeout --kill-after=5 "$limit" bash -euo pipefail -c "$run" >"$out/$name.log" 2>&1 || code=$?
     echo "$code $((SECONDS - began))" >"$out/$name.code"
     if ((code == 0)); then touch "$out/$name.ok"; fi

@@ -1,6 +1,7 @@
 """One table of what `gpu_check.sh` measured: `python scripts/dev/gpu_table.py OUT PART ...`.
 
-A part's figures are the ratios and seconds at the top of its JSON, or the last line of its log where it wrote none.
+A part's figures are the ratios, seconds and the like at the top of its JSON (of each of its `results`, where it has
+several), or the last line of its log where it wrote none.
 """
 
 import json
@@ -13,7 +14,7 @@ import transformers
 import trl
 
 TIMED_OUT = (124, 137)
-SHOWN = ("ratio", "seconds", "ms", "tokens_per_second", "share", "equal")
+SHOWN = ("batch", "generate", "engine", "ratio", "seconds", "ms", "tokens_per_second", "equal")
 
 
 def main(out: Path, *parts: str) -> None:
@@ -34,7 +35,10 @@ def figures(out: Path, part: str) -> str:
     measured = out / f"{part}.json"
     if measured.is_file():
         content: dict[str, Any] = json.loads(measured.read_text())
-        return "; ".join(f"{name} {plain(content[name])}" for name in content if any(word in name for word in SHOWN))
+        return " / ".join(
+            "; ".join(f"{name} {plain(one[name])}" for name in one if any(word in name for word in SHOWN))
+            for one in content.get("results", [content])
+        )
     lines = (out / f"{part}.log").read_text(errors="replace").strip().splitlines()
     return lines[-1].replace("|", "/")[:120] if lines else ""
 

@@ -5,4 +5,4 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
 cd "$VLM_GRPO_ROOT"
-OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 -m nightly tests/training "$@"
+OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 -m nightly -o faulthandler_timeout=0 tests/methods/test_{kill_campaign,launch}.py "$@"

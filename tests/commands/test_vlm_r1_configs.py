@@ -36,8 +36,8 @@ OBJECTIVE = {
 """Of VLM-R1's trainer and scripts, in TRL's terms (TRL's own defaults differ)."""
 
 
-def test_the_screenshots_follow_vlm_r1():
-    assert "gui/qwen_grpo.yaml" in FOLLOW
+def test_its_tasks_follow_it():
+    assert {"gui/qwen_grpo.yaml", "rec/qwen_grpo.yaml", "masks/qwen_grpo.yaml", "jsonl/vlm_r1_full.yaml"} <= {*FOLLOW}
 
 
 @pytest.mark.parametrize("name", ["jsonl/vlm_r1.yaml", *FOLLOW])
@@ -48,7 +48,10 @@ def test_the_objective_is_vlm_r1s_and_a_step_on_one_gpu_has_whole_groups(name):
     step = read["per_device_train_batch_size"] * read["gradient_accumulation_steps"]
     assert step % read["num_generations"] == 0
     assert read["num_generations"] > 2, "of two, advantages are signs"
-    assert (read["lora_r"], read["lora_alpha"], read["lora_dropout"]) == (64, 128, 0.05)
+    is_full = read.get("full_finetuning") is not None
+    lora, rate = ((None,) * 3, 1e-6) if is_full else ((64, 128, 0.05), 1e-5)
+    assert (read["lora_r"], read["lora_alpha"], read["lora_dropout"]) == lora
+    assert float(read["learning_rate"]) == rate
 
 
 def test_the_screenshots_have_the_steps_of_run_grpo_gui():

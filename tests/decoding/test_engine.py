@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from recorded_ops import record
-from tiny_decoding import FAMILIES, Bench
-from vlm_grpo.decoding import buckets
+from tiny_decoding import FAMILIES, RECORD, Bench, on_a_cpu
+from vlm_grpo.decoding import buckets, workspace
 from vlm_grpo.decoding.buckets import length_bucket, row_bucket
 from vlm_grpo.decoding.serving import not_served
 from vlm_grpo.decoding.step import tower_step
@@ -26,7 +25,7 @@ def counted_records():
 
     def counting(run):
         made.append(1)
-        return record(run)
+        return RECORD(run)
 
     return counting, made
 
@@ -65,6 +64,18 @@ def test_places_of_a_longer_batch_serve_a_shorter_one(bench, monkeypatch):
     assert len(made) == 2, "a step of its own over fewer places"
 
 
+def test_records_are_bounded(bench, monkeypatch):
+    """The one used longest ago goes first, and is made anew where its size comes back."""
+    monkeypatch.setattr(buckets, "PLACES", 8)
+    monkeypatch.setattr(workspace, "CAPTURED", 2)
+    counting, made = counted_records()
+    engine = bench.engine(record=counting)
+    for tokens in (36, 27, 18, 36):
+        bench.tokens(engine, **GREEDY | {"max_new_tokens": tokens})
+        assert len(engine._workspace._recorded) <= 2
+    assert len(made) == 4
+
+
 @pytest.mark.parametrize("free, kept", [(None, True), (10**9, True), (0, False)])
 def test_places_that_would_be_missed_are_given_back(bench, monkeypatch, free, kept):
     counting, made = counted_records()
@@ -94,6 +105,7 @@ def fails_above(rows):
     return build, calls
 
 
+@on_a_cpu
 def test_rows_that_do_not_fit_go_on_in_halves(bench, caplog):
     build, calls = fails_above(3)
     ours = bench.tokens(bench.engine(build_step=build), times=2, shared=True, **GREEDY)
@@ -104,6 +116,7 @@ def test_rows_that_do_not_fit_go_on_in_halves(bench, caplog):
     ]
 
 
+@on_a_cpu
 @pytest.mark.parametrize("shared", [True, False])
 def test_what_never_fits_is_decoded_by_generate_from_the_same_draws(bench, caplog, shared):
     build, _ = fails_above(0)

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from recorded_ops import record
-from tiny_decoding import FAMILIES, Bench
+from tiny_decoding import FAMILIES, RECORD, Bench, on_a_cpu
 
 TOKENS = 14
 SAMPLED = {"do_sample": True, "top_k": 0, "top_p": 1.0}
@@ -24,7 +23,7 @@ SETTINGS = {
     "ends soon, greedy": {"do_sample": False, "eos_token_id": list(ENDS_AT["soon"]), "repetition_penalty": 2.0},
     "ends at once": SAMPLED | {"eos_token_id": list(ENDS_AT["at once"])},
 }
-ENGINES = {"as it is": {}, "recorded, looks seldom": {"record": record, "look_every": 3}}
+ENGINES = {"as it is": {}, "recorded, looks seldom": {"record": RECORD, "look_every": 3}}
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -70,6 +69,7 @@ def test_attention_that_adds_its_mask(family, engine, request):
     )
 
 
+@on_a_cpu
 def test_rows_that_ended_pass_the_model_no_more(bench):
     rows: list[int] = []
     asked = SAMPLED | {"max_new_tokens": 40, "eos_token_id": list(ENDS_AT["soon"])}
@@ -82,6 +82,6 @@ def test_rows_that_ended_pass_the_model_no_more(bench):
 def test_a_record_of_fewer_rows_takes_over(bench):
     rows: list[int] = []
     asked = SAMPLED | {"max_new_tokens": 40, "eos_token_id": list(ENDS_AT["soon"])}
-    ours = bench.tokens(bench.engine(watch=rows, record=record, look_every=2), times=8, shared=True, **asked)
+    ours = bench.tokens(bench.engine(watch=rows, record=RECORD, look_every=2), times=8, shared=True, **asked)
     assert torch.equal(ours.tokens, bench.tokens(None, times=8, **asked).tokens)
     assert set(rows) == {32, 16, 8}, "each size was run to be recorded, and never again"

@@ -46,7 +46,7 @@ def asked(model: Path, data: Path, out: Path, *words: str) -> list[str]:
     return [*where, "--max_new_tokens", LENGTH, "--use_cache", "true", *words]
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])
 def test_a_double_check_is_evaluated_as_it_was_trained(family, request, tmp_path, capsys):
     model = ending_often(request.getfixturevalue(family), tmp_path / "model")
     data = save_tiny_data(tmp_path / "data", train=tiny_rows(4, split="train"))

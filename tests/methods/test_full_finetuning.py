@@ -47,7 +47,10 @@ GRPO = CONFIG + (
     'rollout_cache: "true"\nsync_ref_model: true\nref_model_sync_steps: 2\nref_model_mixup_alpha: 1.0\n'
 )
 SFT = CONFIG + "prompt: answer\ntarget: bare\n"
-FAMILIES = [("tiny_hub_qwen", "all"), ("tiny_smolvlm", "language")]
+FAMILIES = [("tiny_hub_qwen", "all"), ("tiny_smolvlm", "language"), ("tiny_internvl", "all")]
+
+VISION = ("visual.", "vision_model.", "connector.", "vision_tower.", "multi_modal_projector.")
+"""Parts of the names of what is not the language tower, in any family."""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +106,7 @@ def test_the_kl_is_zero_after_a_sync_and_a_stopped_run_goes_on_exactly(family, w
     assert after.keys() == before.keys()
     assert {tensor.dtype for tensor in after.values()} == {torch.float16}, "stored as the base"
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    vision = {name for name in before if any(part in name for part in ("visual.", "vision_model.", "connector."))}
+    vision = {name for name in before if any(part in name for part in VISION)}
     assert vision
     assert bool(moved & vision) is (weights == "all")
     assert moved - vision

@@ -1,4 +1,4 @@
-"""No warning about a renamed setting or argument reaches the user of a run."""
+"""No warning about a renamed setting or argument reaches the user of a run, a merge or an evaluation."""
 
 import inspect
 import warnings
@@ -9,6 +9,8 @@ import torch
 from tiny_data import save_tiny_data, tiny_rows
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.adapters.renamed import cache_name, hush_renamed
+from vlm_grpo.evaluation import __main__ as evaluate
+from vlm_grpo.merge import command as merge
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.sft import command as sft
 
@@ -29,6 +31,20 @@ def test_a_run_warns_of_no_future(method, tiny_qwen, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
         module.main([*where, *COMMON, *words])
+
+
+def test_neither_does_what_comes_after(tiny_qwen, tmp_path):
+    data = save_tiny_data(tmp_path / "data", train=tiny_rows(4, split="train"), test=tiny_rows(2, split="test"))
+    run, asked = tmp_path / "out", ["--data", str(data), "--split", "test", "--max_new_tokens", "3"]
+    where = ["--model", str(tiny_qwen), "--data", str(data), "--output_dir", str(run)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        sft.main([*where, *COMMON, "--prompt", "answer"])
+        merge.main(["--adapter", str(run / "final"), "--out", str(tmp_path / "merged"), "--dtype", "float32"])
+        evaluate.main(["--model", str(tmp_path / "merged"), "--out", str(tmp_path / "of merged"), *asked])
+        evaluate.main(
+            ["--model", str(tiny_qwen), "--adapter", str(run / "final"), "--out", str(tmp_path / "apart"), *asked]
+        )
 
 
 def test_only_the_names_of_others_are_silenced():

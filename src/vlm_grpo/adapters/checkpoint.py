@@ -84,8 +84,7 @@ class Checkpoint:
                 output_loading_info=True,
             )
         self._check_loaded(model, loading)
-        embed_by_product(model)
-        attend_together(model)
+        see_faster(model)
         return model.to(device) if device is not None else model
 
     def _check_loaded(self, model: PreTrainedModel, loading: dict[str, Any]) -> None:
@@ -107,6 +106,12 @@ class Checkpoint:
                 f"model {self.name}: {bad} is not finite (NaN or infinity) in "
                 f"{str(model.dtype).removeprefix('torch.')}; take a healthy checkpoint, or a wider dtype"
             )
+
+
+def see_faster(model: PreTrainedModel) -> None:
+    """What every loaded model's vision tower gets: the same numbers, up to the order of summation, in less time."""
+    embed_by_product(model)
+    attend_together(model)
 
 
 class _NoLoadReport(logging.Filter):

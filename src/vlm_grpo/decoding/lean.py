@@ -16,6 +16,7 @@ from transformers.cache_utils import Cache
 
 from vlm_grpo.decoding.lean_layer import LeanLayer, norm
 from vlm_grpo.decoding.lean_layout import why_not_lean
+from vlm_grpo.decoding.slots import SlotCache
 from vlm_grpo.decoding.step import Step, tower_step
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class LeanStep:
         if mask is not None:
             mask = torch.zeros_like(mask, dtype=h.dtype).masked_fill_(~mask, -torch.inf)
         room = self._layers[0].room(h)
+        shared = cache.shared if isinstance(cache, SlotCache) else None
         for layer, slot in zip(self._layers, cache.layers, strict=True):
-            layer(h, cos, sin, slot, mask, room)
+            layer(h, cos, sin, slot, mask, room, shared)
         return norm(self._tower.norm, h)

@@ -11,6 +11,7 @@ from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers.cache_utils import CacheLayerMixin
 
 from vlm_grpo.decoding.lean_projection import Added, Stacked
+from vlm_grpo.decoding.shared_keys import SharedKeys, attend
 
 Room = tuple[torch.Tensor, torch.Tensor]
 """Where the layers, one after the other, put q, k and v (B, their widths) and gate and up (B, their widths)."""
@@ -51,10 +52,12 @@ class LeanLayer:
         slot: CacheLayerMixin,
         mask: torch.Tensor | None,
         room: Room,
+        shared: SharedKeys | None = None,
     ) -> None:
         """Change h (B, hidden) in place and give the token's keys and values (B, heads, 1, width) to `slot`.
 
-        `cos` and `sin` (B, 1, width) with the sine negative in its first half; `mask` (B, 1, 1, L) is additive.
+        `cos` and `sin` (B, 1, width) with the sine negative in its first half; `mask` (B, 1, 1, L) is additive;
+        `shared` says whose first places hold the same.
         """
         rows = len(h)
         heads = self.qkv(norm(self.norms[0], h), room[0]).view(rows, -1, self.width)
@@ -63,7 +66,11 @@ class LeanLayer:
         queries, written = heads.split((self.turned - self.kv_heads, 2 * self.kv_heads), 1)
         keys, values = slot.update(*written.unsqueeze(2).chunk(2, 1))
         grouped = queries.unflatten(1, (self.kv_heads, self.groups))
-        answers = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=self.scale)
+        answers = (
+            scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=self.scale)
+            if shared is None
+            else attend(grouped, keys, values, mask, scale=self.scale, shared=shared)
+        )
         self.output(h, answers.reshape(rows, -1))
         gate, up = self.gate_up(norm(self.norms[1], h), room[1]).chunk(2, -1)
         self.down(h, self.activation(gate).mul_(up))

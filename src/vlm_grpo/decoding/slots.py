@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
+from vlm_grpo.decoding.shared_keys import SharedKeys
+
 
 class Slot(DynamicLayer):
     """One layer's keys and values, (rows, heads, length, width); the next token's go to place `at`."""
@@ -37,14 +39,22 @@ class Window:
     Attributes:
         ids: (rows, 1) the tokens to step on.
         positions: (rows, 1), or (3, rows, 1) of a model with three-row rotary positions.
-        cache: a `Slot` a layer.
+        cache: a `Slot` a layer, and which rows share a prompt's.
         mask: (rows, 1, 1, length) in the form of the model's attention; None where every place counts.
     """
 
     ids: torch.Tensor
     positions: torch.Tensor
-    cache: Cache
+    cache: "SlotCache"
     mask: torch.Tensor | None
+
+
+class SlotCache(Cache):
+    """`layers`, one a layer of the tower; `shared` says which rows may read one prompt's places, None: none."""
+
+    def __init__(self, layers: list[Slot], shared: SharedKeys | None) -> None:
+        super().__init__(layers=layers)
+        self.shared = shared
 
 
 class Slots:
@@ -113,11 +123,11 @@ class Slots:
         self._mask[:count].copy_(self._mask[rows])
         self._positions[..., :count, :].copy_(self._positions[..., rows, :])
 
-    def window(self, rows: int, length: int, *, masked: bool = True) -> Window:
+    def window(self, rows: int, length: int, *, masked: bool = True, shared: SharedKeys | None = None) -> Window:
         """The first `rows` rows and `length` places."""
         layers = [Slot(keys[:rows, :, :length], values[:rows, :, :length], self._at) for keys, values in self._storage]
         mask = self._mask[:rows, ..., :length] if masked else None
-        return Window(self._ids[:rows], self._positions[..., :rows, :], Cache(layers=layers), mask)
+        return Window(self._ids[:rows], self._positions[..., :rows, :], SlotCache(layers, shared), mask)
 
 
 def _pairs(cache: Cache) -> Sequence[tuple[torch.Tensor, torch.Tensor]]:

@@ -16,6 +16,7 @@ from transformers.cache_utils import Cache
 from vlm_grpo.decoding.buckets import CAPTURED, length_bucket, row_bucket
 from vlm_grpo.decoding.capture import Run, what_a_record_depends_on
 from vlm_grpo.decoding.lean import LeanStep
+from vlm_grpo.decoding.shared_keys import SharedKeys, shared_keys
 from vlm_grpo.decoding.slots import Slots
 from vlm_grpo.decoding.step import Step
 
@@ -33,6 +34,9 @@ class Workspace:
         self._depends: Any = None
         self._rows = self._length = self._end = 0
         self._masked = True
+        self._prompt_of_row = torch.zeros(0, dtype=torch.long)
+        self._shared: SharedKeys | None = None
+        self._width = 0
 
     @property
     def bytes(self) -> int:
@@ -69,6 +73,7 @@ class Workspace:
         self._end = prompts.layers[0].keys.shape[2]
         self._masked = self._record is not None or mask is not None
         slots = self._fitting(prompts, positions)
+        self._share(prompt_of_row, prompts.layers[0].keys)
         rows = torch.nn.functional.pad(prompt_of_row, (0, self._rows - len(prompt_of_row)))
         slots.fill(prompts, positions, mask, prompt_of_row=rows)
 
@@ -91,6 +96,16 @@ class Workspace:
         assert self._slots is not None
         self._slots.keep(places)
         self._rows = self._bucket(len(places))
+        self._prompt_of_row = self._prompt_of_row[places]
+        if self._shared is not None:
+            self._shared = shared_keys(self._prompt_of_row.tolist(), places=self._shared.places, width=self._width)
+
+    def _share(self, prompt_of_row: torch.Tensor, keys: torch.Tensor) -> None:
+        """Settle what rows share for a batch, whose prompts have such `keys` (N, heads, places, width)."""
+        may_share = self._record is None and isinstance(self._step, LeanStep) and keys.dtype is torch.float32
+        _, heads, places, width = keys.shape
+        self._prompt_of_row, self._width = prompt_of_row, heads * width
+        self._shared = shared_keys(prompt_of_row.tolist(), places=places, width=self._width) if may_share else None
 
     def _bucket(self, rows: int) -> int:
         return rows if self._record is None else row_bucket(rows)
@@ -128,5 +143,5 @@ class Workspace:
 
     def _over(self, rows: int, length: int) -> Run:
         assert self._slots is not None
-        window = self._slots.window(rows, length, masked=self._masked)
+        window = self._slots.window(rows, length, masked=self._masked, shared=self._shared)
         return partial(self._step, window.ids, window.positions, window.cache, window.mask)

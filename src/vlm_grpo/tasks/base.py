@@ -12,12 +12,15 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.rules import Rule
 from vlm_grpo.tasks.counterfactuals import OF_KIND, Counterfactuals
+from vlm_grpo.tasks.outlines import Outline
 from vlm_grpo.tasks.view import AS_IS, View
 
 Credit = Callable[[Any, Any, Row, View], float]
 """(said, truth, row, view) -> what the answer is worth, 0 to 1; `said` is never None, and in pixels (`to_pixels`)."""
 Move = Callable[[Any, View], Any]
 """(answer, view) -> the same answer in another frame."""
+Outlines = Callable[[Any, Row], Sequence[Outline]]
+"""(answer, row) -> what is drawn of it on the row's first picture; the answer is in its pixels."""
 Wording = Callable[[Any, AnswerKind], str]
 """(truth, kind of answer) -> what SFT teaches the model to say."""
 Probe = Callable[[str, Row], bool]
@@ -86,6 +89,7 @@ class Task:
         right_from: credit from which an answer counts as right.
         to_pixels: an answer in the model's frame, as it was read, in pixels of the picture as it is: once, here.
         to_frame: a true answer, which is in pixels, in the model's frame, as SFT teaches it.
+        outlines: an answer, said or true, as what is drawn of it; None: it cannot be drawn.
         wordings: what SFT can teach the model to say, by name.
         figures: the task's own figures of an arm, as keys of `scores.json`.
         columns: which of them stand in the tables of arms.
@@ -109,6 +113,7 @@ class Task:
     right_from: float = 1.0
     to_pixels: Move = in_place
     to_frame: Move = in_place
+    outlines: Outlines | None = None
     wordings: Mapping[str, Wording] = field(default_factory=lambda: {"bare": bare, "tagged": tagged})
     figures: Callable[[Sequence[Outcome]], dict[str, Any]] = nothing
     columns: tuple[Column, ...] = ()

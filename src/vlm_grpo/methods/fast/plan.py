@@ -43,7 +43,9 @@ class FastPlan:
             (f"each prompt prefilled once in rollouts, tokens decoded by {decoded}", "rollouts by TRL", self.rollout),
         )
         lines = [f"fast: {done}" if why is None else f"fast: {stock}: {why}" for done, stock, why in named]
-        if dropout and None in (self.scoring, self.rollout):
+        if dropout:
+            lines.append("fast: dropout is off in rollouts, where TRL leaves it on without vLLM")
+        if dropout and self.scoring is None:
             lines.append("fast: dropout draws a prompt's mask once for its group, where TRL draws one a completion")
         return lines
 

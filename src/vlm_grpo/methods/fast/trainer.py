@@ -33,6 +33,7 @@ from vlm_grpo.methods.fast.layout import rows_apart, rows_together
 from vlm_grpo.methods.fast.plan import WORTH, make_plan
 from vlm_grpo.methods.fast.prefix import share_prefix
 from vlm_grpo.methods.fast.processing import SHARED, DistinctProcessing, PictureLists, repeat_pictures
+from vlm_grpo.methods.fast.rollout_mode import no_dropout
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
 from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
 from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
@@ -69,6 +70,7 @@ class FastGRPOTrainer(GRPOTrainer):
         self.features: FeatureCache | None = None
         self._rows_per_chunk = fast.fast_chunk
         self._told_not_worth = False
+        self._drops_in_scoring_only = fast.fast != "off"
         backbone = self._inner_model().base_model
         self._engine = Engine(self._inner_model()) if self.plan.rollout is self.plan.engine is None else None
         if self.plan.vision is None:
@@ -131,6 +133,12 @@ class FastGRPOTrainer(GRPOTrainer):
         return shuffle_whole_groups(batch, [(offset + row) // self.num_generations for row in range(rows)])
 
     def _generate_single_turn(
+        self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any
+    ) -> Any:
+        with no_dropout(self.model) if self._drops_in_scoring_only else nullcontext():
+            return self._drawn(prompt_ids, images, multimodal_fields, num_generations, **settings)
+
+    def _drawn(
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any
     ) -> Any:
         if self.plan.rollout is not None:

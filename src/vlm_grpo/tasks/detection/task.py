@@ -15,6 +15,7 @@ from vlm_grpo.tasks.base import Column, Outcome, Task, always
 from vlm_grpo.tasks.coco.average_precision import average_precision as coco_ap
 from vlm_grpo.tasks.detection import measures
 from vlm_grpo.tasks.detection.matching import Labelled, iou_table, label_of, pair
+from vlm_grpo.tasks.outlines import Outline, of_box
 from vlm_grpo.tasks.view import View
 
 NAME = "detection"
@@ -58,6 +59,11 @@ def to_frame(boxes: Boxes, view: View) -> Boxes:
 def _whole(box: Sequence[float]) -> list[int]:
     left, top, right, bottom = map(round, box)
     return [left, top, max(right, left + 1), max(bottom, top + 1)]
+
+
+def outlines(boxes: Boxes, row: Row) -> tuple[Outline, ...]:
+    """Each box with its label."""
+    return tuple(of_box(box["bbox_2d"], box["label"] or "") for box in boxes)
 
 
 def credit(said: Boxes, truth: Boxes, row: Row, view: View) -> float:
@@ -144,6 +150,7 @@ TASK = Task(
     credit=credit,
     to_pixels=to_pixels,
     to_frame=to_frame,
+    outlines=outlines,
     figures=figures,
     columns=(
         *(Column(name, name) for name in ("AP", "AP50", "AP75")),

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from skimage.measure import find_contours
+
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import strict_json
@@ -20,6 +23,7 @@ from vlm_grpo.tasks.blocks import OPEN, answer_block
 from vlm_grpo.tasks.coco.instances import Rle
 from vlm_grpo.tasks.masks import outlines
 from vlm_grpo.tasks.masks.codecs import CODECS, Codec, unfenced
+from vlm_grpo.tasks.outlines import Outline as Drawn
 from vlm_grpo.tasks.view import View
 
 NAME = "masks"
@@ -103,6 +107,14 @@ def drawn(polygon: Sequence[Sequence[float]], mask: Rle) -> Rle:
     return outlines.filled(polygon, width=width, height=height)
 
 
+def drawings(answer: Any, row: Row) -> tuple[Drawn, ...]:
+    """A polygon as it is; of a mask the outline of each part and each hole."""
+    if not isinstance(answer, dict):
+        return (Drawn(tuple((x, y) for x, y in answer)),)
+    contours = find_contours(np.pad(outlines.pixels(answer), 1).astype(float), 0.5)
+    return tuple(Drawn(tuple((x - 0.5, y - 0.5) for y, x in contour.tolist()[:-1])) for contour in contours)
+
+
 def credit(said: list[list[float]], truth: Rle, row: Row, view: View) -> float:
     """IoU of the outline with the stored mask."""
     return outlines.iou(drawn(said, truth), truth)
@@ -175,6 +187,7 @@ TASK = Task(
     right_from=0.5,
     to_pixels=to_pixels,
     to_frame=to_frame,
+    outlines=drawings,
     figures=figures,
     columns=(Column("cIoU", "ciou"), *(Column(f"IoU >= {at}", f"at{round(100 * at)}") for at in AT)),
     slices={"categories": "category", "hints": "hint"},
