@@ -72,7 +72,7 @@ def judgement(item: str, kinds: list[str]) -> dict[str, Any]:
 def content(item: str, kinds: list[str], *, answers: str) -> tuple[str | None, str | None, str]:
     """Text, refusal and finish reason of the answer to `item`; `answers` fixes them or lets the item decide."""
     case = answers if answers != "by item" else {0: "wrong schema", 1: "refusal", 2: "cut off"}.get(int(item, 16) % 150)
-    if case.startswith("{"):
+    if case is not None and case.startswith("{"):
         return case, None, "stop"
     if case == "wrong schema":
         return json.dumps({"aligned": "yes"}), None, "stop"
