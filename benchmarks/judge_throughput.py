@@ -26,10 +26,10 @@ from typing import Any
 import openai
 
 from vlm_grpo.judge import command
-from vlm_grpo.judge.judgements import Judgement
-from vlm_grpo.judge.openai_api import Settings, request
 from vlm_grpo.judge.prompt import load
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts.judgements import Judgement
+from vlm_grpo.verdicts.openai_api import Settings, request
 
 ANSWER = {"aligns": True, "type": None, "why": "the reasoning leads to the answer"}
 

@@ -44,6 +44,14 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_hub_qwen(tmp_path_factory: pytest.TempPathFactory, tiny_qwen: Path) -> Path:
+    """`tiny_qwen` with its tensors called as in the checkpoints on the hub, where no part is a `language_model`."""
+    from tiny_models import save_with_hub_names
+
+    return save_with_hub_names(tmp_path_factory.mktemp("models") / "tiny_hub_qwen", tiny_qwen)
+
+
+@pytest.fixture(scope="session")
 def tiny_smolvlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SmolVLM (Idefics3) checkpoint with random weights. Read it; copy it to change it."""
     from tiny_models import save_tiny_model

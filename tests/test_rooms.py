@@ -27,6 +27,7 @@ ROOMS = (
     "rows",
     "adapters",
     "decoding",
+    "verdicts",
     "tasks",
     "rewards",
     "environments",

@@ -63,11 +63,19 @@ def save_tiny_arm(folder: Path, data: Path, *, right: Collection[int], **changes
     return save_arm(folder, data, answers, **changes)
 
 
-def save_arm(folder: Path, data: Path, answers: Mapping[str, bool | None], **changes: Any) -> Path:
-    """Write a finished evaluation of `data` to `folder`, with `answers` by row id; `split` is a change among others."""
+def save_arm(folder: Path, data: Path, answers: Mapping[str, bool | str | None], **changes: Any) -> Path:
+    """Write a finished evaluation of `data` to `folder`, with `answers` by row id; `split` is a change among others.
+
+    An answer that is a text is the whole completion.
+    """
     split = changes.setdefault("split", "validation")
     rows = dataset.load(data, split)
-    said = {row.id: make_generation(row, answers[row.id], **changes) for row in rows}
+    said = {}
+    for row in rows:
+        answer = answers[row.id]
+        is_text = isinstance(answer, str)
+        text = {"text": answer} if is_text else {}
+        said[row.id] = make_generation(row, None if is_text else answer, **changes, **text)
     with jsonl.Appender(folder / FILE) as file:
         file.append(generation.model_dump(mode="json") for generation in said.values())
     asked = {"split": split, "split_rows": len(rows), "limit": None, "prompt": "reason", "answers": "strict"}

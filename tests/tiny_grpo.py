@@ -45,13 +45,14 @@ def make_trainer(
     fast: FastArguments | None = None,
     rows: int = 8,
     tower: bool = False,
+    whole: bool = False,
     attention: str = "sdpa",
     kind: type[GRPOTrainer] = GRPOTrainer,
     **settings: Any,
 ) -> GRPOTrainer:
     """A trainer of `kind` where `fast` is None, else ours; its LoRA weights matter, as fresh ones do not.
 
-    `tower` puts LoRA into the vision tower too; `settings` are TRL's.
+    `tower` puts LoRA into the vision tower too, `whole` leaves it out: the weights train. `settings` are TRL's.
     """
     base = open_checkpoint(str(checkpoint))
     model = base.load_model(dtype=torch.float32, attention=attention)
@@ -83,7 +84,7 @@ def make_trainer(
         processing_class=base.load_processor(),
         reward_funcs=[vowels],
         train_dataset=Dataset.from_list(ask((SHORT, [0]), (LONG, [1]), (SHORT, [2]), (LONG, [3]), times=2)),
-        peft_config=lora,
+        peft_config=None if whole else lora,
         **({} if fast is None else {"fast": fast}),
     )
     generator = torch.Generator().manual_seed(5)

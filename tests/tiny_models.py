@@ -3,9 +3,11 @@
 They speak gibberish, which is enough wherever it does not matter what a model says.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 from vlm_grpo.embedded.pretrain import RECIPES
@@ -16,6 +18,17 @@ QWEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision
 def save_tiny_model(folder: Path, family: str, *, seed: int = 0) -> Path:
     """Write a random checkpoint of `family`, one of `RECIPES`, to `folder` in the standard layout."""
     RECIPES[family].built(seed).save(folder)
+    return folder
+
+
+def save_with_hub_names(folder: Path, qwen: Path) -> Path:
+    """Copy the checkpoint `qwen` to `folder` under the names of Qwen2.5-VL's published weights."""
+    shutil.copytree(qwen, folder)
+    weights = {
+        name.replace("model.visual.", "visual.").replace("model.language_model.", "model."): tensor
+        for name, tensor in load_file(qwen / "model.safetensors").items()
+    }
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
     return folder
 
 

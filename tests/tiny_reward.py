@@ -10,3 +10,13 @@ VOWELS = Reward(
     gold=(),
     hacks=(),
 )
+
+ITS_ROW = Reward(
+    name="its_row",
+    score=lambda completion, row, rule, view=None: float(row.id) * 100 + len(completion),
+    minimum=0.0,
+    maximum=9999.0,
+    gold=(),
+    hacks=(),
+)
+"""Tells which row a completion was scored against, whose ids are numbers."""

@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import mean
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from vlm_grpo.drawing import COLOURS
@@ -38,6 +39,7 @@ def shares(arm: str) -> list[tuple[float, float]]:
 
 def main() -> None:
     """Write the drawing and print the shares."""
+    matplotlib.rcParams["svg.hashsalt"] = "copying"  # the same numbers give the same file
     figure = Figure(figsize=(8.6, 3.2), layout="constrained")
     curves = {name: shares(arm) for name, arm in ARMS.items()}
     free = ("upper right", "lower right")

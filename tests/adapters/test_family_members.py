@@ -25,7 +25,7 @@ from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.methods.arguments import StudyArguments
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.lora import check_placement, lora_config
+from vlm_grpo.methods.placement import check_placement, lora_config
 from vlm_grpo.store import manifest
 
 

@@ -42,7 +42,8 @@ def test_the_batch_script_needs_no_gpu_and_names_no_account():
 def test_judging_imports_no_training_package():
     probe = (
         "import sys; sys.argv = ['judge.py'];"
-        "import vlm_grpo.judge.command, vlm_grpo.judge.openai_api, vlm_grpo.judge.batch, vlm_grpo.judge.preflight;"
+        "import vlm_grpo.judge.command, vlm_grpo.judge.batch;"
+        "import vlm_grpo.verdicts.openai_api, vlm_grpo.verdicts.preflight;"
         "import vlm_grpo.paper.agreement_command, vlm_grpo.paper.audit_command, vlm_grpo.alignment.figures;"
         "print([name for name in ('torch', 'transformers', 'datasets') if name in sys.modules])"
     )

@@ -1,4 +1,4 @@
-"""A small study whose second arm starts from the first, run once by the workflow in a checkout with an awkward name."""
+"""A small study whose second arm starts from the first one's weights, run by the workflow in an odd checkout."""
 
 import os
 import shutil
@@ -29,7 +29,8 @@ STUDY = {
             "start": "base",
             "method": "sft",
             "data": "drive",
-            "training": "configs/embedded/qwen_sft.yaml",
+            "full_finetuning": "language",
+            "training": "configs/whole_sft.yaml",
             "arguments": "--max_steps 2 --per_device_train_batch_size 4",
         },
         "sft_grpo": {
@@ -46,6 +47,7 @@ STUDY = {
     },
     "judge": {"pairs": [["base", "sft_grpo"]], "arguments": "--judge rules", "min_coverage": 0},
 }
+WHOLE = {"extends": "embedded/qwen_sft.yaml", "lora_r": None, "lora_alpha": None, "lora_dropout": None}
 
 
 @pytest.fixture
@@ -54,6 +56,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("scripts", "slurm", "workflow", "alignment_judge", "configs"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "src").symlink_to(ROOT / "src")
+    (folder / "configs/whole_sft.yaml").write_text(yaml.safe_dump(WHOLE))
     (folder / "configs/study/embedded_chained.yaml").write_text(yaml.safe_dump(STUDY))
     return folder
 
@@ -74,7 +77,8 @@ def test_grpo_goes_on_from_sft_and_is_asked_on_other_data(checkout):
     assert done.returncode == 0, done.stdout + done.stderr
     runs, results = checkout / "runs/study/embedded_chained", checkout / "results/embedded_chained"
     started_from = manifest.read(runs / "sft_grpo/7/train")["inputs"]["base"]
-    assert started_from == weights_fingerprint(runs / "sft/7/merged")
+    assert started_from == weights_fingerprint(runs / "sft/7/train/final")
+    assert not (runs / "sft/7/merged").exists()
     assert manifest.read(runs / "sft/7/train")["inputs"]["base"] != started_from
     asked = manifest.read(runs / "sft_grpo/7/evaluation")["inputs"]["model"]
     assert asked == weights_fingerprint(runs / "sft_grpo/7/merged")

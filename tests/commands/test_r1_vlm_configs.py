@@ -13,6 +13,7 @@ LAYOUTS = {
     "cryptogram/qwen_grpo": (1, 5, 9),
     "cryptogram/qwen_two_gpus_grpo": (2, 6, 9),
     "cryptogram/qwen_vllm_server_grpo": (3, 5, 9),
+    "cryptogram/qwen_full_vllm_server_grpo": (3, 5, 9),
     "cryptogram/qwen_words_grpo": (1, 4, 15),
     "cryptogram/qwen_words_two_gpus_grpo": (2, 4, 15),
     "cryptogram/qwen_words_vllm_server_grpo": (3, 4, 15),
@@ -37,7 +38,15 @@ def test_what_all_of_its_runs_share(name):
     read = values(name)
     shared = ("loss_type", "lr_scheduler_type", "warmup_steps", "adam_beta2", "temperature", "num_train_epochs")
     assert [read[setting] for setting in shared] == ["grpo", "cosine", 0, 0.98, 1.0, 1]
+    assert read["use_bias_correction_kl"] is False
     assert read["max_completion_length"] == (400 if completions_of(name) == 9 else 512)
+
+
+def test_training_every_weight_has_its_own_learning_rate_and_reference():
+    read = values("cryptogram/qwen_full_vllm_server_grpo")
+    followed = (read["sync_ref_model"], read["ref_model_sync_steps"], read["ref_model_mixup_alpha"])
+    assert followed == (True, 64, 0.9)
+    assert (read["full_finetuning"], read["learning_rate"], read["beta"]) == ("all", 1e-6, 1e-3)
 
 
 def completions_of(name):

@@ -136,7 +136,7 @@ def check_family(copy: Copy, printed: str) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import LlavaForConditionalGeneration
 
-    from vlm_grpo.methods.lora import check_placement
+    from vlm_grpo.methods.placement import check_placement
 
     adapter = runpy.run_path(str(copy.folder / "src/vlm_grpo/adapters/llava.py"))["LLAVA"]
     model = LlavaForConditionalGeneration.from_pretrained(copy.folder / "runs/tiny_llava")

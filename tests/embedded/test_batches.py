@@ -8,11 +8,12 @@ import torch
 from PIL import Image
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.embedded import cipher_scenes
+from vlm_grpo.embedded import cipher_scenes, grounding_scenes
 from vlm_grpo.embedded.batches import IGNORED
 from vlm_grpo.embedded.cipher_scenes import CipherScene
 from vlm_grpo.embedded.digit_scenes import DigitScene
 from vlm_grpo.embedded.family import FamilyBuild
+from vlm_grpo.embedded.grounding_scenes import GroundingScene
 from vlm_grpo.embedded.lessons import Exercise
 from vlm_grpo.embedded.pretrain import RECIPES
 from vlm_grpo.embedded.scenes import Scene, render
@@ -28,13 +29,15 @@ def exercises(built: FamilyBuild) -> list[Exercise]:
     return [kind(rng) for kind in RECIPES[built.family].lessons.exercises]
 
 
-def picture(scene: Scene | DigitScene | CipherScene) -> Image.Image:
+def picture(scene: Scene | DigitScene | CipherScene | GroundingScene) -> Image.Image:
     """As in the data set, before any resizing."""
     match scene:
         case DigitScene():
             return Image.fromarray(scene.picture)
         case CipherScene():
             return cipher_scenes.render(scene)
+        case GroundingScene():
+            return grounding_scenes.render(scene)
     return render(scene)
 
 

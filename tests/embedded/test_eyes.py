@@ -25,7 +25,9 @@ def test_the_vision_tower_learns_cells_in_the_order_of_the_image_tokens() -> Non
     teach_eyes(
         built.model,
         built.collator,
-        Eyes(draw=lambda rng: scenes.random_scene(rng, 4), cells=colours, classes=5, steps=30, batch_size=8, peak=2e-3),
+        Eyes(
+            draw=lambda rng: scenes.random_scene(rng, 4), cells=colours, classes=(5,), steps=30, batch_size=8, peak=2e-3
+        ),
         seed=0,
     )
     changed = {name for name, tensor in built.model.state_dict().items() if not tensor.equal(before[name])}

@@ -14,9 +14,9 @@ from calling_model import save_tiny_digits, teach
 from tiny_models import qwen3_vl
 from vlm_grpo import prompts
 from vlm_grpo.adapters.checkpoint import open_checkpoint
+from vlm_grpo.environments.conversation import content_of
 from vlm_grpo.environments.text_calls import ToolError
 from vlm_grpo.environments.zoom import ENVIRONMENT, TOLD, TOLD_NATIVE, ZoomTools
-from vlm_grpo.methods.grpo.conversation import content_of
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.tasks.asking import question

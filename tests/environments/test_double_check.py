@@ -9,10 +9,10 @@ import torch
 
 from tiny_grpo import ask, make_trainer
 from vlm_grpo.decoding.pictures import by_row
+from vlm_grpo.environments.conversation import turn_ids
 from vlm_grpo.environments.double_check import ENVIRONMENT, QUESTION
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.grpo.conversation import turn_ids
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.sft import command as sft
 from vlm_grpo.rewards.registry import REWARDS

@@ -12,11 +12,11 @@ from PIL import Image
 
 from tiny_grpo import make_trainer
 from vlm_grpo.decoding.pictures import by_row
+from vlm_grpo.environments.conversation import pictures_of
 from vlm_grpo.environments.zoom import ENVIRONMENT, SIDE, ZoomTools, enlarge, region
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.grpo.conversation import pictures_of
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.rewards.registry import REWARDS
 from vlm_grpo.rows import dataset

@@ -110,7 +110,13 @@ def test_mistakes_are_one_line(arm, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_another_run_in_the_folder_and_a_sampled_arm_are_refused(probed, arm, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "setting, value, message",
+    [("temperature", 1.0, "so its answers change by themselves"), ("environment", "double_check", "a probe asks once")],
+)
+def test_another_run_in_the_folder_and_arms_that_cannot_be_probed_are_refused(
+    setting, value, message, probed, arm, tmp_path, capsys
+):
     with pytest.raises(SystemExit):
         command.main(["--arm", str(arm), "--seed", "1", "--out", str(probed)])
     assert "belongs to another run" in capsys.readouterr().err
@@ -120,9 +126,9 @@ def test_another_run_in_the_folder_and_a_sampled_arm_are_refused(probed, arm, tm
     for file in arm.iterdir():
         if file.is_file() and file.name != ".lock":
             (copy / file.name).write_bytes(file.read_bytes())
-    written["config"]["temperature"] = 1.0
+    written["config"][setting] = value
     (copy / manifest.MANIFEST).write_text(json.dumps(written))
     with pytest.raises(SystemExit):
         command.main(["--arm", str(copy), "--out", str(tmp_path / "out")])
-    assert "so its answers change by themselves" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert jsonl.read(copy / "generations.jsonl")

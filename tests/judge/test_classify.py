@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlm_grpo.judge import batch_output, envelopes
-from vlm_grpo.judge.classify import Replies
-from vlm_grpo.judge.kinds import PUBLISHED
-from vlm_grpo.judge.providers import RefusedError, RejectedError, TransientError
+from vlm_grpo.judge import batch_output
+from vlm_grpo.verdicts import envelopes
+from vlm_grpo.verdicts.classify import Replies
+from vlm_grpo.verdicts.kinds import PUBLISHED
+from vlm_grpo.verdicts.providers import RefusedError, RejectedError, TransientError
 
 CHAT = Replies(api="chat", model="m", key=None)
 RESPONSES = Replies(api="responses", model="m", key=None)

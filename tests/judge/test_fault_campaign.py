@@ -26,7 +26,12 @@ IN_WORDS = ("200 rate limit", "200 overloaded", "200 detail", "failed response",
 RARE = ("time-out", "trickle")
 FAULTS = {name: 0.05 if name in RARE else 1.0 for name in (*TRANSIENT, *IN_WORDS, *READABLE, *LOST, *CUT, *RARE)}
 REJECTED = {"base sees cat 7 ": "403", "grpo sees cat 70 ": "400", "grpo sees cat 71 ": "200 flagged"}
-PRELOADED = ["vlm_grpo.judge.command", "vlm_grpo.judge.openai_api", "vlm_grpo.judge.preflight", "vlm_grpo.judge.batch"]
+PRELOADED = [
+    "vlm_grpo.judge.command",
+    "vlm_grpo.verdicts.openai_api",
+    "vlm_grpo.verdicts.preflight",
+    "vlm_grpo.judge.batch",
+]
 
 
 class Campaign:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vlm_grpo.judge import limit
 from vlm_grpo.paper import tables_command as alignment
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts import limit
 
 KEY = "sk-proj-0123456789-secret"
 

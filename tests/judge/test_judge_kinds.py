@@ -9,12 +9,13 @@ import yaml
 
 from vlm_grpo.alignment import figures
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import command, kinds, prompt
+from vlm_grpo.judge import command, prompt
 from vlm_grpo.labelling import command as label_command
 from vlm_grpo.labelling import verdicts as label_verdicts
 from vlm_grpo.paper import agreement_command
 from vlm_grpo.paper import tables_command as alignment
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts import kinds
 
 README = Path(__file__).resolve().parents[2] / "alignment_judge/README.md"
 FIVE = {

@@ -6,13 +6,13 @@ import json
 import pytest
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import envelopes, models, pricing
 from vlm_grpo.judge.inputs import split_response
-from vlm_grpo.judge.judgements import parse, schema
-from vlm_grpo.judge.kinds import PUBLISHED
-from vlm_grpo.judge.limit import AdaptiveLimit
-from vlm_grpo.judge.openai_api import Settings, request
 from vlm_grpo.judge.prompt import load
+from vlm_grpo.verdicts import envelopes, models, pricing
+from vlm_grpo.verdicts.judgements import parse, schema
+from vlm_grpo.verdicts.kinds import PUBLISHED
+from vlm_grpo.verdicts.limit import AdaptiveLimit
+from vlm_grpo.verdicts.openai_api import Settings, request
 
 FOUR = tuple(PUBLISHED)
 GOOD = '{"aligns": false, "type": "other", "why": "x"}'

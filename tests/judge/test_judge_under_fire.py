@@ -32,7 +32,7 @@ FAULTS = {
     "time-out": 0.1,
 }
 PRICE = 400 * 1.1e-6 + 100 * 4.4e-6
-PRELOADED = ["vlm_grpo.judge.command", "vlm_grpo.judge.openai_api", "vlm_grpo.judge.preflight"]
+PRELOADED = ["vlm_grpo.judge.command", "vlm_grpo.verdicts.openai_api", "vlm_grpo.verdicts.preflight"]
 
 
 def arguments(server, generations: Path, out: Path) -> list[str]:

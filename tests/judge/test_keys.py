@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import keys, proxies
-from vlm_grpo.judge.keys import REDACTED, redact, redact_reply
+from vlm_grpo.verdicts import keys, proxies
+from vlm_grpo.verdicts.keys import REDACTED, redact, redact_reply
 
 KEY = "sk-ab/cd+ef=="
 

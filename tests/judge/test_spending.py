@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlm_grpo.judge.inputs import Item
-from vlm_grpo.judge.providers import Call
-from vlm_grpo.judge.spending import Spending, StoredReply
+from vlm_grpo.verdicts.items import Item
+from vlm_grpo.verdicts.providers import Call
+from vlm_grpo.verdicts.spending import Spending, StoredReply
 
 
 def call(number=0):

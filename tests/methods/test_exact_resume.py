@@ -1,18 +1,15 @@
 """A run that is stopped and continued ends as one that was not: the same adapter, bit for bit, from the same rows."""
 
 import json
-import os
-import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from signal_at import SignalAt
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
 from vlm_grpo.methods import status
 from vlm_grpo.methods.grpo import command as grpo
-from vlm_grpo.methods.metrics import MetricsFile
 from vlm_grpo.methods.resume import attempts
 from vlm_grpo.methods.sft import command as sft
 from vlm_grpo.rewards import registry
@@ -51,16 +48,6 @@ CONSTRAINED = REUSED.replace("[vowels]", "[format]") + "constraints: [vowels=3]\
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_data(tmp_path_factory.mktemp("exact") / "data", train=tiny_rows(6, split="train"))
-
-
-class SignalAt(MetricsFile):
-    """Sends this process SIGUSR1 in the middle of the given steps; otherwise the metrics file that it stands in for."""
-
-    steps: tuple[int, ...] = ()
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step + 1 in self.steps:
-            os.kill(os.getpid(), signal.SIGUSR1)
 
 
 @pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])

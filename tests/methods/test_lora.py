@@ -6,7 +6,7 @@ from peft import get_peft_model
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.methods.arguments import StudyArguments
-from vlm_grpo.methods.lora import check_placement, lora_config
+from vlm_grpo.methods.placement import check_placement, lora_config
 
 PROJECTIONS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 

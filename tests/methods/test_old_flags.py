@@ -41,9 +41,9 @@ REFUSED = [
     ("--overwrite_output_dir", "name another --output_dir"),
     ("--logging_dir logs", "--report_to names a tracker"),
     ("--deepspeed local_scripts/zero3.json", "ours are configs/deepspeed/zero2.json"),
-    ("--use_peft false", "LoRA is what is trained here"),
+    ("--use_peft false", "say --full_finetuning all, or language"),
     ("--use_peft maybe", "expected true or false"),
-    ("--freeze_vision_modules false", "the vision tower is always frozen"),
+    ("--freeze_vision_modules false", "--full_finetuning all trains the vision tower too"),
     ("--is_reward_customized_from_vlm_module true", "name them with --rewards"),
     ("--task_type rec", "--reward_method says how they are scored"),
 ]

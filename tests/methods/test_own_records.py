@@ -5,12 +5,14 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from own_records import write_mixed
-from tiny_reward import VOWELS
+from tiny_reward import ITS_ROW, VOWELS
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.sft import command as sft
 from vlm_grpo.rewards import registry
@@ -33,7 +35,8 @@ def lines(path):
 def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)
-    more = (*GRPO, "--gradient_accumulation_steps", "2", "--rewards", "vowels", "format", "--beta", "0.04")
+    monkeypatch.setitem(registry.REWARDS, "its_row", ITS_ROW)
+    more = (*GRPO, "--gradient_accumulation_steps", "2", "--rewards", "vowels", "format", "its_row", "--beta", "0.04")
     asked = words(
         tmp_path,
         request.getfixturevalue(family),
@@ -57,10 +60,26 @@ def test_grpo_on_own_records_is_the_same_fast_and_by_trl(family, request, tmp_pa
     ours, theirs = (lines(tmp_path / fast / "completions.jsonl") for fast in ("auto", "off"))
     assert ours == theirs
     assert {line["row_id"] for line in ours} == {str(n) for n in range(8)}
+    for line in ours:
+        assert line["rewards"]["its_row"] == int(line["row_id"]) * 100 + len(line["text"]), "scored by its own row"
     for one, other in zip(*(lines(tmp_path / fast / "metrics.jsonl") for fast in ("auto", "off")), strict=True):
         assert [one.get(name) for name in ("loss", "kl", "grad_norm")] == pytest.approx(
             [other.get(name) for name in ("loss", "kl", "grad_norm")], rel=1e-3, abs=1e-6
         )
+
+
+def test_memory_that_runs_out_is_one_line_with_advice(tiny_qwen, tmp_path, monkeypatch, capsys):
+    def greedy(completion, row, rule, view=None):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
+    monkeypatch.setitem(registry.REWARDS, "greedy", replace(VOWELS, name="greedy", score=greedy))
+    with pytest.raises(SystemExit) as left:
+        grpo.main(words(tmp_path, tiny_qwen, *GRPO, "--rewards", "greedy"))
+    assert left.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("error: memory ran out in step 1 (CUDA out of memory); in another output_dir lower ")
+    assert "per_device_train_batch_size" in told
 
 
 @pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"])

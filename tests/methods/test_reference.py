@@ -12,18 +12,11 @@ from torch import nn
 
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
-from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.methods import examples
-from vlm_grpo.methods.arguments import GRPOArguments
-from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.grpo import reference
-from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.reference import FILE, POLICY, REFERENCE, SyncReferenceAdapter, adapter_parameters
-from vlm_grpo.methods.grpo.trainer import StudyGRPOTrainer
 from vlm_grpo.rewards import registry
 from vlm_grpo.store import jsonl
-from vlm_grpo.tasks.view import views
 
 CONFIG = """
 model: {model}
@@ -146,53 +139,3 @@ def test_the_reference_starts_as_the_base_and_trains_and_drops_nothing():
     for parameter in adapter_parameters(model, REFERENCE).values():
         parameter.data.normal_()
     assert torch.equal(model(inputs), model(inputs)), "no mask is drawn for the reference in training mode"
-
-
-def whole_trainer(checkpoint: Path, data: Path, out: Path) -> StudyGRPOTrainer:
-    """A trainer of every weight, which the command does not offer."""
-    base = open_checkpoint(str(checkpoint))
-    processor = base.load_processor()
-    rows = tiny_rows(6, split="train")
-    args = GRPOArguments(
-        output_dir=str(out),
-        num_generations=2,
-        per_device_train_batch_size=2,
-        max_completion_length=4,
-        max_steps=5,
-        learning_rate=1e-3,
-        beta=0.04,
-        gradient_checkpointing=False,
-        sync_ref_model=True,
-        ref_model_sync_steps=2,
-        ref_model_mixup_alpha=0.6,
-        save_steps=3,
-        report_to="none",
-        seed=3,
-    )
-    return StudyGRPOTrainer(
-        model=base.load_model(dtype=torch.float32),
-        args=args,
-        processing_class=processor,
-        reward_funcs=[VOWELS.for_trainer("strict")],
-        train_dataset=examples.grpo_dataset(
-            rows, root=data, prompt="reason", views=views(rows, root=data, adapter=base.adapter, processor=processor)
-        ),
-        completions=CompletionsFile(out),
-        fast=FastArguments(),
-    )
-
-
-def test_a_whole_reference_model_is_kept_through_a_resume(tiny_qwen, data, tmp_path):
-    """Without LoRA TRL moves a second model, and forgets where it stood."""
-    undisturbed = whole_trainer(tiny_qwen, data, tmp_path)
-    undisturbed.train()
-    kept = load_file(tmp_path / "checkpoint-3" / FILE)
-    resumed = whole_trainer(tiny_qwen, data, tmp_path)
-    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
-    for part in ("model", "ref_model"):
-        ends = [dict(getattr(trainer, part).named_parameters()) for trainer in (undisturbed, resumed)]
-        assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0]), part
-    moved = dict(undisturbed.ref_model.named_parameters())
-    assert any(not torch.equal(kept[name], moved[name]) for name in kept), (
-        "the sync of step 4 came after the checkpoint"
-    )

@@ -144,6 +144,8 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
         (["--dtype", "float8"], "unknown dtype 'float8'"),
         (["--report_to", "mlflow"], "report_to: mlflow is not installed; pip install mlflow"),
         (["--max_completion_length", "100000"], "row train-"),
+        (["--reward_weights", "0", "0"], "reward_weights are all 0"),
+        (["--generation_kwargs", '{"suppress_tokens": [3, 99999]}'], "suppress_tokens: the model has no token 99999"),
     ],
 )
 def test_mistakes_leave_with_one_line_and_code_2(words, message, tiny_qwen, tmp_path, data, capsys):

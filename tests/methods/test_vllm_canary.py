@@ -31,10 +31,10 @@ def make(request, tmp_path, monkeypatch):
     return build
 
 
-@pytest.mark.parametrize("mode", ["colocate", "server"])
+@pytest.mark.parametrize("how", [{"vllm_mode": "colocate"}, {"vllm_mode": "server"}, {"whole": True}], ids=str)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_faithful_vllm_passes_in_every_family(make, capsys, name, mode):
-    trainer = make(name, vllm_mode=mode)
+def test_a_faithful_vllm_passes_in_every_family(make, capsys, name, how):
+    trainer = make(name, **how)
     before = {name: p.clone() for name, p in trainer.model.named_parameters()}
     canary.prove_synchronised(trainer, SEVERAL)
     assert "prompt ids that are scored" in capsys.readouterr().err
@@ -42,8 +42,9 @@ def test_a_faithful_vllm_passes_in_every_family(make, capsys, name, mode):
     assert trainer._last_loaded_step == -1, "the next rollout synchronises"
 
 
-def test_a_stale_vllm_is_told(make):
-    trainer = make("tiny_qwen", served={"follows": False})
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_stale_vllm_is_told(make, whole):
+    trainer = make("tiny_qwen", served={"follows": False}, whole=whole)
     with pytest.raises(UserError, match="does not answer with the trained weights"):
         canary.prove_synchronised(trainer, SEVERAL)
 

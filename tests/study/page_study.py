@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from tiny_data import save_tiny_data
-from tiny_generations import save_tiny_arm
+from tiny_generations import save_arm, save_tiny_arm
 from vlm_grpo.rows import dataset
+from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.study.report import report
+from vlm_grpo.tasks.rec.task import NAME, OFFERS_NONE
 
+ODD_NAME = 'images/"><img src=x>%41 #1.png'
 HOSTILE = (
     "<think> <img src=x onerror=\"document.title='owned'\"> </think> \u202egnol\u2028 "
-    '<script>document.title="owned"</script> </script> <answer> True </answer> &amp; ]]>'
+    '<script>document.title="owned"</script> </script> <answer> True </answer> &amp; ]]> אבג ' + "x" * 2000
 )
 STEPS, GROUP = 6, 4
 
@@ -96,3 +101,39 @@ def save_page_study(root: Path, *, title: str = "Does it <i>reason</i>?") -> Pat
     report(results, runs=arms, metrics=metrics_of, stages=stages, title=title)
     save_verdicts(results, "grpo", [row.id for row in dataset.load(data, "validation")])
     return results
+
+
+def save_odd_names(root: Path) -> Path:
+    """A study over one picture of 900 x 600 pixels; its file and the rows are called what would be markup."""
+    rows = [
+        Row(id=f"<b>{n}</b>", images=(ODD_NAME,), problem="Is it?", solution="<answer> True </answer>", task="vsr")
+        for n in range(3)
+    ]
+    data = save_tiny_data(root / "data", validation=rows)
+    Image.effect_noise((900, 600), 90).convert("RGB").save(data / ODD_NAME)
+    arm = save_tiny_arm(root / "base", data, right=range(3))
+    report(root / "results", runs={"base": arm}, metrics={}, stages={}, title="Large")
+    return root / "results"
+
+
+def save_boxes(root: Path) -> Path:
+    """A study of boxes: the first of three rows has no target, and the second run cannot be read on the last."""
+    truths = ["no target", [10, 20, 60, 80], [0, 0, 112, 56]]
+    rows = [
+        Row(
+            id=f"box-{n}",
+            images=("images/red.png",),
+            problem="Where is the circle?",
+            solution=str(truth),
+            task=NAME,
+            meta={OFFERS_NONE: True},
+        )
+        for n, truth in enumerate(truths)
+    ]
+    data = save_tiny_data(root / "data", validation=rows)
+    arms = {}
+    for name, texts in {"base": ["[1, 2, 3, 4]"] * 3, "grpo": ["no target", "[10, 20, 60, 81]", "somewhere"]}.items():
+        answers = {row.id: f"<answer> {text} </answer>" for row, text in zip(rows, texts, strict=True)}
+        arms[name] = save_arm(root / name, data, answers, task=NAME)
+    report(root / "results", runs=arms, metrics={}, stages={}, title="Boxes")
+    return root / "results"

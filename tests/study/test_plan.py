@@ -64,6 +64,18 @@ def test_arms_start_from_one_another_seed_by_seed(tmp_path):
     assert plan.model("again", 42) == ("runs/x/again/42/merged",)
 
 
+def test_an_arm_that_trains_the_weights_themselves_needs_no_merge(tmp_path):
+    plan = planned(tmp_path, changed("{start: base, method: sft,", "{start: base, method: sft, full_finetuning: all,"))
+    assert plan.arms["sft"].arguments == ("--full_finetuning", "all")
+    assert plan.trained("sft", 42) == "runs/x/sft/42/train"
+    assert plan.model("sft", 42) == ("runs/x/sft/42/train/final",)
+    assert plan.start("sft_grpo", 42) == "runs/x/sft/42/train/final"
+    assert plan.model("sft_grpo", 42) == ("runs/x/sft_grpo/42/merged",)
+    merges = [word for word in stage_words(plan) if word.startswith("--stage=merge ")]
+    assert len(merges) == 4
+    assert not any("merge sft@" in word for word in merges)
+
+
 def test_an_arm_is_asked_as_it_says_or_else_as_its_base(tmp_path):
     plan = planned(tmp_path)
     assert [plan.arms[arm].evaluation for arm in plan.arms] == ["ask_sft.yaml", "ask.yaml", "ask.yaml"]

@@ -1,15 +1,13 @@
 """The pages in a real browser, opened from the disk: filters, permalinks, keys, slider, themes, hostile text."""
 
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
-from page_study import HOSTILE, save_page_study
+from page_study import HOSTILE, save_boxes, save_odd_names, save_page_study
 from playwright.sync_api import expect
 
 from chromium import faults, page_of
 from vlm_grpo.study.page import main
-from vlm_grpo.study.site import shapes
 
 PAGES = ("index", "training", "rollouts", "answers", "provenance")
 NARROW = {"width": 390, "height": 800}
@@ -61,8 +59,7 @@ def test_the_theme_is_kept_from_page_to_page(browser, results):
         page.get_by_role("button", name="Dark").click()
         page.get_by_role("link", name="Answers").click()
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert all(int(part) < 60 for part in background[4:-1].split(", "))
+        expect(page.locator("body")).to_have_css("background-color", "rgb(21, 23, 26)")
 
 
 def test_filters_count_and_stand_in_the_address(browser, results):
@@ -138,18 +135,21 @@ def test_a_picture_opens_whole_and_zooms(browser, results):
         expect(stage).to_have_count(0)
 
 
-def test_answers_are_drawn_over_the_picture(browser, results, tmp_path, monkeypatch):
-    corner = SimpleNamespace(points=((0, 0), (56, 0), (56, 28)), label="<b>here</b>")
-    monkeypatch.setattr(shapes, "task_of", lambda row: SimpleNamespace(outlines=lambda value, row: [corner]))
-    main([str(results), "--out", str(tmp_path)])
-    with opened(browser, tmp_path, "answers") as page:
+def test_answers_are_drawn_over_the_picture(browser, tmp_path):
+    results = save_boxes(tmp_path)
+    main([str(results)])
+    with opened(browser, results, "answers", "#row=box-1") as page:
         shown = page.locator("#detail .overlay")
-        expect(shown.locator("polygon")).to_have_count(4)
-        expect(shown.locator("text").first).to_have_text("<b>here</b>")
+        expect(shown.locator("polygon")).to_have_count(3)
         assert shown.get_attribute("viewBox") == "0 0 112 112"
+        truth = shown.locator(".truth polygon")
+        assert truth.evaluate("shape => [shape.getBBox().width, shape.getBBox().height]") == [50, 60]
+        assert shown.bounding_box() == page.locator("#detail .frame img").bounding_box()
         page.get_by_role("checkbox", name="truth").uncheck()
-        expect(shown.locator("polygon").first).to_be_hidden()
+        expect(truth).to_be_hidden()
         assert faults(page) == []
+        page.keyboard.press("z")
+        expect(page.locator(".stage polygon")).to_have_count(3)
 
 
 def test_hostile_text_stays_text(browser, results):
@@ -162,6 +162,18 @@ def test_hostile_text_stays_text(browser, results):
     with opened(browser, results, "rollouts") as page:
         expect(page.locator("#group")).to_contain_text("<img src=x onerror=")
         assert page.locator("#group script").count() == 0
+
+
+def test_hostile_ids_and_file_names_are_names(browser, tmp_path):
+    results = save_odd_names(tmp_path)
+    main([str(results), "--pictures", "link"])
+    with opened(browser, results, "answers", "#row=%3Cb%3E1%3C%2Fb%3E") as page:
+        expect(page.locator("#detail h2")).to_have_text("<b>1</b>")
+        page.keyboard.press("j")
+        expect(page.locator("#detail h2")).to_have_text("<b>2</b>")
+        page.keyboard.press("z")
+        expect(page.locator(".stage img")).to_be_visible()
+        assert page.locator(".stage img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 900
 
 
 def test_the_slider_goes_through_the_steps(browser, results):

@@ -2,25 +2,22 @@
 
 import json
 import re
-import shutil
-from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_study import STEPS, save_page_study, save_training
+from page_study import STEPS, save_boxes, save_odd_names, save_page_study, save_training
 from PIL import Image
 
 from refusals import refusal
 from tiny_data import save_tiny_data
 from tiny_generations import save_arm, save_tiny_arm
 from vlm_grpo.rows import dataset
-from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
 from vlm_grpo.study.page import main
 from vlm_grpo.study.report import report
-from vlm_grpo.study.site import chunks, shapes
+from vlm_grpo.study.site import chunks
 from vlm_grpo.study.site.notes import notes
 from vlm_grpo.study.site.overview import overview
 from vlm_grpo.study.site.pictures import Shelf
@@ -138,25 +135,10 @@ def test_a_data_file_holds_what_was_put_in(value):
 
 @pytest.fixture(scope="module")
 def large_pictures(tmp_path_factory):
-    """A study over one picture of 900 x 600 pixels with a name that would be markup."""
-    root = tmp_path_factory.mktemp("large")
-    name = 'images/"><img src=x>%41.png'
-    data = save_tiny_data(root / "data")
-    Image.effect_noise((900, 600), 90).convert("RGB").save(data / name)
-    shutil.rmtree(data / "validation")
-    shutil.rmtree(data / "test")
-    rows = [
-        Row(id=f"<b>{n}</b>", images=(name,), problem="Is it?", solution="<answer> True </answer>", task="vsr")
-        for n in range(3)
-    ]
-    data = save_tiny_data(root / "again", validation=rows)
-    shutil.copy(root / "data" / name, data / name)
-    arm = save_tiny_arm(root / "base", data, right=range(3))
-    report(root / "results", runs={"base": arm}, metrics={}, stages={}, title="Large")
-    return root / "results"
+    return save_odd_names(tmp_path_factory.mktemp("large"))
 
 
-@pytest.mark.parametrize("mode, whole", [("auto", "pictures/"), ("copy", "pictures/"), ("link", "../../again/")])
+@pytest.mark.parametrize("mode, whole", [("auto", "pictures/"), ("copy", "pictures/"), ("link", "../../data/")])
 def test_whole_pictures_are_copied_or_linked(large_pictures, tmp_path, mode, whole):
     out = large_pictures / mode
     main([str(large_pictures), "--out", str(out), "--pictures", mode])
@@ -219,17 +201,21 @@ def test_the_graph_goes_from_the_base_over_each_arm(tmp_path):
     assert [edge.label for edge in drawn.edges] == ["sft", "grpo"]
 
 
-def test_answers_are_drawn_where_their_task_draws_them(results, tmp_path, monkeypatch):
-    corner = SimpleNamespace(points=((0, 0), (56.004, 0), (56, 28)), label="<here>")
-    task = SimpleNamespace(outlines=lambda value, row: [corner] if value else [])
-    monkeypatch.setattr(shapes, "task_of", lambda row: task)
-    main([str(results), "--out", str(tmp_path)])
-    row = data_of(tmp_path, "answers-000")["rows"][0]
-    assert row["shapes"] == [{"points": [0, 0, 56.0, 0, 56, 28], "label": "<here>"}]
-    assert "shapes" not in data_of(tmp_path, "answers-000")["rows"][6]["said"]["base"], "it said False"
-    assert all(group[4] == -1 for group in data_of(tmp_path, "rollouts")[0]["groups"]), (
-        "right: not known without a frame"
+def test_answers_are_drawn_and_looks_linked_where_there_are_any(tmp_path):
+    results = save_boxes(tmp_path)
+    manifest.write(
+        results / "attention" / "one", kind="attention", config={"row": "box-1"}, inputs={}, counts={}, seconds=1.0
     )
+    main([str(results)])
+    assert data_of(results, "answers")["looks"] == {"box-1": "../attention/one/index.html"}
+    none, right, other = data_of(results, "answers-000")["rows"]
+    assert none["shapes"] == []
+    assert right["shapes"] == [{"points": [10, 20, 60, 20, 60, 80, 10, 80]}]
+    assert right["said"]["grpo"]["shapes"] == [{"points": [10, 20, 60, 20, 60, 81, 10, 81]}]
+    assert right["said"]["grpo"]["credit"] > 0.9
+    assert other["said"]["grpo"]["answer"] is None
+    assert "shapes" not in other["said"]["grpo"]
+    assert none["said"]["base"]["shapes"] == right["said"]["base"]["shapes"]
 
 
 def test_a_report_that_is_not_there_is_one_line(tmp_path, capsys):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from vlm_grpo.errors import UserError
 from vlm_grpo.tasks.answers.box import BOX, BOXES
 from vlm_grpo.tasks.answers.choice import CHOICE
+from vlm_grpo.tasks.answers.formula import FORMULA
 from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS
 from vlm_grpo.tasks.answers.polygon import POLYGON
 from vlm_grpo.tasks.answers.rules import RULES
@@ -18,7 +19,7 @@ from vlm_grpo.tasks.answers.text import TEXT
 from vlm_grpo.tasks.answers.truth import TRUTH, YES_NO
 from vlm_grpo.tasks.blocks import answer_block, reasons, thoughts
 
-KINDS = (TRUTH, YES_NO, NUMBER, NUMBERS, TEXT, CHOICE, BOX, BOXES, POLYGON)
+KINDS = (TRUTH, YES_NO, NUMBER, NUMBERS, TEXT, CHOICE, FORMULA, BOX, BOXES, POLYGON)
 SAME = object()
 
 
@@ -76,6 +77,9 @@ SAME = object()
         (CHOICE, "I think it is D", None, "D"),
         (CHOICE, "A car", None, None),
         (CHOICE, "B or C", None, None),
+        (CHOICE, "A, B", None, None),
+        (CHOICE, "The answer is A or B", None, None),
+        (CHOICE, "Rather than A and B, the answer is C", None, "C"),
         (CHOICE, "", None, None),
         (BOX, "[1, 2, 30, 40]", [1, 2, 30, 40], SAME),
         (BOX, '{"bbox_2d": [1, 2, 30, 40], "label": "cat"}', [1, 2, 30, 40], SAME),
@@ -111,6 +115,7 @@ def test_each_kind_reads(kind, stated, strict, relaxed):
 VALUES = {
     "truth": st.booleans(),
     "number": st.integers(-(10**9), 10**9),
+    "formula": st.integers(-(10**9), 10**9).map(str),
     "numbers": st.lists(st.integers(-99, 99), max_size=5),
     "choice": st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
     "text": st.text(alphabet="abc XYZ", min_size=1).map(lambda text: " ".join(text.split())).filter(bool),

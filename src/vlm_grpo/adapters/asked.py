@@ -33,6 +33,8 @@ class Asked(BaseModel):
         images: the picture settings that the user gave, by name.
         image_processor: the settings that prepared the pictures, whatever they came from.
         chat_template: the checkpoint's template.
+        environment: what answered the model within its completion; None: nothing.
+        max_tool_calling_iterations: how many of its calls were answered; None: as many as there was room for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +45,8 @@ class Asked(BaseModel):
     images: dict[str, Any]
     image_processor: dict[str, Any]
     chat_template: str
+    environment: str | None = None
+    max_tool_calling_iterations: int | None = None
 
 
 def picture_settings(processor: Any) -> dict[str, Any]:

@@ -16,11 +16,10 @@ from transformers import PreTrainedModel
 
 from vlm_grpo.adapters import finite, intact, lora_fit
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint, weights_fingerprint
+from vlm_grpo.adapters.derived import BASE
 from vlm_grpo.adapters.lora_fit import CONFIG, WEIGHTS
 from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.errors import UserError
-
-BASE = "base.json"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,11 @@ def open_lora(folder: Path, *, base: str | None = None) -> LoraAdapter:
     base is another one.
     """
     where = f"adapter {folder}"
+    if (folder / "config.json").is_file() and not (folder / CONFIG).is_file():
+        raise UserError(
+            f"{where}: it is a whole checkpoint, in which nothing is left to merge or to put on a base; give it as the "
+            "model itself"
+        )
     for name in (CONFIG, WEIGHTS, BASE):
         if not (folder / name).is_file():
             raise UserError(f"adapter {folder}: no {name}; give the folder that training saved (usually .../final)")

@@ -15,11 +15,11 @@ from typing import Any
 from vlm_grpo.alignment.fields import check_fields, item_id
 from vlm_grpo.alignment.sources import kinds_of, read_rows
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge.kinds import Kinds
 from vlm_grpo.statistics.agreement import Labelled, kappa, prediction_powered, rogan_gladen
 from vlm_grpo.statistics.intervals import Estimate
 from vlm_grpo.store import jsonl
 from vlm_grpo.tables import Table
+from vlm_grpo.verdicts.kinds import Kinds
 
 ALIGNED, MISALIGNED = "aligned", "misaligned"
 OTHER = "other"

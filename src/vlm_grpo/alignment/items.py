@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from vlm_grpo.judge.kinds import PUBLISHED
+from vlm_grpo.verdicts.kinds import PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from vlm_grpo.alignment.answer_rules import AnswerRule, is_answer_correct, is_co
 from vlm_grpo.alignment.fields import check_fields
 from vlm_grpo.alignment.items import JudgedItem
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import kinds
 from vlm_grpo.store import jsonl
 from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.verdicts import kinds
 
 STORED_COLUMNS = ["index", "model", "true_label", "final_ans", "aligns", "type"]
 

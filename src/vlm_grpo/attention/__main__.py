@@ -11,9 +11,6 @@ looked at need not be used: for that, let an evaluation ask without the picture 
 
 import time
 from dataclasses import asdict
-from typing import Any
-
-import torch
 
 from vlm_grpo.adapters.attention import check_attention
 from vlm_grpo.adapters.precision import pick_dtype
@@ -28,7 +25,6 @@ from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Decoder
 from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
 from vlm_grpo.evaluation.run import load_model, tell
-from vlm_grpo.evaluation.sampling import logits_processors
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows.images import upright_size
 from vlm_grpo.store import atomic, manifest
@@ -81,26 +77,22 @@ def observe(inputs: EvaluationInputs, settings: LookArguments) -> tuple[Look, Sh
     dtype = pick_dtype(answering.dtype)
     model = load_model(answering, inputs, dtype)
     adapter, processor, asked = inputs.model.adapter, inputs.processor, inputs.asked[0]
-    decoder = Decoder(model=model, processor=processor, adapter=adapter, max_new_tokens=answering.max_new_tokens)
+    decoder = Decoder(
+        model=model,
+        processor=processor,
+        adapter=adapter,
+        max_new_tokens=answering.max_new_tokens,
+        temperature=answering.temperature,
+        top_p=answering.top_p,
+        seed=answering.seed,
+    )
     encoded = batches.encode([asked], adapter=adapter, processor=processor, root=answering.root)
     never = adapter.placeholder_ids(processor.tokenizer)
     use_cache = choose_cache(answering.use_cache, model=model, adapter=adapter, batch=lambda: encoded, never=never)
-    completion = _decode(decoder, encoded, settings=answering, row_id=asked.row.id, use_cache=use_cache)
+    (completion,) = decoder.say(encoded, [asked.row.id], use_cache=use_cache)
     sizes = [upright_size(answering.root / name) for name in asked.row.images]
     seen = look(model, adapter, processor, encoded, completion, sizes=sizes, layer=settings.layer)
     return seen, show(seen, inputs, name=settings.adapter or settings.model)
-
-
-def _decode(decoder: Decoder, encoded: Any, *, settings: Any, row_id: str, use_cache: bool) -> list[int]:
-    """The completion's ids, its end token included."""
-    model = decoder.model
-    processors = logits_processors(
-        [row_id], temperature=settings.temperature, top_p=settings.top_p, seed=settings.seed, device=model.device
-    )
-    with torch.inference_mode():
-        inputs = {name: tensor.to(model.device) for name, tensor in encoded.items()}
-        tokens = model.generate(**inputs, logits_processor=processors, use_cache=use_cache)
-    return tokens[0, encoded["input_ids"].shape[1] :].tolist()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from vlm_grpo.ranges import check_name
 
 ANIMATIONS = ("gif", "png", "mp4")
 FINAL = "final"
-NO_EFFECT = {"limit": "one row is asked"}
+NO_EFFECT = {"limit": "one row is asked", "max_tool_calling_iterations": "the first turn is looked at"}
 """`batch_size` has none either, but stands in the configs of evaluations, which may be given as they are."""
 
 

@@ -142,7 +142,7 @@ LESSONS = Lessons(
     vocabulary=1024,
     probe=reason,
     picture=render_array,
-    eyes=Eyes(draw=_scene, cells=cells_of, classes=1 + len(LETTERS) ** 2, steps=40, batch_size=64, peak=2e-3),
+    eyes=Eyes(draw=_scene, cells=cells_of, classes=(1 + len(LETTERS) ** 2,), steps=40, batch_size=64, peak=2e-3),
     stages=(
         Stage(name="reading", mixture=reading, steps=240, batch_size=32, peak=2e-3),
         Stage(name="decoding", mixture=decoding, steps=450, batch_size=32, peak=2e-3),

@@ -109,7 +109,7 @@ LESSONS = Lessons(
     words="system\nuser\nassistant\n" + " ".join(str(number) for number in range(9 * MOST + 1)),
     probe=reason,
     picture=seen,
-    eyes=Eyes(draw=draw, cells=cell_classes, classes=1 + 10, steps=1200, batch_size=64, peak=2e-3),
+    eyes=Eyes(draw=draw, cells=cell_classes, classes=(1 + 10,), steps=1200, batch_size=64, peak=2e-3),
     stages=(
         Stage(name="reasoning", mixture=reasoning, steps=1000, batch_size=64, peak=2e-3),
         Stage(name="policy", mixture=policy, steps=200, batch_size=64, peak=5e-4),

@@ -43,14 +43,15 @@ class Eyes:
 
     Attributes:
         draw: draws a scene.
-        cells: the class of each cell of a scene, in the order of the image tokens; 0 is an empty cell.
-        classes: number of classes.
+        cells: the class of each cell of a scene, in the order of the image tokens, or several classes one after the
+            other (what it is, where its edges are); 0 is an empty cell.
+        classes: number of classes, for each of the several.
         steps, batch_size, peak: as in a `Stage`.
     """
 
     draw: Callable[[random.Random], Any]
     cells: Callable[[Any], list[int]]
-    classes: int
+    classes: tuple[int, ...]
     steps: int
     batch_size: int
     peak: float

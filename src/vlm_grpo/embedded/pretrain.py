@@ -25,9 +25,11 @@ from vlm_grpo.embedded import (
     cryptogram_curriculum,
     curriculum,
     digits_curriculum,
+    grounding_curriculum,
     measure,
     measure_cryptogram,
     measure_digits,
+    measure_grounding,
 )
 from vlm_grpo.embedded.eyes import teach_eyes
 from vlm_grpo.embedded.family import STORAGE, FamilyBuild
@@ -69,6 +71,11 @@ RECIPES = {
         lessons=cryptogram_curriculum.LESSONS,
         build=partial(build_qwen.build, family="qwen2_5_vl_cryptogram"),
         measure=measure_cryptogram.measure,
+    ),
+    "qwen2_5_vl_grounding": Recipe(
+        lessons=grounding_curriculum.LESSONS,
+        build=partial(build_qwen.build, family="qwen2_5_vl_grounding"),
+        measure=measure_grounding.measure,
     ),
 }
 

@@ -131,7 +131,8 @@ def caption_of(scene: Scene, relation: str) -> str:
     return f"The {first.name} is {relation} the {second.name}."
 
 
-def _backdrop() -> np.ndarray:
+def backdrop() -> np.ndarray:
+    """A white picture of SIZE x SIZE pixels whose red and green fade by column and by row of the grid."""
     steps = np.arange(SIZE) // CELL
     tint = (255 - 40 * steps).astype(np.uint8)
     picture = np.full((SIZE, SIZE, 3), 255, dtype=np.uint8)
@@ -149,7 +150,7 @@ def _stamps() -> dict[str, np.ndarray]:
     }
 
 
-_BACKDROP = _backdrop()
+_BACKDROP = backdrop()
 _STAMPS = _stamps()
 
 

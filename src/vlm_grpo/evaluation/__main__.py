@@ -6,7 +6,8 @@
 
 OUT gets generations.jsonl (one line a row; what the judge reads), scores.json and, last, manifest.json. The same
 command goes on where it was stopped. One process uses one GPU; splits and models run side by side as jobs of their own.
-`--dry-run` prints the resolved settings and what would run. Own records take the place of `--data`: `--data_file_paths
+An environment answers the model as it did in training, or as `--environment` says (docs/environments.md). `--dry-run`
+prints the resolved settings and what would run. Own records take the place of `--data`: `--data_file_paths
 a.jsonl:b.jsonl --image_folders x:y`, and further flags of `python -m vlm_grpo.tasks.jsonl`.
 """
 
@@ -22,7 +23,7 @@ from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.inputs import open_inputs
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
-from vlm_grpo.evaluation.summary import arms_table, slices_tables
+from vlm_grpo.evaluation.summary import arms_table, slices_tables, turns_table
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.jsonl import on_the_fly
 from vlm_grpo.yaml_layers import traced
@@ -37,7 +38,11 @@ def main(argv: list[str] | None = None) -> None:
         show_plan(settings, parsed.sources)
         return
     scores = evaluate(settings, given=parsed.given)
-    for table in (arms_table({settings.out: scores}, title=f"Split {settings.split}"), *slices_tables(scores)):
+    for table in (
+        arms_table({settings.out: scores}, title=f"Split {settings.split}"),
+        *turns_table(scores),
+        *slices_tables(scores),
+    ):
         print(tables.to_text(table))
 
 

@@ -48,12 +48,23 @@ def settle(
     if training is None:
         return Settled(settings, model.load_processor(**settings.image_options), {}, ())
     names = _changed(settings) if given is None else {name for name in given if getattr(settings, name) is not None}
-    trained = {"prompt": training.prompt, "answers": training.answers, **training.images}
+    trained: dict[str, Any] = {"prompt": training.prompt, "answers": training.answers, **training.images}
+    if training.environment is not None:
+        trained["environment"] = training.environment
+    is_same = "environment" not in names or settings.environment == training.environment
+    if training.max_tool_calling_iterations is not None and is_same:
+        trained["max_tool_calling_iterations"] = training.max_tool_calling_iterations
     if _computes_in(training.dtype):
         trained["dtype"] = training.dtype
     taken = {name: value for name, value in trained.items() if name not in names and _of(settings, name) != value}
     settled = replace(settings, **taken)
-    here, then = _asked(settled), {"prompt": training.prompt, "answers": training.answers, "dtype": training.dtype}
+    here = _asked(settled)
+    then = {
+        "prompt": training.prompt,
+        "answers": training.answers,
+        "dtype": training.dtype,
+        "environment": training.environment,
+    }
     otherwise = {name: (here[name], then[name]) for name in then if here[name] != then[name]}
     processor = model.load_processor(**settled.image_options)
     pictures = _differences(processor, training)
@@ -91,7 +102,12 @@ def _of(settings: EvaluationArguments, name: str) -> Any:
 
 def _asked(settings: EvaluationArguments) -> dict[str, Any]:
     dtype = str(pick_dtype(settings.dtype)).removeprefix("torch.")
-    return {"prompt": settings.prompt, "answers": settings.answers, "dtype": dtype}
+    return {
+        "prompt": settings.prompt,
+        "answers": settings.answers,
+        "dtype": dtype,
+        "environment": settings.played,
+    }
 
 
 def _given_options(settings: EvaluationArguments, names: Collection[str]) -> dict[str, Any]:

@@ -18,8 +18,13 @@ def longest_first(asked: list[AskedRow], lengths: PromptLengths) -> list[AskedRo
 
 def encode(batch: list[AskedRow], *, adapter: Adapter, processor: Any, root: Path, is_blank: bool = False) -> Any:
     """Left-padded inputs of `batch`; a picture that several rows share is decoded once, a blank one whitened."""
+    images = shown(batch, root=root, is_blank=is_blank)
+    return adapter.encode(processor, [prompt.text for prompt in batch], images)
+
+
+def shown(batch: list[AskedRow], *, root: Path, is_blank: bool = False) -> list[list[Image.Image]]:
+    """The pictures of each row of `batch`, opened once each, or white ones of their size."""
     pictures = {name: open_picture(root, name) for name in {name for prompt in batch for name in prompt.row.images}}
     if is_blank:
         pictures = {name: Image.new("RGB", picture.size, "white") for name, picture in pictures.items()}
-    images = [[pictures[name] for name in prompt.row.images] for prompt in batch]
-    return adapter.encode(processor, [prompt.text for prompt in batch], images)
+    return [[pictures[name] for name in prompt.row.images] for prompt in batch]

@@ -27,13 +27,17 @@ from vlm_grpo.tasks.asking import AskedRow
 
 @dataclass(frozen=True)
 class Completion:
-    """What the model said to `prompt`; both counts are in tokens, the completion's with its end token."""
+    """What the model said to `prompt`; both counts are in tokens, the completion's with its end token.
+
+    `turns` are those of a completion that an environment answers, as plain values; `text` is the model's last.
+    """
 
     prompt: AskedRow
     text: str
     prompt_tokens: int
     completion_tokens: int
     finish_reason: Literal["stop", "length"]
+    turns: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +82,23 @@ class Decoder:
         """Ids that end a completion."""
         return list(self.model.generation_config.eos_token_id)
 
-    @torch.inference_mode()
     def __call__(self, batch: list[AskedRow], encoded: Any, *, use_cache: bool) -> list[Completion]:
         """Decode `encoded`, the inputs (B, L) of `batch`; `UserError` where the model's logits are not finite."""
+        tokens = self.say(encoded, [prompt.row.id for prompt in batch], use_cache=use_cache)
+        lengths = encoded["attention_mask"].sum(dim=1).tolist()
+        return [self._completion(*row) for row in zip(batch, tokens, lengths, strict=True)]
+
+    @torch.inference_mode()
+    def say(self, encoded: Any, rows: list[str], *, use_cache: bool, at_most: int | None = None) -> list[list[int]]:
+        """What the model says to the inputs `encoded` (B, L), in ids, each up to its end token or to the limit.
+
+        `rows` name the streams that sampling draws from; `at_most` tokens, `max_new_tokens` if unset.
+        """
         inputs = encoded.to(self.model.device)
+        limit = {} if at_most is None else {"max_new_tokens": at_most}
         processors = partial(
             logits_processors,
-            [prompt.row.id for prompt in batch],
+            rows,
             temperature=self.temperature,
             top_p=self.top_p,
             seed=self.seed,
@@ -92,25 +106,34 @@ class Decoder:
         )
         with watch_logits(self.model) as watch:
             tokens = (
-                self.engine.generate(**inputs, processors=processors, use_cache=True)
+                self.engine.generate(**inputs, processors=processors, use_cache=True, **limit)
                 if use_cache and self.engine is not None
-                else self.model.generate(**inputs, logits_processor=processors(), use_cache=use_cache)
+                else self.model.generate(**inputs, logits_processor=processors(), use_cache=use_cache, **limit)
             )
         if not watch.is_finite:
             raise UserError(
-                f"row {batch[0].row.id}, or one of the {len(batch)} that are asked with it: the model's logits are not "
-                f"finite (NaN or infinity) in {str(self.model.dtype).removeprefix('torch.')}; ask in float32 or "
-                "bfloat16, or take weights from before the training died"
+                f"row {rows[0]}, or one of the {len(rows)} that are asked with it: the model's logits are not finite "
+                f"(NaN or infinity) in {str(self.model.dtype).removeprefix('torch.')}; ask in float32 or bfloat16, or "
+                "take weights from before the training died"
             )
-        new = tokens[:, inputs["input_ids"].shape[1] :].cpu()
-        prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
-        return [self._completion(*row) for row in zip(batch, new, prompt_tokens, strict=True)]
+        return [self._up_to_its_end(new) for new in tokens[:, inputs["input_ids"].shape[1] :].cpu()]
 
-    def _completion(self, prompt: AskedRow, new: torch.Tensor, prompt_tokens: int) -> Completion:
+    def _up_to_its_end(self, new: torch.Tensor) -> list[int]:
         ends = torch.isin(new, torch.tensor(self.end_tokens)).nonzero()
-        length = int(ends[0]) + 1 if len(ends) else len(new)
-        text = self.processor.tokenizer.decode(new[:length], skip_special_tokens=True)
-        return Completion(prompt, text, prompt_tokens, length, "stop" if len(ends) else "length")
+        ids: list[int] = new[: int(ends[0]) + 1 if len(ends) else len(new)].tolist()
+        return ids
+
+    def text(self, ids: list[int]) -> str:
+        """`ids` as text, without special tokens."""
+        text: str = self.processor.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def finish_reason(self, ids: list[int]) -> Literal["stop", "length"]:
+        """Whether what is said ends by itself or was cut off."""
+        return "stop" if ids and ids[-1] in self.end_tokens else "length"
+
+    def _completion(self, prompt: AskedRow, ids: list[int], prompt_tokens: int) -> Completion:
+        return Completion(prompt, self.text(ids), prompt_tokens, len(ids), self.finish_reason(ids))
 
 
 def complete(

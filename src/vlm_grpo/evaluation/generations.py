@@ -38,9 +38,10 @@ class Generation(RowRecord, Origin):
         task: what kind of question it is; files of earlier versions, which do not say, are VSR's.
         problem: the row's question and `solution` its true answer, for readers without the data set (the judge).
         prompt: name of the template; `prompt_hash` is the SHA-256 of the prompt as rendered for the model.
-        text: the completion without special tokens.
+        text: the completion without special tokens; the last of the model's turns where an environment answers it.
+        turns: all turns then, of both, as `environments.conversation.spoken` has them; absent otherwise.
         prompt_tokens: length of the prompt, image tokens included.
-        completion_tokens: length of the completion, its end token included.
+        completion_tokens: length of the completion, its end token included; of all turns, the environment's too.
         finish_reason: "stop" after an end token, "length" when cut off at `max_new_tokens`.
     """
 
@@ -53,6 +54,17 @@ class Generation(RowRecord, Origin):
     prompt_tokens: int
     completion_tokens: int
     finish_reason: Literal["stop", "length"]
+    turns: list[dict[str, Any]] | None = None
+
+    def as_line(self) -> dict[str, Any]:
+        """What the file's line holds."""
+        return self.model_dump(mode="json", exclude=None if self.turns is not None else {"turns"})
+
+    @property
+    def said(self) -> list[str]:
+        """What the model said, turn by turn."""
+        turns = [{"role": "assistant", "text": self.text}] if self.turns is None else self.turns
+        return [turn["text"] for turn in turns if turn["role"] == "assistant"]
 
 
 _DECIDING = tuple(name for name in Origin.model_fields if name != "model")

@@ -18,11 +18,13 @@ from vlm_grpo.adapters.attention import check_attention
 from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.decoding.cache_choice import choose_cache
 from vlm_grpo.decoding.serving import not_served
-from vlm_grpo.evaluation import batches, generations, outcomes
+from vlm_grpo.evaluation import batches, generations, outcomes, turns
 from vlm_grpo.evaluation.arms import KIND, SCORES
 from vlm_grpo.evaluation.controls import compared
+from vlm_grpo.evaluation.converse import Conversing
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
 from vlm_grpo.evaluation.generations import Generation, Origin
+from vlm_grpo.evaluation.graded import graded
 from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
 from vlm_grpo.evaluation.scores import CONFIDENCE, score
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
@@ -30,7 +32,7 @@ from vlm_grpo.progress import progress
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.lock import only_writer
-from vlm_grpo.tasks.asking import AskedRow
+from vlm_grpo.tasks.asking import AskedRow, asker
 from vlm_grpo.tasks.base import Outcome
 
 PARITY_ROWS = 4
@@ -75,6 +77,7 @@ def _evaluate(
         "answers": settings.answers,
         "dtype": str(dtype).removeprefix("torch."),
         **({"controls": settings.controls} if settings.controls else {}),
+        **({"judge": settings.judge_model} if settings.judge_model else {}),
     }
     if manifest.is_claimed(folder, identity) and manifest.exists(folder):
         return manifest.read_json(folder / SCORES)
@@ -158,13 +161,8 @@ def _generate(
     tell(f"a completion ends at {generation.named(decoder.end_tokens, inputs.processor)}")
     if aside := generation.aside_in_words(inputs.model.path):
         tell(aside)
-    encode = partial(
-        batches.encode,
-        adapter=family,
-        processor=inputs.processor,
-        root=settings.root,
-        is_blank=source.sampling.get("control") == "blank",
-    )
+    is_blank = source.sampling.get("control") == "blank"
+    encode = partial(batches.encode, adapter=family, processor=inputs.processor, root=settings.root, is_blank=is_blank)
     use_cache = choose_cache(
         settings.use_cache,
         model=model,
@@ -174,10 +172,22 @@ def _generate(
     )
     if use_cache and (why := not_served(model)):
         tell(f"decoding by transformers' generate: {why}")
+    decode: Decoder | Conversing = decoder
+    if inputs.environment is not None:
+        decode = Conversing(
+            decoder=decoder,
+            environment=inputs.environment,
+            native=inputs.native,
+            adapter=family,
+            ask=asker(settings.prompt, inputs.views),
+            root=settings.root,
+            is_blank=is_blank,
+            most_calls=settings.max_tool_calling_iterations,
+        )
     automatic = settings.batch_size == "auto"
     completions = complete(
         missing,
-        decode=partial(decoder, use_cache=use_cache),
+        decode=partial(decode, use_cache=use_cache),
         encode=encode,
         batch_size=AUTO_BATCH_SIZE if automatic else int(settings.batch_size),
         may_halve=automatic,
@@ -191,7 +201,7 @@ def _generate(
 def _append(completions: Iterator[list[Completion]], file: jsonl.Appender, source: Origin) -> Iterator[AskedRow]:
     """Write each batch as it comes, then yield its prompts."""
     for batch in completions:
-        file.append(_generation(completion, source).model_dump(mode="json") for completion in batch)
+        file.append(_generation(completion, source).as_line() for completion in batch)
         yield from (completion.prompt for completion in batch)
 
 
@@ -209,6 +219,7 @@ def _generation(completion: Completion, source: Origin) -> Generation:
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         finish_reason=completion.finish_reason,
+        turns=completion.turns,
     )
 
 
@@ -217,7 +228,12 @@ def _scores(settings: EvaluationArguments, inputs: EvaluationInputs) -> dict[str
     folder = settings.folder
     said = generations.read(folder)
     judged = outcomes.judge_rows(
-        said, inputs.rows, rule=settings.answers, views=inputs.views, where=folder / generations.FILE
+        said,
+        inputs.rows,
+        rule=settings.answers,
+        views=inputs.views,
+        where=folder / generations.FILE,
+        graded=graded(said, inputs.rows, settings),
     )
     outcomes.write(folder, judged, inputs.rows, rule=settings.answers)
     return {
@@ -227,8 +243,24 @@ def _scores(settings: EvaluationArguments, inputs: EvaluationInputs) -> dict[str
         "prompt": settings.prompt,
         "answers": settings.answers,
         **score(said, inputs.rows, judged),
+        **({"environment": _turns(inputs, said, judged)} if inputs.environment else {}),
         **({"controls": _controls(settings, judged)} if settings.controls else {}),
     }
+
+
+def _turns(
+    inputs: EvaluationInputs, said: dict[str, generations.Generation], judged: dict[str, Outcome]
+) -> dict[str, Any]:
+    assert inputs.environment is not None
+    return turns.figures(
+        inputs.environment,
+        said,
+        inputs.rows,
+        judged,
+        rule=inputs.settled.settings.answers,
+        views=inputs.views,
+        confidence=CONFIDENCE,
+    )
 
 
 def _controls(settings: EvaluationArguments, judged: dict[str, Outcome]) -> dict[str, Any]:

@@ -9,12 +9,15 @@ from vlm_grpo.adapters.attention import check_attention_name
 from vlm_grpo.adapters.image_options import ImageOptions
 from vlm_grpo.adapters.precision import DtypeName
 from vlm_grpo.decoding.cache_choice import SETTINGS as CACHE_SETTINGS
+from vlm_grpo.environments.registry import ENVIRONMENTS
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.controls import CONTROLS
-from vlm_grpo.ranges import SEED, check_name, check_numbers
+from vlm_grpo.ranges import AT_LEAST_0, SEED, check_name, check_numbers
 from vlm_grpo.tasks.answers.rules import Rule
 
 AUTO_BATCH_SIZE = 128
+ONE_TURN = "none"
+"""Asks without an environment a model that was trained with one."""
 
 
 @dataclass
@@ -31,11 +34,33 @@ class EvaluationArguments(ImageOptions):
     )
     prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read from a completion."})
+    judge_model: str | None = field(
+        default=None, metadata={"help": "Model that tells what is right where rows leave it to a judge (method llm)."}
+    )
+    judge_base_url: str | None = field(
+        default=None,
+        metadata={"help": "Its OpenAI-compatible server; key: JUDGE_API_KEY. Unset: OpenAI; key: OPENAI_API_KEY."},
+    )
+    judge_max_cost: float | None = field(
+        default=None, metadata={"help": "US dollars for that judge; the evaluation stops before it is more."}
+    )
     controls: list[str] = field(
         default_factory=list,
         metadata={"help": "Answer once more with these in place of the rows' own pictures, and compare: blank, other."},
     )
-    max_new_tokens: int = field(default=512, metadata={"help": "Longest completion, in tokens."})
+    environment: str | None = field(
+        default=None,
+        metadata={
+            "help": "What answers the model within a completion: double_check, zoom or none; if unset, as in training."
+        },
+    )
+    max_tool_calling_iterations: int | None = field(
+        default=None,
+        metadata={"help": "Most calls that an environment answers; as many as there is room for if unset."},
+    )
+    max_new_tokens: int = field(
+        default=512, metadata={"help": "Longest completion, in tokens; of all turns where an environment answers."}
+    )
     temperature: float = field(default=0.0, metadata={"help": "0 decodes greedily; above 0 samples."})
     top_p: float = field(default=1.0, metadata={"help": "Nucleus of sampling; needs a temperature above 0."})
     seed: int = field(default=42, metadata={"help": "Seed of sampling and of the limit's draw."})
@@ -55,7 +80,9 @@ class EvaluationArguments(ImageOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.use_cache = str(self.use_cache).lower()
-        check_numbers(self, {"seed": SEED})
+        check_numbers(self, {"seed": SEED, "max_tool_calling_iterations": AT_LEAST_0})
+        if self.environment is not None:
+            check_name("environment", self.environment, (*ENVIRONMENTS, ONE_TURN))
         check_name("prompt", self.prompt, prompts.TEMPLATES)
         for control in self.controls:
             check_name("controls", control, CONTROLS)
@@ -65,6 +92,9 @@ class EvaluationArguments(ImageOptions):
         self.batch_size = str(self.batch_size)
         if self.batch_size != "auto" and not (self.batch_size.isdecimal() and int(self.batch_size) > 0):
             raise UserError(f"batch_size {self.batch_size!r} is neither auto nor a positive number")
+        for name in ("judge_base_url", "judge_max_cost"):
+            if self.judge_model is None and getattr(self, name) is not None:
+                raise UserError(f"setting {name!r} has no effect without judge_model; name the judge")
         if self.limit is not None and self.limit < 1:
             raise UserError(f"limit {self.limit} leaves no row; give a positive number or leave it unset")
         if self.max_new_tokens < 1:
@@ -88,6 +118,11 @@ class EvaluationArguments(ImageOptions):
         """The output folder."""
         return Path(self.out)
 
+    @property
+    def played(self) -> str | None:
+        """The environment that answers the model; None: nothing does."""
+        return None if self.environment == ONE_TURN else self.environment
+
     def sampling(self) -> dict[str, Any]:
         """What decides the tokens beside weights and prompt: noted on every line of the generations."""
         settings: dict[str, Any] = {
@@ -95,4 +130,7 @@ class EvaluationArguments(ImageOptions):
             "temperature": self.temperature,
             "images": {name: value for name, value in self.image_options.items() if value is not None},
         }
+        if self.played is not None:
+            settings["environment"] = self.played
+            settings["max_tool_calling_iterations"] = self.max_tool_calling_iterations
         return settings if self.temperature == 0 else settings | {"top_p": self.top_p, "seed": self.seed}

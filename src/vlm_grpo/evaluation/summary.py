@@ -19,6 +19,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
     columns = task_columns(scores.values())
     controls = list(dict.fromkeys(control for figures in scores.values() for control in figures.get("controls", ())))
     published = (task.published for task in _tasks(scores.values()) if task.published)
+    told = (note for figures in scores.values() for task in _tasks([figures]) for note in task.notes(figures))
     is_graded = any("mean_credit" in figures for figures in scores.values())
     return Table(
         title=title,
@@ -46,8 +47,22 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
             )
             for arm, figures in scores.items()
         ),
-        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *published),
+        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *dict.fromkeys(told), *published),
     )
+
+
+def turns_table(scores: Mapping[str, Any]) -> list[Table]:
+    """What an environment's turns came to, where one answered the model."""
+    turns = scores.get("environment")
+    if turns is None:
+        return []
+    header, row, notes = ["environment", "turns", "format of all"], [turns["name"]], ["format: mean over a row's turns"]
+    row += [f"{turns['turns']:.2f}", f"{turns['format']:.3f}"]
+    if "first" in turns:
+        header += ["first answer right", "last answer right", "right at first only", "at last only"]
+        row += [f"{turns['first']['accuracy']:.3f}", f"{scores['accuracy']:.3f}", str(turns["b"]), str(turns["c"])]
+        notes += [f"first and last answers: exact McNemar test p {turns['mcnemar_p']:.2g}"]
+    return [Table(title="Turns", header=tuple(header), rows=(tuple(row),), notes=tuple(notes))]
 
 
 def slices_tables(scores: Mapping[str, Any]) -> list[Table]:

@@ -25,13 +25,18 @@ from vlm_grpo.tasks.view import View, views
 
 
 def settings_of(arm: Arm) -> EvaluationArguments:
-    """The settings that the arm was evaluated with; sampled arms are refused, as their answers change by themselves."""
+    """The settings that the arm was evaluated with; `UserError` where the arm was sampled or had several turns."""
     known = {field.name for field in fields(EvaluationArguments)}
     settings = EvaluationArguments(**{key: value for key, value in arm.manifest["config"].items() if key in known})
     if settings.temperature > 0:
         raise UserError(
             f"{arm.folder} was sampled at temperature {settings.temperature}, so its answers change by themselves; "
             "evaluate greedily and probe that"
+        )
+    if settings.played is not None:
+        raise UserError(
+            f"{arm.folder} was answered in the turns of environment {settings.played}, and a probe asks once; evaluate "
+            "with environment: none and probe that"
         )
     return settings
 
@@ -121,7 +126,7 @@ class Asker:
 def open_asker(arm: Arm) -> Asker:
     """Load the model of `arm` as its evaluation did; `UserError` where the weights are others now."""
     settings = settings_of(arm)
-    inputs = open_inputs(settings, given={"prompt", "answers", "dtype"})
+    inputs = open_inputs(settings, given={"prompt", "answers", "dtype", "environment"})
     settings = inputs.settled.settings
     there = arm.manifest["inputs"]
     here = {"model": inputs.model.fingerprint, "adapter": inputs.adapter.fingerprint if inputs.adapter else None}

@@ -17,19 +17,20 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from vlm_grpo.judge import batch_output, patience
+from vlm_grpo.judge import batch_output
 from vlm_grpo.judge.batch_api import ATTEMPTS, ENDED, BatchApi
 from vlm_grpo.judge.batch_notes import BatchNotes, State
-from vlm_grpo.judge.classify import NO_PLACE
-from vlm_grpo.judge.keys import redact
-from vlm_grpo.judge.ledger import Entry, Ledger, response_record
-from vlm_grpo.judge.models import ModelFacts
-from vlm_grpo.judge.openai_api import PATHS, Settings, request
-from vlm_grpo.judge.pricing import largest_cost
-from vlm_grpo.judge.providers import Call, Key, RefusedError, RejectedError, TransientError
-from vlm_grpo.judge.runner import Tally
-from vlm_grpo.judge.spending import Spending, StoredReply
 from vlm_grpo.store.provenance import text_hash
+from vlm_grpo.verdicts import patience
+from vlm_grpo.verdicts.classify import NO_PLACE
+from vlm_grpo.verdicts.keys import redact
+from vlm_grpo.verdicts.ledger import Entry, Ledger, response_record
+from vlm_grpo.verdicts.models import ModelFacts
+from vlm_grpo.verdicts.openai_api import PATHS, Settings, request
+from vlm_grpo.verdicts.pricing import largest_cost
+from vlm_grpo.verdicts.providers import Call, Key, RefusedError, RejectedError, TransientError
+from vlm_grpo.verdicts.runner import Tally
+from vlm_grpo.verdicts.spending import Spending, StoredReply
 
 MOST_CALLS = 10_000
 """Calls of one batch; OpenAI takes up to 50,000 and 200 MB."""

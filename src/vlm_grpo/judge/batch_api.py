@@ -10,8 +10,8 @@ from typing import Any
 
 import openai
 
-from vlm_grpo.judge.openai_api import PATHS, Received, Settings, client, exchange
-from vlm_grpo.judge.patience import patiently
+from vlm_grpo.verdicts.openai_api import PATHS, Received, Settings, client, exchange
+from vlm_grpo.verdicts.patience import patiently
 
 ATTEMPTS = 8
 TOKEN = "vlm_grpo_batch"

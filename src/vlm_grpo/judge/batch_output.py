@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vlm_grpo.judge.classify import Replies
-from vlm_grpo.judge.providers import RefusedError, RejectedError, TransientError
 from vlm_grpo.store.encoding import well_formed
+from vlm_grpo.verdicts.classify import Replies
+from vlm_grpo.verdicts.providers import RefusedError, RejectedError, TransientError
 
 LineError = TransientError | RejectedError | RefusedError
 

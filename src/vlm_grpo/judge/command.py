@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.judge import inputs, keys, models, options, pricing, prompt, report, rules
+from vlm_grpo.judge import inputs, options, prompt, report, rules
 from vlm_grpo.judge.batch_notes import BatchNotes
-from vlm_grpo.judge.ledger import VERDICTS, Context, Ledger, is_placed, key_of
-from vlm_grpo.judge.providers import Call, Provider
-from vlm_grpo.judge.runner import Pace, Runner, Tally
-from vlm_grpo.judge.spending import ASKED, Spending, StoredReply
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.store.encoding import well_formed
 from vlm_grpo.store.lock import only_writer
+from vlm_grpo.verdicts import keys, models, pricing
+from vlm_grpo.verdicts.items import Item
+from vlm_grpo.verdicts.ledger import VERDICTS, Context, Ledger, is_placed, key_of
+from vlm_grpo.verdicts.providers import Call, Provider
+from vlm_grpo.verdicts.runner import Pace, Runner, Tally
+from vlm_grpo.verdicts.spending import ASKED, Spending, StoredReply
 
 KIND = "verdicts"
 
@@ -59,7 +61,7 @@ class Run:
         if given.max_cost is not None and self.facts is None:
             raise UserError(f"no price of {given.model} in {given.models}, so --max-cost cannot hold; add it there")
 
-    def _render(self, item: inputs.Item) -> str:
+    def _render(self, item: Item) -> str:
         return well_formed(self.prompt.render(question=item.question, reasoning=item.reasoning, answer=item.answer))
 
     def _split(self) -> str:
@@ -176,7 +178,7 @@ class Run:
             print(f"note: {rules.SCOPE}", file=sys.stderr)
             provider: Provider = rules.RulesProvider()
         else:
-            from vlm_grpo.judge import openai_api, preflight  # the SDK takes a second to import
+            from vlm_grpo.verdicts import openai_api, preflight  # the SDK takes a second to import
 
             settings = self._settings()
             await preflight.check_model(settings, self.facts, first_wait=self.given.retry_wait)
@@ -200,7 +202,7 @@ class Run:
             await provider.close()
 
     def _settings(self) -> Any:
-        from vlm_grpo.judge import openai_api, preflight
+        from vlm_grpo.verdicts import openai_api, preflight
 
         name = keys.OPENAI if self.given.judge == "openai" else keys.COMPATIBLE
         key = keys.find_key(name)

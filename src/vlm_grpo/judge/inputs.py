@@ -22,29 +22,7 @@ from vlm_grpo.store.encoding import well_formed
 from vlm_grpo.store.provenance import file_hash
 from vlm_grpo.tasks.blocks import answer_block, thoughts
 from vlm_grpo.tasks.registry import task_of
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One row of one arm.
-
-    Attributes:
-        truth: the row's true answer as its task writes it.
-        right: whether the model's answer is right; None where none could be read.
-        rule: how the answer was read (`vlm_grpo.tasks.answers.rules`).
-        unjudgeable: why there is nothing to ask about; None where there is.
-    """
-
-    row_id: str
-    model: str
-    question: str
-    truth: str
-    right: bool | None
-    rule: str
-    images: tuple[str, ...]
-    reasoning: str
-    answer: str
-    unjudgeable: str | None
+from vlm_grpo.verdicts.items import Item
 
 
 @dataclass(frozen=True, slots=True)

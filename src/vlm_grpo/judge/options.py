@@ -4,8 +4,9 @@ import argparse
 import math
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import models, rules
+from vlm_grpo.judge import rules
 from vlm_grpo.paths import user_path
+from vlm_grpo.verdicts import models
 
 JUDGE_OF_RECORD = "o4-mini"
 

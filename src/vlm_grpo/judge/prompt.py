@@ -4,55 +4,27 @@
       wrong_object: the reasoning is about another thing than the claim
       other: it fails in another way
 
-`kinds` is as `vlm_grpo.judge.kinds` says; without it the prompt asks for no type. The texts tell the judge of the kinds
-in words of their own, or `{kinds}` in the user's text stands for all names and meanings. Answers are held to them.
+`kinds` is as `vlm_grpo.verdicts.kinds` says; without it the prompt asks for no type. The texts tell of them in words
+of their own, or `{kinds}` in the user's text stands for all names and meanings. Answers are held to them.
 
 The hash of a prompt covers its texts, so a verdict tells which wording it answered, and kinds that are not the
 published ones.
 """
 
-import re
 import sys
 from collections.abc import Hashable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge import kinds
 from vlm_grpo.paths import user_path
-from vlm_grpo.store.provenance import text_hash
+from vlm_grpo.verdicts import kinds
+from vlm_grpo.verdicts.prompt import FIELDS, Prompt
 
 FOLDER = Path(__file__).parent / "prompts"
-FIELDS = ("question", "reasoning", "answer")
 KEYS = ("system", "user", "kinds")
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A judge prompt; `kinds` is empty when it asks for no type of misalignment."""
-
-    name: str
-    system: str
-    user: str
-    kinds: kinds.Kinds
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 over both texts, and over the names of kinds of the prompt's own."""
-        own = tuple(self.kinds) not in (tuple(kinds.PUBLISHED), tuple(kinds.NONE))
-        user = self.user.replace("{kinds}", self._listed_kinds())
-        return text_hash("\0".join((self.system, user, *(self.kinds if own else ()))))
-
-    def render(self, *, question: str, reasoning: str, answer: str) -> str:
-        """The user's text for one item; braces in the values stay as they are."""
-        values = {"question": question, "reasoning": reasoning, "answer": answer, "kinds": self._listed_kinds()}
-        return re.sub(r"\{(question|reasoning|answer|kinds)\}", lambda match: values[match.group(1)], self.user)
-
-    def _listed_kinds(self) -> str:
-        return "\n".join(f'- "{name}": {meaning}' if meaning else f'- "{name}"' for name, meaning in self.kinds.items())
 
 
 def load(name: str) -> Prompt:

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from vlm_grpo.judge import pricing
-from vlm_grpo.judge.models import ModelFacts
-from vlm_grpo.judge.providers import Call, Key
-from vlm_grpo.judge.runner import Tally
-from vlm_grpo.judge.spending import Spending
+from vlm_grpo.verdicts import pricing
+from vlm_grpo.verdicts.models import ModelFacts
+from vlm_grpo.verdicts.providers import Call, Key
+from vlm_grpo.verdicts.runner import Tally
+from vlm_grpo.verdicts.spending import Spending
 
 _LONGEST_REASON = 80
 

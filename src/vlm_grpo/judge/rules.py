@@ -17,10 +17,10 @@ import json
 import re
 from dataclasses import dataclass
 
-from vlm_grpo.judge.judgements import Judgement
-from vlm_grpo.judge.kinds import PUBLISHED, Kinds
-from vlm_grpo.judge.providers import Call
 from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.verdicts.judgements import Judgement
+from vlm_grpo.verdicts.kinds import PUBLISHED, Kinds
+from vlm_grpo.verdicts.providers import Call
 
 _THING = r"(?:red|blue|green|yellow) (?:circle|square|triangle)"
 _CLAIM = re.compile(rf"\bthe ({_THING}) is (left of|right of|above|below) the ({_THING})\b", re.IGNORECASE)

@@ -13,9 +13,9 @@ from vlm_grpo.alignment import agreement
 from vlm_grpo.alignment.fields import check_fields
 from vlm_grpo.alignment.sources import judges_of, kinds_of
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge.kinds import Kinds
 from vlm_grpo.labelling.work import Choice, Disputed, Item, Labels, Results, Work
 from vlm_grpo.store import jsonl
+from vlm_grpo.verdicts.kinds import Kinds
 
 NAMES = ("row_id", "model")
 TEXTS = ("question", "reasoning", "answer")

@@ -7,7 +7,6 @@ merge beyond its tolerance is refused and leaves no weights behind. Everything b
 adapter's run asked (`asked.json`) comes with them.
 """
 
-import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -15,21 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from transformers import GenerationConfig
 
-from vlm_grpo.adapters import asked, generation
-from vlm_grpo.adapters.checkpoint import FILES, Checkpoint, open_checkpoint
+from vlm_grpo.adapters import asked, derived
+from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lora import LoraAdapter, open_lora
 from vlm_grpo.config import parse
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.merge import probe
-from vlm_grpo.store import atomic, manifest
+from vlm_grpo.store import manifest
 from vlm_grpo.yaml_layers import traced
 
 KIND = "merge"
-NOT_COPIED = ("config.json", "model.safetensors.index.json", manifest.MANIFEST, manifest.IDENTITY, asked.FILE)
-STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 BY_NAME = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
@@ -107,15 +103,14 @@ def merge(arguments: MergeArguments) -> Path:
 
 
 def stored_dtype(checkpoint: Checkpoint) -> torch.dtype:
-    """The one number format in which the weights of `checkpoint` are stored."""
-    dtypes: set[str] = set()
-    for file in sorted(checkpoint.path.glob("*.safetensors")):
-        with safe_open(file, framework="pt") as weights:
-            dtypes |= {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118
-    if len(dtypes) != 1 or not dtypes <= STORED.keys():
-        formats = ", ".join(sorted(dtypes))
-        raise UserError(f"model {checkpoint.name} is stored in {formats}; say --dtype float32, float16 or bfloat16")
-    return STORED[dtypes.pop()]
+    """The one number format in which the weights of `checkpoint` are stored; `UserError` where there are several."""
+    formats = derived.stored_dtypes(checkpoint)
+    first = next(iter(formats.values()), None)
+    if len(formats) != 1 or first is None:
+        raise UserError(
+            f"model {checkpoint.name} is stored in {', '.join(formats)}; say --dtype float32, float16 or bfloat16"
+        )
+    return first
 
 
 def _merge(
@@ -168,31 +163,10 @@ def _check(difference: probe.LogitDifference, tolerance: float, what: str) -> No
 
 
 def _save(model: Any, lora: LoraAdapter, processor: Any, out: Path, dtype: torch.dtype) -> None:
-    """Weights of `model`; configuration, processor, tokenizer and chat template of its base; how its training asked.
-
-    Its generation settings are the base's too, with every token that ends a turn among the end tokens: a base that
-    lacks one would never stop where others read the merged checkpoint.
-    """
-    base = lora.base
+    """Weights of `model`; all else of its base; how its training asked."""
     model.generation_config = GenerationConfig()  # the base's own are copied; saving them would vet them
     model.save_pretrained(out)
-    for file in {f for pattern in FILES for f in base.path.glob(pattern)}:
-        if file.suffix != ".safetensors" and file.name not in NOT_COPIED:
-            shutil.copyfile(file, out / file.name)
-    config = manifest.read_json(base.path / "config.json", is_ours=False)
-    atomic.write_json(out / "config.json", _restated(config, dtype) if dtype != stored_dtype(base) else config)
-    generation.complete_end_tokens(out, processor)
+    derived.complete(out, lora.base, processor, dtype)
     trained = asked.read(lora.path)
     if trained is not None:
         asked.write(out, trained)
-
-
-def _restated(config: dict[str, Any], dtype: torch.dtype) -> dict[str, Any]:
-    """`config` and its parts with `dtype` wherever they state a number format."""
-    restated: dict[str, Any] = {}
-    for key, value in config.items():
-        if key in ("dtype", "torch_dtype"):
-            restated[key] = str(dtype).removeprefix("torch.")
-        else:
-            restated[key] = _restated(value, dtype) if isinstance(value, dict) else value
-    return restated

@@ -25,6 +25,8 @@ RANGES = {
     "lora_alpha": POSITIVE,
     "lora_dropout": SHARE_BELOW_1,
 }
+FULL = ("language", "all")
+LORA = {"lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.05}
 REFUSALS = (ValueError, TypeError, KeyError, AttributeError, ImportError, NotImplementedError, OSError)
 """What TRL and transformers raise on settings that contradict each other, name absent files, or have a wrong form."""
 
@@ -46,9 +48,13 @@ class StudyArguments(ImageOptions):
     attention: str = field(
         default="sdpa", metadata={"help": "Attention implementation: sdpa, eager, flash_attention_2."}
     )
-    lora_r: int = field(default=16, metadata={"help": "LoRA rank."})
-    lora_alpha: int = field(default=32, metadata={"help": "LoRA scale numerator."})
-    lora_dropout: float = field(default=0.05, metadata={"help": "LoRA dropout."})
+    full_finetuning: Literal["language", "all"] | None = field(
+        default=None,
+        metadata={"help": "Train weights themselves: language (all but the vision tower's), or all. Unset: LoRA."},
+    )
+    lora_r: int | None = field(default=None, metadata={"help": "LoRA rank; 16 if unset."})
+    lora_alpha: int | None = field(default=None, metadata={"help": "LoRA scale numerator; 32 if unset."})
+    lora_dropout: float | None = field(default=None, metadata={"help": "LoRA dropout; 0.05 if unset."})
     budget: Budget | None = field(
         default=None,
         metadata={"help": "What an SFT run shares with the GRPO run beside it: samples or steps. GRPO only notes it."},
@@ -57,8 +63,22 @@ class StudyArguments(ImageOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, RANGES)
+        if self.full_finetuning is not None:
+            check_name("full_finetuning", self.full_finetuning, FULL)
+        self._settle_lora()
         check_name("prompt", self.prompt, prompts.TEMPLATES)
         check_attention_name(self.attention)
+
+    def _settle_lora(self) -> None:
+        """LoRA's defaults where it trains; `UserError` for a setting of LoRA's where it does not."""
+        for name, default in LORA.items():
+            if self.full_finetuning is None:
+                setattr(self, name, default if getattr(self, name) is None else getattr(self, name))
+            elif getattr(self, name) is not None:
+                raise UserError(
+                    f"setting {name!r} has no effect with full_finetuning: {self.full_finetuning}, which trains "
+                    "without LoRA; remove it (or say null, where the config extends one that sets it)"
+                )
 
 
 @dataclass
@@ -67,6 +87,16 @@ class RewardArguments:
 
     rewards: list[str] = field(
         default_factory=lambda: ["accuracy", "format"], metadata={"help": "Rewards by name; weigh with reward_weights."}
+    )
+    judge_model: str | None = field(
+        default=None, metadata={"help": "With the reward llm: the model that tells whether an answer is the reference."}
+    )
+    judge_base_url: str | None = field(
+        default=None,
+        metadata={"help": "Its OpenAI-compatible server; key: JUDGE_API_KEY. Unset: OpenAI; key: OPENAI_API_KEY."},
+    )
+    judge_max_cost: float | None = field(
+        default=None, metadata={"help": "US dollars for that judge, in each process; the run stops before it is more."}
     )
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read: strict or relaxed."})
     environment: str | None = field(

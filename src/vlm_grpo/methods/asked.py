@@ -24,6 +24,8 @@ def asked_by(settings: Mapping[str, Any], processor: Any) -> Asked:
         images={name: settings[name] for name in OPTIONS if settings.get(name) is not None},
         image_processor=picture_settings(processor),
         chat_template=processor.chat_template,
+        environment=settings.get("environment"),
+        max_tool_calling_iterations=settings.get("max_tool_calling_iterations"),
     )
 
 

@@ -11,8 +11,7 @@ from transformers import PreTrainedModel
 from vlm_grpo.adapters.askable import Askable, check_askable
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
-from vlm_grpo.adapters.precision import pick_dtype
-from vlm_grpo.methods import examples, preview
+from vlm_grpo.methods import examples, placement, preview
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.asked import tell_other_pictures
 from vlm_grpo.rows import dataset
@@ -90,4 +89,6 @@ def load(
     )
     if training.should_save:
         print(*preview.lines(data.rows, tokens, training), sep="\n", file=sys.stderr, flush=True)
-    return processor, base.load_model(dtype=pick_dtype(training.dtype), attention=study.attention)
+    model = base.load_model(dtype=placement.held_in(study, training.dtype), attention=study.attention)
+    placement.freeze(model, base.adapter, full=study.full_finetuning)
+    return processor, model

@@ -55,7 +55,9 @@ def among(names: Sequence[str], *, otherwise: Reading) -> Reading:
 def file_that_exists(flag: str, values: list[str]) -> list[str]:
     """The flag as it is, where its one value is a file; TRL reads it."""
     if len(values) == 1 and values[0].endswith(".json") and not Path(values[0]).is_file():
-        refused("there is no such file; ours are configs/deepspeed/zero2.json and zero3.json")(flag, values)
+        refused("there is no such file; ours are configs/deepspeed/zero2.json, zero3.json, zero3_offload.json")(
+            flag, values
+        )
     return [flag, *values]
 
 
@@ -91,9 +93,12 @@ OLD_FLAGS: dict[str, Reading] = {
         on=refused("nothing is overwritten; name another --output_dir, or remove the old one"), off=passed_over
     ),
     "logging_dir": refused("metrics.jsonl in --output_dir has all metrics; --report_to names a tracker"),
-    "use_peft": switch(on=passed_over, off=refused("LoRA is what is trained here; set --lora_r as high as you need")),
+    "use_peft": switch(
+        on=passed_over, off=refused("say --full_finetuning all, or language to leave the vision tower as it is")
+    ),
     "freeze_vision_modules": switch(
-        on=passed_over, off=refused("LoRA lies in the language tower alone, so the vision tower is always frozen")
+        on=passed_over,
+        off=refused("LoRA lies in the language tower alone; --full_finetuning all trains the vision tower too"),
     ),
     "is_reward_customized_from_vlm_module": switch(
         on=refused("rewards come by name and apply to every family; name them with --rewards"), off=passed_over

@@ -1,21 +1,22 @@
 """What SFT and GRPO share: check the settings, claim the output folder, resume, train, save, write the manifest."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 from transformers import PrinterCallback, Trainer
 
 from vlm_grpo import yaml_scalars
 from vlm_grpo.adapters import asked, finite
 from vlm_grpo.adapters.attention import check_attention
-from vlm_grpo.adapters.lora_fit import WEIGHTS
+from vlm_grpo.adapters.derived import BASE
 from vlm_grpo.errors import UserError
-from vlm_grpo.methods import tracking
+from vlm_grpo.methods import final, tracking
 from vlm_grpo.methods.arguments import GRPOArguments, SFTArguments, StudyArguments
 from vlm_grpo.methods.asked import asked_by
 from vlm_grpo.methods.divergence import Diverged, leave_diverged
+from vlm_grpo.methods.final import FINAL
 from vlm_grpo.methods.inputs import TrainingInputs
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.methods.rehearsal import check_optimiser, check_trackers
@@ -33,7 +34,6 @@ from vlm_grpo.methods.settings import check_resumable
 from vlm_grpo.methods.sizes import check_processes
 from vlm_grpo.store import atomic, manifest
 
-FINAL = "final"
 TRAINING_STATE = (
     checkpoints.MARK,
     "optimizer*",
@@ -44,11 +44,20 @@ TRAINING_STATE = (
     "trainer_state.json",
     "global_step*",
     "latest",
-    "zero_to_fp32.py",
+    "zero_to_*.py",
 )
 """What every method's checkpoints hold beside the weights; the methods name their own files."""
 
-PLACES = ("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id")
+PLACES = (
+    *("output_dir", "run_name", "logging_dir", "report_to", "project", "trackio_space_id"),
+    *("judge_base_url", "judge_max_cost"),
+)
+"""Settings that do not make a run another one."""
+
+LESS_MEMORY = (
+    "lower per_device_train_batch_size and raise gradient_accumulation_steps by as much, then lower "
+    "max_completion_length, max_pixels or num_generations; or shard over GPUs (configs/accelerate/)"
+)
 
 
 def check_settings(training: GRPOArguments | SFTArguments) -> None:
@@ -99,7 +108,7 @@ def train(
     stop: StopRequest,
     **counts: int,
 ) -> None:
-    """Train from the newest complete checkpoint, save the adapter to `final/`, write the manifest last.
+    """Train from the newest complete checkpoint, save the weights to `final/`, write the manifest last.
 
     Leaves with exit code 85 where `stop` asked for it before the last step.
     """
@@ -110,15 +119,16 @@ def train(
             print(f"skipping {path}: {flaw}", file=sys.stderr, flush=True)
         if resume.newest is not None:
             print(f"resuming from {resume.newest}", file=sys.stderr, flush=True)
-    if resume.newest is not None:
-        finite.check_file(resume.newest / WEIGHTS, where=str(resume.newest))
+    for weights in final.weights_of(resume.newest) if resume.newest else ():
+        finite.check_file(weights, where=str(resume.newest))
     log = AttemptLog(run)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(log)
     stopping = StopAtStepEnd(stop)
     trainer.add_callback(stopping)
     if resume.finished:
-        _copy_weights(resume.newest, run / FINAL, trainer, state=(*TRAINING_STATE, *METHODS[kind].state_files))
+        assert resume.newest is not None
+        final.copy(resume.newest, trainer, base=inputs.base, state=(*TRAINING_STATE, *METHODS[kind].state_files))
     else:
         try:
             trainer.train(resume_from_checkpoint=str(resume.newest) if resume.newest else None)
@@ -126,8 +136,14 @@ def train(
             leave_diverged(trainer, log, died)
         except EndedEarly as ended:
             _leave_early(trainer, log, ended)
+        except torch.OutOfMemoryError as error:
+            step = trainer.state.global_step
+            said = str(error).partition(". ")[0]
+            raise UserError(
+                f"memory ran out in step {step + 1} ({said}); in another output_dir {LESS_MEMORY}"
+            ) from None
         _leave_if_unfinished(trainer, log, stop, was_asked=stopping.was_asked)
-        trainer.save_model(str(run / FINAL))
+        final.save(trainer, base=inputs.base)
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         steps = resume.step if resume.finished else trainer.state.global_step
@@ -149,7 +165,7 @@ def _finish(
 ) -> None:
     base = inputs.base
     atomic.write_json(
-        run / FINAL / "base.json",
+        run / FINAL / BASE,
         {"name": base.name, "fingerprint": base.fingerprint, "family": base.adapter.family},
     )
     log.end(DONE, step=steps)
@@ -162,13 +178,6 @@ def _finish(
         seconds=attempts.seconds(run),
         seeds={"seed": seed, "row_seed": settings["row_seed"]},
     )
-
-
-def _copy_weights(checkpoint: Path | None, final: Path, trainer: Trainer, *, state: tuple[str, ...]) -> None:
-    """Make `final` from the checkpoint after the last step, less `state`: the run was cut off between the two."""
-    assert checkpoint is not None
-    if trainer.is_world_process_zero():
-        shutil.copytree(checkpoint, final, ignore=shutil.ignore_patterns(*state), dirs_exist_ok=True)
 
 
 def _leave_early(trainer: Trainer, log: AttemptLog, ended: EndedEarly) -> NoReturn:

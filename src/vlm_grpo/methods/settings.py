@@ -139,6 +139,8 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "
             "give one each"
         )
+    if training.reward_weights is not None and not any(training.reward_weights):
+        raise UserError("reward_weights are all 0, so nothing is earned and nothing learnt; give one that is not")
     if rewards.curriculum and "shuffle_dataset" in given and training.shuffle_dataset:
         raise UserError("shuffle_dataset: true undoes the order of the curriculum; remove one of the two")
     if training.sync_ref_model and training.beta == 0:
@@ -154,9 +156,20 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
             raise UserError(f"setting {name!r} has no effect without use_vllm: true")
         if name in _REF_SYNC_ONLY and not training.sync_ref_model:
             raise UserError(f"setting {name!r} has no effect without sync_ref_model: true")
+    _check_judge(rewards)
     _check_environment(rewards.environment, training, given)
     if training.use_vllm and "rollout_cache" in given:
         raise UserError("setting 'rollout_cache' has no effect with use_vllm: true")
+
+
+def _check_judge(rewards: RewardArguments) -> None:
+    if "llm" in rewards.rewards:
+        if rewards.judge_model is None:
+            raise UserError("reward llm asks a judge: name it with judge_model, and its server with judge_base_url")
+        return
+    for name in ("judge_model", "judge_base_url", "judge_max_cost"):
+        if getattr(rewards, name) is not None:
+            raise UserError(f"setting {name!r} has no effect without the reward llm; add it to rewards")
 
 
 def _check_constraints(training: GRPOArguments, watch: WatchArguments, given: frozenset[str]) -> None:
@@ -195,7 +208,7 @@ def check_resumable(training: GRPOArguments | SFTArguments) -> None:
     if training.save_only_model:
         raise UserError(
             "save_only_model leaves optimiser and schedule out of checkpoints, so a run that is stopped could not go "
-            "on; remove it (final/ holds the adapter alone)"
+            "on; remove it (final/ holds weights alone)"
         )
     if training.save_strategy == SaveStrategy.BEST:
         raise UserError(

@@ -10,9 +10,9 @@ from typing import Any
 
 from vlm_grpo.alignment.summary import Difference, Summary
 from vlm_grpo.errors import UserError
-from vlm_grpo.judge.kinds import PUBLISHED
 from vlm_grpo.store.manifest import read_json
 from vlm_grpo.store.provenance import REPOSITORY
+from vlm_grpo.verdicts.kinds import PUBLISHED
 
 PAPER = REPOSITORY / "results" / "paper"
 SPLITS = ("train", "validation", "test")

@@ -11,8 +11,12 @@ from vlm_grpo.tasks.registry import task_named, task_of
 from vlm_grpo.tasks.view import AS_IS, View
 
 
-def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float:
-    """1.0 for a right answer under `rule`; 0.0 for a wrong one and for a completion that states none."""
+def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float | None:
+    """1.0 for a right answer under `rule`; 0.0 for a wrong one and for a completion that states none.
+
+    None where only a judge can tell: such rows are `llm`'s."""
+    if task_of(row).needs_judge(row):
+        return None
     return float(task_of(row).outcome(completion, row, rule=rule, view=view).right)
 
 

@@ -31,6 +31,7 @@ class Reward:
         minimum, maximum: the range of `score`.
         gold: (completion, row) pairs that must score `maximum` under the strict rule.
         hacks: (completion, row) pairs that must score `minimum`: known ways to earn without answering.
+        prepare: looks at all completions of a step, with their rows, before they are scored one by one.
         each_turn: whether the turns of a completion that an environment answers are scored one by one, for their mean;
             else the last one is, which states the answer.
     """
@@ -42,6 +43,7 @@ class Reward:
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]
     each_turn: bool = False
+    prepare: Callable[[Sequence[tuple[str, Row]], Rule], None] | None = None
 
     def of_turns(self, said: Sequence[str], row: Row, *, rule: Rule, view: View = AS_IS) -> float | None:
         """The score of a completion in which the model `said` one or more turns; None where one cannot be scored.
@@ -63,14 +65,13 @@ class Reward:
         def reward(
             completions: list[list[dict[str, Any]]], row: list[str], view: list[str], **_: Any
         ) -> list[float | None]:
+            said = [[turn["content"] for turn in turns if turn["role"] == "assistant"] for turns in completions]
+            rows = [Row.model_validate_json(one) for one in row]
+            if self.prepare is not None:
+                self.prepare([(turns[-1], one) for turns, one in zip(said, rows, strict=True)], rule)
             return [
-                self.of_turns(
-                    [turn["content"] for turn in turns if turn["role"] == "assistant"],
-                    Row.model_validate_json(one_row),
-                    rule=rule,
-                    view=View.model_validate_json(one_view),
-                )
-                for turns, one_row, one_view in zip(completions, row, view, strict=True)
+                self.of_turns(turns, one, rule=rule, view=View.model_validate_json(one_view))
+                for turns, one, one_view in zip(said, rows, view, strict=True)
             ]
 
         reward.__name__ = self.name

@@ -29,6 +29,8 @@ def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float
 
 def score_both(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float | None:
     """The answer's credit where the reasoning ends on it, else 0; None where nobody can tell."""
+    if task_of(row).needs_judge(row):
+        return None
     consistent = score(completion, row, rule=rule, view=view)
     credit = task_of(row).outcome(completion, row, rule=rule, view=view).credit
     return 0.0 if credit == 0 else None if consistent is None else consistent * credit

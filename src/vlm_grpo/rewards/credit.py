@@ -10,8 +10,10 @@ from vlm_grpo.tasks.registry import task_named, task_of
 from vlm_grpo.tasks.view import AS_IS, View
 
 
-def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float:
-    """The credit of the answer under `rule`; 0.0 for a completion that states none."""
+def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS) -> float | None:
+    """The credit of the answer under `rule`; 0.0 for one that states none; None where only a judge can tell."""
+    if task_of(row).needs_judge(row):
+        return None
     return task_of(row).outcome(completion, row, rule=rule, view=view).credit
 
 

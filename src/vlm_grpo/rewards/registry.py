@@ -15,6 +15,12 @@ MODULES = (
     "line_format",
     "decoding",
     "correctness",
+    "detection",
+    "masks",
+    "text_answers",
+    "llm",
+    "length",
+    "repetition",
     "iou",
     "consistency",
 )

@@ -66,11 +66,11 @@ class Fetched:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-class _Failed(Exception):
-    """This picture cannot be had; trying again would not help."""
+class Failed(Exception):
+    """This file cannot be had; trying again would not help."""
 
 
-class _Passing(_Failed):
+class Passing(Failed):
     """Trouble that may pass; `retry_after` is the pause in seconds that the server asked for."""
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
@@ -78,7 +78,7 @@ class _Passing(_Failed):
         self.retry_after = retry_after
 
 
-class _Unreachable(_Passing):
+class Unreachable(Passing):
     """No connection came about."""
 
 
@@ -99,13 +99,13 @@ def fetch_pictures(wanted: dict[str, Path], policy: Policy) -> Fetched:
         try:
             for future in progress(as_completed(futures), total=len(futures), label="pictures"):
                 error = future.exception()
-                unreachable = unreachable + 1 if isinstance(error, _Unreachable) else 0
+                unreachable = unreachable + 1 if isinstance(error, Unreachable) else 0
                 if unreachable == OUTAGE:
                     raise UserError(
                         f"no connection for {OUTAGE} pictures in a row, the last one {futures[future]} ({error}); "
                         "check the network or name a mirror, then run the same command again to go on"
                     )
-                if isinstance(error, _Failed):
+                if isinstance(error, Failed):
                     outcome.failed[futures[future]] = str(error)
                 elif future.result():
                     outcome.fetched += 1
@@ -122,9 +122,9 @@ def _ensure(client: httpx.Client, address: str, path: Path, policy: Policy, leav
     if _decodes(path):
         return False
     attempts = Retrying(
-        retry=retry_if_exception_type(_Passing),
+        retry=retry_if_exception_type(Passing),
         stop=stop_after_attempt(policy.retries + 1) | stop_when_event_set(leave),
-        wait=_Pause(policy.pause),
+        wait=Pause(policy.pause),
         sleep=sleep_using_event(leave),
         reraise=True,
     )
@@ -144,49 +144,50 @@ def _fetch(client: httpx.Client, address: str, path: Path, timeout: float, leave
     part = path.with_name(f".{path.name}.part")
     deadline = time.monotonic() + timeout
     try:
-        with _told_apart(), client.stream("GET", address) as response:
-            _check_status(response)
+        with told_apart(), client.stream("GET", address) as response:
+            check_status(response)
             content_type = response.headers.get("content-type", "no content type")
             with part.open("wb") as file:
                 for chunk in response.iter_bytes():
                     file.write(chunk)
                     if time.monotonic() > deadline or leave.is_set():
-                        raise _Passing(f"not whole after {timeout:g} s")
+                        raise Passing(f"not whole after {timeout:g} s")
         decode(part)
         part.replace(path)
     except NotAPicture as error:
-        raise _Failed(f"what arrived ({content_type}) {error}") from None
+        raise Failed(f"what arrived ({content_type}) {error}") from None
     finally:
         part.unlink(missing_ok=True)
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def told_apart() -> Iterator[None]:
     """Sort the client's errors into passing ones and others."""
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-        raise _Unreachable(_reason(error)) from None
+        raise Unreachable(_reason(error)) from None
     except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        raise _Passing(_reason(error)) from None
+        raise Passing(_reason(error)) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _Failed(_reason(error)) from None
+        raise Failed(_reason(error)) from None
 
 
 def _reason(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
-def _check_status(response: httpx.Response) -> None:
+def check_status(response: httpx.Response) -> None:
+    """`Passing` or `Failed` for an answer that is no success."""
     if response.is_success:
         return
     message = f"HTTP {response.status_code} {response.reason_phrase}".strip()
     if response.status_code not in PASSING:
-        raise _Failed(message)
+        raise Failed(message)
     asked = retry_after(response.headers.get("retry-after"))
     if asked is not None and asked > LONGEST_RETRY_AFTER:
-        raise _Failed(f"{message}; the server asks to come back in {asked:.0f} s")
-    raise _Passing(message, retry_after=asked)
+        raise Failed(f"{message}; the server asks to come back in {asked:.0f} s")
+    raise Passing(message, retry_after=asked)
 
 
 def retry_after(header: str | None) -> float | None:
@@ -202,13 +203,14 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-class _Pause(wait_base):
+class Pause(wait_base):
     """A growing, jittered pause, or the one that the server asked for where that is longer."""
 
     def __init__(self, first: float) -> None:
         self._growing = wait_exponential(multiplier=first, max=LONGEST_PAUSE) + wait_random(0, first)
 
     def __call__(self, retry_state: RetryCallState) -> float:
+        """Seconds to wait before the next attempt."""
         error = retry_state.outcome.exception() if retry_state.outcome is not None else None
-        asked = error.retry_after if isinstance(error, _Passing) else None
+        asked = error.retry_after if isinstance(error, Passing) else None
         return max(self._growing(retry_state), asked or 0.0)

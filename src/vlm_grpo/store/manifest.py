@@ -7,6 +7,7 @@ so that a rerun may go on in it while another run is refused.
 import json
 import time
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ MANIFEST = "manifest.json"
 IDENTITY = "run.json"
 
 
-def claim(folder: Path, identity: dict[str, Any], *, not_compared: Sequence[str] = ()) -> None:
+def claim(
+    folder: Path, identity: dict[str, Any], *, not_compared: Sequence[str] = (), beside: Sequence[str] = ()
+) -> None:
     """Mark `folder` as the place of the run `identity`, or check that it already is.
 
     `identity` is what makes two runs the same run: kind, resolved settings, fingerprints of inputs (JSON values); the
-    keys `not_compared` are only noted. Raises `UserError` naming the differing keys when the folder belongs to another
-    run, or holds files of unknown origin.
+    keys `not_compared` are only noted. Files whose names match a pattern of `beside` may be there before. Raises
+    `UserError` naming the differing keys when the folder belongs to another run, or holds files of unknown origin.
     """
-    if is_claimed(folder, identity, not_compared=not_compared):
+    if is_claimed(folder, identity, not_compared=not_compared, beside=beside):
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +38,9 @@ def claim(folder: Path, identity: dict[str, Any], *, not_compared: Sequence[str]
     atomic.write_json(folder / IDENTITY, json.loads(json.dumps(identity)))
 
 
-def is_claimed(folder: Path, identity: dict[str, Any], *, not_compared: Sequence[str] = ()) -> bool:
+def is_claimed(
+    folder: Path, identity: dict[str, Any], *, not_compared: Sequence[str] = (), beside: Sequence[str] = ()
+) -> bool:
     """Whether `folder` already is the place of the run `identity`; `UserError` where it cannot become it.
 
     A command that has more to vet asks this first and claims the folder once nothing more can be the user's mistake, so
@@ -53,9 +58,13 @@ def is_claimed(folder: Path, identity: dict[str, Any], *, not_compared: Sequence
         return True
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; choose a folder for the output")
-    if folder.exists() and not all(atomic.is_temporary(file) for file in folder.iterdir()):
+    if folder.exists() and not all(_is_harmless(file, beside) for file in folder.iterdir()):
         raise UserError(f"{folder} is not empty and has no {IDENTITY}; choose another output folder or empty it")
     return False
+
+
+def _is_harmless(file: Path, beside: Sequence[str]) -> bool:
+    return atomic.is_temporary(file) or any(fnmatch(file.name, pattern) for pattern in beside)
 
 
 def _short(value: Any) -> str:

@@ -5,7 +5,7 @@ import shlex
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.study.chains import chain, check_known
 from vlm_grpo.study.planned import PlannedArm, PlannedBase, PlannedData
-from vlm_grpo.study.schema import Study
+from vlm_grpo.study.schema import ArmEntry, Study
 from vlm_grpo.yaml_layers import Layers, fill_variables
 
 
@@ -35,7 +35,7 @@ def planned_arm(study: Study, name: str, layers: Layers, *, level: str | None = 
     if entry.start in study.arms:
         above = study.arms[entry.start]
         check_known(above.method, METHODS, layers, "arms", entry.start, "method", what="method")
-        if not METHODS[above.method].merges:
+        if not METHODS[above.method].merges and above.full_finetuning is None:
             flaw = f"{entry.start!r} has no checkpoint to start from: {above.method} does not merge; name another start"
             raise layers.mistake(flaw, *keys, "start")
         if level is None and above.data is None:
@@ -50,10 +50,16 @@ def planned_arm(study: Study, name: str, layers: Layers, *, level: str | None = 
         method=METHODS[entry.method],
         data=data,
         training=filled(entry.training, layers, *keys, "training"),
-        arguments=words(entry.arguments, layers, *keys, "arguments"),
+        arguments=(*_of_weights(entry), *words(entry.arguments, layers, *keys, "arguments")),
         evaluation=filled(entry.evaluation or study.bases[base].evaluation, layers, *asked),
         asks=entry.cluster,
+        is_whole=entry.full_finetuning is not None,
     )
+
+
+def _of_weights(entry: ArmEntry) -> tuple[str, ...]:
+    """The words that say what of the model an arm trains; the plan depends on it, so its config has no say."""
+    return ("--full_finetuning", entry.full_finetuning) if entry.full_finetuning is not None else ()
 
 
 def filled(text: str, layers: Layers, *keys: str) -> str:

@@ -1,7 +1,7 @@
 """The plan of a study: what is trained from what, who answers which rows, who is judged, and where all of it goes.
 
     WORK/BASE/evaluation                a base's answers to the first evaluation, …/evaluation_on_NAME to the others
-    WORK/ARM/SEED/{train,merged}        an arm; one whose method does not merge has no merged checkpoint
+    WORK/ARM/SEED/{train,merged}        an arm; where nothing is to be merged, there is no merged checkpoint
     WORK/ARM/SEED/evaluation[_on_NAME]
     WORK/PAIR/SEED/verdicts             PAIR is the arm, beside its base; FIRST-SECOND for any other pair
     RESULTS/, RESULTS/NAME/             the report of the first evaluation, and of the others
@@ -41,7 +41,10 @@ class PlannedBase:
 
 @dataclass(frozen=True)
 class PlannedArm:
-    """A training. `start` is a base or an arm, `base` where the chain of starts begins, `data` a data set's name."""
+    """A training. `start` is a base or an arm, `base` where the chain of starts begins, `data` a data set's name.
+
+    `is_whole` says that it trains the weights themselves, so that it leaves a checkpoint, which needs no merge.
+    """
 
     start: str
     base: str
@@ -51,6 +54,12 @@ class PlannedArm:
     arguments: tuple[str, ...]
     evaluation: str
     asks: Asks
+    is_whole: bool = False
+
+    @property
+    def merges(self) -> bool:
+        """Whether a checkpoint comes of it by a merge."""
+        return self.method.merges and not self.is_whole
 
 
 @dataclass(frozen=True)
@@ -115,18 +124,21 @@ class Plan:
 
     def trained(self, name: str, seed: int | str) -> str:
         """The folder whose manifest says that the model of a run is there: the training's, or the merge's."""
-        return f"{self.run(name, seed)}/{'merged' if self.arms[name].method.merges else 'train'}"
+        return f"{self.run(name, seed)}/{'merged' if self.arms[name].merges else 'train'}"
 
     def start(self, arm: str, seed: int | str) -> str:
         """The checkpoint that `arm` is trained from."""
         start = self.arms[arm].start
-        return self.bases[start].model if start in self.bases else self.trained(start, seed)
+        return self.bases[start].model if start in self.bases else self._checkpoint(start, seed)
 
     def model(self, arm: str, seed: int | str) -> tuple[str, ...]:
         """The model of a trained run as words: a checkpoint, or a checkpoint and the adapter that is put on it."""
-        if self.arms[arm].method.merges:
-            return (self.trained(arm, seed),)
+        if self.arms[arm].merges or self.arms[arm].is_whole:
+            return (self._checkpoint(arm, seed),)
         return (self.start(arm, seed), "--adapter", f"{self.trained(arm, seed)}/final")
+
+    def _checkpoint(self, arm: str, seed: int | str) -> str:
+        return self.trained(arm, seed) + ("/final" if self.arms[arm].is_whole else "")
 
     def asks(self, stage: str, arm: str | None = None) -> Asks:
         """What a job of `stage` asks of a cluster; on training, an arm's own word counts."""

@@ -5,8 +5,9 @@
         --metrics grpo=RUNS/grpo/train/metrics.jsonl --stage "train grpo=RUNS/grpo/train"
 
 Several seeds of an arm are given as `--arm grpo@42=... --arm grpo@7=...`; the first one stands for the arm. OUT gets
-summary.json, summary.md, accuracy.png, reward.png (with --metrics), examples.html and, last, manifest.json. The tables
-are printed at the end. The report is made of what it is given, and made again whenever asked.
+summary.json, summary.md, accuracy.png, reward.png (with --metrics), examples.html, drawings.html (where answers can be
+drawn) and, last, manifest.json. The tables are printed at the end. The report is made of what it is given, and made
+again whenever asked.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from vlm_grpo.option_types import whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.provenance import file_hash
-from vlm_grpo.study import examples, figures
+from vlm_grpo.study import drawings, examples, figures
 from vlm_grpo.study.run_names import arm_of, read_run
 from vlm_grpo.study.summary import all_tables, summarise
 from vlm_grpo.tables import to_markdown, to_text
@@ -81,7 +82,13 @@ def report(
     if logged:
         drawing.save(figures.rewards(logged, arms=list(summary["arms"])), out / "reward.png")
     atomic.write_text(out / "examples.html", examples.render(_first_runs(arms), title=title, count=rows_shown))
-    atomic.write_text(out / "summary.md", _markdown(summary, title=title, with_rewards=bool(logged)))
+    first = next(iter(arms.values()))
+    is_drawn = drawings.can_draw(first.rows)
+    if is_drawn:
+        answers = {name: arm.outcomes for name, arm in _first_runs(arms).items()}
+        drawn = drawings.render(first.rows, answers, root=first.root, title=title)
+        atomic.write_text(out / drawings.FILE, drawn)
+    atomic.write_text(out / "summary.md", _markdown(summary, title=title, with_rewards=bool(logged), is_drawn=is_drawn))
     manifest.write(
         out,
         kind=KIND,
@@ -132,10 +139,11 @@ def _first_runs(arms: Mapping[str, Arm]) -> dict[str, Arm]:
     return first
 
 
-def _markdown(summary: Mapping[str, Any], *, title: str, with_rewards: bool) -> str:
+def _markdown(summary: Mapping[str, Any], *, title: str, with_rewards: bool, is_drawn: bool) -> str:
     curve = "\n\n![Mean reward by training step](reward.png)" if with_rewards else ""
+    drawn = f" Drawn on the pictures: [{drawings.FILE}]({drawings.FILE})." if is_drawn else ""
     tables = "\n\n".join(to_markdown(table) for table in all_tables(summary))
     return (
         f"# {escapes.markdown(title)}\n\n{tables}\n\n![Accuracy of each run with its interval](accuracy.png){curve}\n\n"
-        "What the arms said: [examples.html](examples.html).\n"
+        f"What the arms said: [examples.html](examples.html).{drawn}\n"
     )

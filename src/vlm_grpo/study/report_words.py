@@ -36,7 +36,7 @@ def stage_words(plan: Plan) -> list[str]:
     names = ["data"] if len(data) == 1 else [f"data {name}" for name in data]
     stages = [f"{stage}={plan.data[name].folder}" for stage, name in zip(names, data, strict=True)]
     stages += [f"train {word}" for word in _runs(plan, arms, "train")]
-    stages += [f"merge {word}" for word in _runs(plan, [a for a in arms if plan.arms[a].method.merges], "merged")]
+    stages += [f"merge {word}" for word in _runs(plan, [a for a in arms if plan.arms[a].merges], "merged")]
     return [f"--stage={stage}" for stage in stages]
 
 

@@ -12,7 +12,7 @@ This module knows the form; whether names are known, chains end and results have
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -85,7 +85,8 @@ class BaseEntry(_Section):
 class ArmEntry(_Section):
     """A training: from where it starts, by which method, on which data.
 
-    Without `data` it is trained for bias reports alone. Without `evaluation` it is asked as its base is.
+    Without `data` it is trained for bias reports alone. Without `evaluation` it is asked as its base is. With
+    `full_finetuning` (language, or all) the weights themselves train, and what comes of it needs no merge.
     """
 
     old_keys = {
@@ -97,6 +98,7 @@ class ArmEntry(_Section):
     method: str
     training: str
     data: str | None = None
+    full_finetuning: Literal["language", "all"] | None = None
     arguments: str = ""
     evaluation: str | None = None
     cluster: Asks = Asks()

@@ -61,16 +61,22 @@ def texts(row: Row) -> tuple[str, ...]:
 
 
 def render(
-    rows: Iterable[Row], processor: Any, *, template: str, views: Mapping[str, View] | None = None
+    rows: Iterable[Row],
+    processor: Any,
+    *,
+    template: str,
+    views: Mapping[str, View] | None = None,
+    **chat_template: Any,
 ) -> list[AskedRow]:
     """Each row as a user turn in the checkpoint's chat format, up to the tokens that open the assistant's turn.
 
-    `views`, by row id, are needed where an answer lies in a picture.
+    `views`, by row id, are needed where an answer lies in a picture; `chat_template` is what the chat template is given
+    beside the turn.
     """
     seen = views or {}
     asked = ((row, messages(row, template=template, view=seen.get(row.id, AS_IS))) for row in rows)
     return [
-        AskedRow(row, processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+        AskedRow(row, processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False, **chat_template))
         for row, turns in asked
     ]
 

@@ -12,12 +12,15 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.rules import Rule
 from vlm_grpo.tasks.counterfactuals import OF_KIND, Counterfactuals
+from vlm_grpo.tasks.outlines import Outline
 from vlm_grpo.tasks.view import AS_IS, View
 
 Credit = Callable[[Any, Any, Row, View], float]
 """(said, truth, row, view) -> what the answer is worth, 0 to 1; `said` is never None, and in pixels (`to_pixels`)."""
 Move = Callable[[Any, View], Any]
 """(answer, view) -> the same answer in another frame."""
+Outlines = Callable[[Any, Row], Sequence[Outline]]
+"""(answer, row) -> what is drawn of it on the row's first picture; the answer is in its pixels."""
 Wording = Callable[[Any, AnswerKind], str]
 """(truth, kind of answer) -> what SFT teaches the model to say."""
 Probe = Callable[[str, Row], bool]
@@ -70,6 +73,11 @@ def nothing(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {}
 
 
+def no_notes(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """Nothing to say of an arm's scores."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A task.
@@ -81,15 +89,18 @@ class Task:
         right_from: credit from which an answer counts as right.
         to_pixels: an answer in the model's frame, as it was read, in pixels of the picture as it is: once, here.
         to_frame: a true answer, which is in pixels, in the model's frame, as SFT teaches it.
+        outlines: an answer, said or true, as what is drawn of it; None: it cannot be drawn.
         wordings: what SFT can teach the model to say, by name.
         figures: the task's own figures of an arm, as keys of `scores.json`.
         columns: which of them stand in the tables of arms.
         published: what others report on it, to stand below the tables of arms.
+        notes: what to read beside an arm's figures, to stand there too.
         slices: tables of right answers by a column of the rows: name of the table -> column.
         marker: what stands in a problem where a picture stands, once for each; None, or none of them in a problem: the
             pictures come first.
         gold: (completion, row) pairs that are right, with full credit, under the strict rule.
         hacks: (completion, row) pairs that earn nothing under any rule with tags: known ways to cheat.
+        needs_judge: whether only a judge can tell if an answer to a row is right.
         counterfactuals: how answers and reasoning are turned wrong, for probes of reasoning; None: as for the kind of
             answer.
         probes: what training watches for besides the rewards, by name: a way to cheat, or to give up. Each sees one of
@@ -102,14 +113,17 @@ class Task:
     right_from: float = 1.0
     to_pixels: Move = in_place
     to_frame: Move = in_place
+    outlines: Outlines | None = None
     wordings: Mapping[str, Wording] = field(default_factory=lambda: {"bare": bare, "tagged": tagged})
     figures: Callable[[Sequence[Outcome]], dict[str, Any]] = nothing
     columns: tuple[Column, ...] = ()
     published: str = ""
+    notes: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_notes
     slices: Mapping[str, str] = field(default_factory=dict)
     marker: str | None = None
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]
+    needs_judge: Callable[[Row], bool] = lambda row: False
     probes: Mapping[str, Probe] = field(default_factory=dict)
     counterfactuals: Counterfactuals | None = None
 
@@ -127,7 +141,9 @@ class Task:
         return self.counterfactuals or OF_KIND.get(self.answer(row).name, Counterfactuals())
 
     def outcome(self, text: str, row: Row, *, rule: Rule, view: View = AS_IS) -> Outcome:
-        """What the completion `text` of `row` is worth, read by `rule`."""
+        """What the completion `text` of `row` is worth, read by `rule`; `UserError` where only a judge can tell."""
+        if self.needs_judge(row):
+            raise UserError(f"row {row.id} leaves it to a judge what is right, and none is asked here")
         kind, truth = self.answer(row), self.truth(row)
         said = kind.read(text, rule)
         if said is None:

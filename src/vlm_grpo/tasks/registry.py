@@ -18,6 +18,9 @@ MODULES = {
     "counting": "counting.task",
     "cryptogram": "cryptogram.task",
     "jsonl": "jsonl.task",
+    "detection": "detection.task",
+    "masks": "masks.task",
+    "gui": "gui.task",
     "rec": "rec.task",
 }
 """Below `vlm_grpo.tasks`."""
@@ -36,6 +39,11 @@ def task_of(row: Row, *, where: str = "") -> Task:
     if row.task not in MODULES:
         raise UserError(f"{where or f'row {row.id}'}: unknown task {row.task!r}; known: {', '.join(MODULES)}")
     return task_named(row.task)
+
+
+def for_judge(rows: Iterable[Row]) -> list[Row]:
+    """Those of `rows` of which only a judge can tell what is right."""
+    return [row for row in rows if task_of(row).needs_judge(row)]
 
 
 def check_solutions(rows: Iterable[Row], *, where: str) -> None:

@@ -94,6 +94,7 @@ def test_methods_of_the_file_and_of_the_record(tmp_path):
         ("yes_no", "No", "yes_no"),
         ("true_false", "False", "truth"),
         ("number", "7", "number"),
+        ("math", "x = 7", "formula"),
     ],
 )
 def test_a_method_says_how_an_answer_is_read(tmp_path, method, solution, kind):

@@ -44,7 +44,10 @@ def test_lists_are_paired_by_position():
         (("a", "x", "mcq:mcq"), "--reward_method has 2 elements and --data_file_paths 1"),
         (("a:", "x:y", None), "has an empty element"),
         (("a", "x", "best"), 'accu_reward_method "best" is not known here; known: default, mcq, yes_no, '),
-        (("a", "x", "llm"), r'"llm" is not known here \(it asks a judge, .*\); known: default, mcq, '),
+        (
+            ("a", "x", "weighted_sum"),
+            r'"weighted_sum" is not known here \(it compares lists of boxes, .*\); known: default, ',
+        ),
         (("s3://b/a.jsonl", "x", None), "s3://b/a.jsonl is an address, and own data are read from disk"),
         (("a", "http://h/x", None), "http://h/x is an address"),
     ],

@@ -8,6 +8,7 @@ import pytest
 import refer_files
 from vlm_grpo.evaluation import outcomes
 from vlm_grpo.evaluation.__main__ import main as evaluate
+from vlm_grpo.faithfulness import __main__ as faithfulness
 from vlm_grpo.methods import examples
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.sft import command as sft
@@ -23,7 +24,7 @@ BOXES = {101: (11, 1, [28, 28, 56, 56]), 102: (12, 2, [56, 56, 112, 112])}
 """The second is the first in a picture of twice the size, which the processor shows at the size of the first."""
 SENTENCES = {101: ("train", ["the left dog"]), 102: ("train", ["right cat"])}
 SHOWN = ["--min_pixels", "12544", "--max_pixels", "12544"]
-BY_HEART = {"tiny_qwen": "[28, 28, 84, 84]", "tiny_smolvlm": "[250, 250, 750, 750]"}
+BY_HEART = {"tiny_qwen": "[28, 28, 84, 84]", "tiny_internvl": "[250, 250, 750, 750]"}
 """What each family learns to say, in the frame of its own."""
 
 
@@ -37,7 +38,7 @@ def data(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_internvl"])
 def test_boxes_are_learnt_said_and_scored_in_one_frame(family, data, tmp_path, request, capsys):
     model, run = request.getfixturevalue(family), tmp_path / "run"
     shown = SHOWN if family == "tiny_qwen" else []
@@ -57,6 +58,9 @@ def test_boxes_are_learnt_said_and_scored_in_one_frame(family, data, tmp_path, r
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
     assert [scores[name] for name in ("iou", "acc_50", "acc_90", "centre")] == [1, 1, 1, 1]
     assert scores["categories"]["cat"]["n"] == 1
+    faithfulness.main(["--arm", str(tmp_path / "test"), "--out", str(tmp_path / "probes"), "--probe", "other_picture"])
+    probed = {(record["probe"], record["id"]): record for record in jsonl.read(tmp_path / "probes" / "probes.jsonl")}
+    assert probed["other_picture", "refcoco-1010"]["said"] == [56, 56, 168, 168], "in pixels of the picture shown"
     printed = capsys.readouterr().out
     assert "Acc@0.5" in printed
     assert "VLM-R1 reports" in printed

@@ -47,12 +47,8 @@ class PictureLists:
         self._processor = processor
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._processor, name)
-
-    @property
-    def image_processor(self) -> Any:
-        """The processor's, which counts tiles where that is all it is asked for."""
-        return TileCounts(self._processor.image_processor)
+        own = getattr(self._processor, name)
+        return TileCounts(own) if name == "image_processor" else own
 
     def __call__(self, images: Any = None, text: Any = None, **settings: Any) -> BatchFeature:
         """As the processor: `images` a list for each of the texts, None where a row shows nothing."""

@@ -11,13 +11,15 @@ from transformers import set_seed
 from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
-from vlm_grpo.methods import examples, lora, old_flags, run
+from vlm_grpo.methods import examples, old_flags, placement, run
 from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.constraints import constrained, constraints_of
 from vlm_grpo.methods.grpo.environment import settle_environment
+from vlm_grpo.methods.grpo.judged import check_judge, with_judge
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
+    check_in_vocabulary,
     rollout_settings,
     settle_end_tokens,
     tell_decoding,
@@ -76,6 +78,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             )
         )
         training.shuffle_dataset = False
+    check_judge(rewards, inputs.data.rows, where=inputs.data.where)
     environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
     if training.use_vllm:
@@ -84,7 +87,9 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     identity = run.identify(KIND, inputs, settings, training)
     set_seed(training.seed)
     processor, model = load(inputs, study, training, completion_tokens=training.max_completion_length)
+    check_in_vocabulary(training.generation_kwargs, tokens=model.config.get_text_config().vocab_size)
     folder = run.claim(identity, settings, training)
+    rewards = with_judge(rewards, reward_arguments, folder / "judge" / f"process-{training.process_index}")
     ends = settle_end_tokens(model, processor, user=training.generation_kwargs)
     sampling = (
         vllm_settings(processor=processor, inputs=inputs, ends=ends)
@@ -107,7 +112,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             prompt=study.prompt,
             views=views(inputs.data.rows, root=inputs.data.root, adapter=inputs.base.adapter, processor=processor),
         ),
-        peft_config=lora.lora_config(study, inputs.base.adapter),
+        peft_config=placement.lora_config(study, inputs.base.adapter),
         callbacks=[
             MetricsFile(folder),
             ProgressLine(METHODS[KIND].watched),
@@ -122,5 +127,5 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     )
     if training.use_vllm:
         canary.prove_synchronised(trainer, trainer.train_dataset[0])
-    trainable = lora.check_placement(trainer.model, inputs.base.adapter)
+    trainable = placement.check_placement(trainer.model, inputs.base.adapter, full=study.full_finetuning)
     run.train(KIND, trainer, inputs, settings, stop=stop, trainable_parameters=trainable)

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from vlm_grpo.adapters.files import model_type
 from vlm_grpo.environments.base import Environment, Protocol
-from vlm_grpo.environments.registry import by_name
-from vlm_grpo.errors import UserError
+from vlm_grpo.environments.registry import settled
 from vlm_grpo.methods.inputs import TrainingInputs
 
 
@@ -17,13 +16,6 @@ def settle_environment(name: str | None, inputs: TrainingInputs) -> tuple[Enviro
     """
     if name is None:
         return None, "text", inputs
-    environment = by_name(name)
-    kind = model_type(inputs.base.path)
-    protocol = environment.protocol(kind)
-    if protocol is None:
-        raise UserError(
-            f"environment {name} cannot talk with {inputs.base.name} (model_type {kind}); it can with "
-            f"{', '.join(environment.protocols or ())}"
-        )
+    environment, protocol = settled(name, model_type=model_type(inputs.base.path), model=inputs.base.name)
     rows = [environment.asked(row, root=inputs.data.root, protocol=protocol) for row in inputs.data.rows]
     return environment, protocol, replace(inputs, data=replace(inputs.data, rows=rows))

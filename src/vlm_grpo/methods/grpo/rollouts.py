@@ -82,6 +82,16 @@ def check_generation_kwargs(user: dict[str, Any] | None, *, use_vllm: bool = Fal
         raise UserError(f"generation_kwargs: {error}") from None
 
 
+def check_in_vocabulary(user: dict[str, Any] | None, *, tokens: int) -> None:
+    """`UserError` for an id in the `user`'s generation settings that a vocabulary of so many `tokens` has not."""
+    for name in ("eos_token_id", *UNITED):
+        for number in generation.as_list((user or {}).get(name)):
+            if number >= tokens:
+                raise UserError(
+                    f"generation_kwargs: {name}: the model has no token {number}; its ids end at {tokens - 1}"
+                )
+
+
 def settle_end_tokens(model: PreTrainedModel, processor: Any, *, user: dict[str, Any] | None) -> list[int]:
     """The ids that end a completion, the `user`'s `eos_token_id` among them; `model` has them from here on."""
     ends = generation.end_tokens(model.generation_config, processor, more=(user or {}).get("eos_token_id"))

@@ -10,11 +10,11 @@ from torch.utils.data import Sampler
 from typing_extensions import override
 
 from vlm_grpo.adapters.finite import watch_logits
+from vlm_grpo.environments.conversation import spoken
 from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.grpo import preflight, state, watch
 from vlm_grpo.methods.grpo.completions import CompletionsFile, Rollouts
 from vlm_grpo.methods.grpo.constraints import Constraints
-from vlm_grpo.methods.grpo.conversation import spoken
 from vlm_grpo.methods.grpo.reference import KeepsReference
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.resume.epoch_order import EpochGroups

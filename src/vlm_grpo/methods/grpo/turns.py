@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from vlm_grpo.decoding.pictures import by_row
 from vlm_grpo.environments.base import Environment, Protocol
+from vlm_grpo.environments.conversation import Conversation, answered, without_controls
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
-from vlm_grpo.methods.grpo.conversation import Conversation, turn_ids, without_controls
 
 
 class TurnsGRPOTrainer(FastGRPOTrainer):
@@ -94,17 +94,15 @@ class TurnsGRPOTrainer(FastGRPOTrainer):
     def _answered(self, going: list[Conversation], *, has_logprobs: bool) -> list[Conversation]:
         """Those that the environment answers, answered, where the model then has room for at least one token."""
         assert self._environment is not None
-        answered = []
-        for played in going:
-            reply = self._environment.respond(played.said, played.asked)
-            if reply is None or (reply.is_call and played.calls >= self.max_tool_calling_iterations):
-                continue
-            ids = turn_ids(self.processing_class, reply, ends=self.eos_token_ids)
-            played.is_cut = len(played.ids) + len(ids) >= self.max_completion_length
-            if not played.is_cut:
-                played.environment_says(reply, ids, has_logprobs=has_logprobs)
-                answered.append(played)
-        return answered
+        return answered(
+            going,
+            self._environment,
+            self.processing_class,
+            ends=self.eos_token_ids,
+            longest=self.max_completion_length,
+            most_calls=self.max_tool_calling_iterations,
+            has_logprobs=has_logprobs,
+        )
 
     def _continue(self, going: list[Conversation]) -> tuple[list[list[int]], list[list[float]] | None]:
         """The model's next turns, each row read as it stands: its own tokens, its own pictures."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import PreTrainedModel, Trainer
 from typing_extensions import override
 
 from vlm_grpo.methods.resume import checkpoints
@@ -48,6 +48,16 @@ class ExactResume(Trainer):
             checkpoints.clear_aside(run)
             checkpoints.retire(run, keep=self.args.save_total_limit)
         self.accelerator.wait_for_everyone()
+
+    @override
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """All weights, by whatever names the file has: the `Trainer` passes over those that the model has not."""
+        whole = self.model if model is None else model
+        if not isinstance(whole, PreTrainedModel):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        saved = type(whole).from_pretrained(resume_from_checkpoint, dtype=whole.dtype, local_files_only=True)
+        whole.load_state_dict(saved.state_dict())
 
     @override
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:

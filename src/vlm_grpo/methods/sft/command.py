@@ -11,7 +11,7 @@ from transformers import set_seed
 from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
-from vlm_grpo.methods import examples, lora, old_flags, run
+from vlm_grpo.methods import examples, old_flags, placement, run
 from vlm_grpo.methods.arguments import SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.methods.inputs import load, open_inputs
 from vlm_grpo.methods.metrics import MetricsFile
@@ -80,8 +80,8 @@ def _train(parsed: Parsed, stop: StopRequest) -> None:
             target=target.target,
             views=views(inputs.data.rows, root=inputs.data.root, adapter=inputs.base.adapter, processor=processor),
         ),
-        peft_config=lora.lora_config(study, inputs.base.adapter),
+        peft_config=placement.lora_config(study, inputs.base.adapter),
         callbacks=[MetricsFile(folder), ProgressLine(METHODS[KIND].watched)],
     )
-    trainable = lora.check_placement(trainer.model, inputs.base.adapter)
+    trainable = placement.check_placement(trainer.model, inputs.base.adapter, full=study.full_finetuning)
     run.train(KIND, trainer, inputs, settings, stop=stop, trainable_parameters=trainable)

@@ -1,9 +1,10 @@
 """Prove, before a run with vLLM begins, that vLLM answers with the weights that are being trained.
 
 A stale server is silent: rollouts come from the base for ever and rewards stay flat. So the policy is changed on
-purpose (LoRA's second factors get random values), one prompt is answered after the usual synchronisation, and the
-log-probabilities that vLLM reports for its own tokens must lie near those of the changed policy and away from those of
-the unchanged one. Then the policy is put back; the next rollout synchronises again.
+purpose (random values for LoRA's second factors, or added to attention's output layers where the weights themselves
+train), one prompt is answered after the usual synchronisation, and the log-probabilities that vLLM reports for its own
+tokens must lie near those of the changed policy and away from those of the unchanged one. Then the policy is put back;
+the next rollout synchronises again.
 
 The rollout that it takes is held to the scored prompt ids as all others are (`vllm_prompts`), so a family whose prompts
 vLLM reads otherwise is refused here, before the first step.
@@ -22,6 +23,8 @@ from trl import GRPOTrainer
 from vlm_grpo.errors import UserError
 
 CHANGE = 0.05
+OF_WEIGHTS = 0.5
+"""The change of a layer without LoRA, times the spread of its weights."""
 SEED = 0
 TOKENS = 32
 """Length of the canary's completions; a run's own can be hundreds."""
@@ -37,7 +40,7 @@ def check_vllm() -> None:
 
 
 def prove_synchronised(trainer: GRPOTrainer, row: dict[str, Any]) -> None:
-    """Say how near vLLM's log-probabilities follow a change of `trainer`'s LoRA weights on `row`.
+    """Say how near vLLM's log-probabilities follow a change of `trainer`'s weights on `row`.
 
     `UserError` where they do not, or where vLLM reads another prompt than the trainer scores.
     """
@@ -91,10 +94,15 @@ def _short_and_whole(trainer: GRPOTrainer) -> Iterator[None]:
 @contextmanager
 def _changed(model: nn.Module) -> Iterator[None]:
     generator = torch.Generator().manual_seed(SEED)
-    weights = {name: p for name, p in model.named_parameters() if "lora_B" in name and p.requires_grad}
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    weights = {name: p for name, p in trained.items() if "lora_B" in name}
+    changes = dict.fromkeys(weights, CHANGE)
+    if not weights:
+        weights = {name: p for name, p in trained.items() if name.endswith("o_proj.weight")}
+        changes = {name: OF_WEIGHTS * p.std().item() for name, p in weights.items()}
     before = {name: p.detach().clone() for name, p in weights.items()}
-    for p in weights.values():
-        p.data += torch.randn(p.shape, generator=generator).to(p) * CHANGE
+    for name, p in weights.items():
+        p.data += torch.randn(p.shape, generator=generator).to(p) * changes[name]
     yield
     for name, p in weights.items():
         p.data.copy_(before[name])

@@ -13,18 +13,16 @@ Shape = dict[str, Any]
 
 def are_drawn(row: Row) -> bool:
     """Whether answers to `row` are drawn: then a completion alone, without the frame that it was said in, is none."""
-    return getattr(task_of(row), "outlines", None) is not None
+    return task_of(row).outlines is not None
 
 
 def shapes_of(value: Any, row: Row) -> list[Shape]:
     """The shapes of an answer to `row` on its first picture: `{"points": [x, y, ...], "label": text}` each."""
-    if value is None or not are_drawn(row):
-        return []
-    outlines = getattr(task_of(row), "outlines")(value, row)  # noqa: B009
+    outlines = task_of(row).outlines
     return [
         {
             "points": [round(number, 2) for point in outline.points for number in point],
             **({"label": outline.label} if outline.label else {}),
         }
-        for outline in outlines
+        for outline in (outlines(value, row) if outlines is not None and value is not None else ())
     ]

@@ -46,9 +46,13 @@ class AnswerKind:
         part = stated(text, rule)
         return None if part is None else self.parse(part, is_relaxed(rule))
 
+    def reference(self, solution: str) -> Any:
+        """The value of a data set's `solution`, tagged or bare; None where it is none."""
+        return self.read(solution, "relaxed" if OPEN in solution else "bare_relaxed")
+
     def solution(self, solution: str, *, where: str) -> Any:
-        """The value of a data set's `solution`, tagged or bare; `where` opens the error of one that is none."""
-        value = self.read(solution, "relaxed" if OPEN in solution else "bare_relaxed")
+        """As `reference`; `where` opens the `UserError` of a solution that is none."""
+        value = self.reference(solution)
         if value is None:
             raise UserError(f"{where}: solution {solution!r} is {self.refused}; mend the row or drop it")
         return value

@@ -11,7 +11,10 @@ from vlm_grpo.tasks.answers.base import AnswerKind
 
 _ALONE = re.compile(r"[*\s(\[]*([A-Za-z])[*\s)\].:]*")
 _OPENS = re.compile(r"[*\s(\[]*([A-Z])\s*[).:\]]")
-_CALLED = re.compile(r"\b(?:answer|option|choice)(?: is)?:?\s*\(?([A-Z])\b", re.IGNORECASE)
+_OTHER = r"\)?\s*(?:,|/|&|or\b|and\b)\s*\(?([B-HJ-Z])\b"
+"""Another letter beside the one before: then none is chosen."""
+_CALLED = re.compile(rf"\b(?:answer|option|choice)(?: is)?:?\s*\(?([A-Z])\b(?:{_OTHER})?", re.IGNORECASE)
+_LISTED = re.compile(rf"\b([A-Z]){_OTHER}")
 _CAPITAL = re.compile(r"(?<![\w'’])([B-HJ-Z])(?![\w'’])")
 
 
@@ -20,9 +23,10 @@ def parse(text: str, relaxed: bool) -> str | None:
     match = _ALONE.fullmatch(text)
     if match or not relaxed:
         return match[1].upper() if match else None
-    called = {letter.upper() for letter in _CALLED.findall(text) if letter.isupper()}
+    called = {letter for letters in _CALLED.findall(text) for letter in letters if letter.isupper()}
+    listed = {letter for letters in _LISTED.findall(text) for letter in letters}
     opening = _OPENS.match(text)
-    letters = called or ({opening[1]} if opening else set(_CAPITAL.findall(text)))
+    letters = called or ({opening[1]} if opening else set(_CAPITAL.findall(text))) | listed
     return letters.pop() if len(letters) == 1 else None
 
 

@@ -22,9 +22,13 @@ def parse(text: str, relaxed: bool) -> Polygon | None:
 
 def _as_polygon(text: str) -> Polygon | None:
     try:
-        value: Any = json.loads(text)
+        return as_polygon(json.loads(text))
     except (ValueError, RecursionError):
         return None
+
+
+def as_polygon(value: Any) -> Polygon | None:
+    """`value`, a list of at least three points, as a polygon; None where it is none."""
     if not isinstance(value, list) or len(value) < 3:
         return None
     for point in value:

@@ -5,10 +5,12 @@ mcq          the letter of a choice
 yes_no       Yes or No
 true_false   True or False
 number       a number
+math         a formula, compared as mathematics
+llm          text, compared by a judge (reward `llm`)
 all_match    text, whole, without regard to case, spaces and a final period
 
-VLM-R1's others score by other means than an answer read and compared, and are refused by name: a record that is scored
-by something else than it asks for would teach something else.
+VLM-R1's others compare lists of boxes, and are refused by name: a record that is scored by something else than it asks
+for would teach something else. Boxes have tasks of their own.
 """
 
 import json
@@ -18,11 +20,12 @@ from dataclasses import replace
 from vlm_grpo.errors import UserError
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.choice import CHOICE
+from vlm_grpo.tasks.answers.formula import FORMULA
 from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS, parse, parse_list
 from vlm_grpo.tasks.answers.text import TEXT
 from vlm_grpo.tasks.answers.truth import TRUTH, YES_NO
 
-DEFAULT = "default"
+DEFAULT, JUDGED = "default", "llm"
 ANY_NUMBER = replace(NUMBER, asks="a number")
 ANY_NUMBERS = replace(NUMBERS, asks="a list of numbers in square brackets")
 
@@ -46,11 +49,11 @@ METHODS: dict[str, Callable[[str], AnswerKind]] = {
     "yes_no": lambda solution: YES_NO,
     "true_false": lambda solution: TRUTH,
     "number": lambda solution: ANY_NUMBER,
+    "math": lambda solution: FORMULA,
     "all_match": lambda solution: TEXT,
+    JUDGED: lambda solution: TEXT,
 }
 OTHERS = {
-    "math": "compares formulas",
-    "llm": "asks a judge",
     "map": "compares lists of boxes",
     "od_ap": "compares lists of boxes",
     "od_ap50": "compares lists of boxes",

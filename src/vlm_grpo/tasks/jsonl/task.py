@@ -23,6 +23,11 @@ def answer(row: Row) -> AnswerKind:
     return methods.kind_of(row.meta.get(METHOD, methods.DEFAULT), row.solution)
 
 
+def needs_judge(row: Row) -> bool:
+    """Whether the row's `accu_reward_method` leaves it to a judge what is right."""
+    return row.meta.get(METHOD) == methods.JUDGED
+
+
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """`constant`, the share that the one answer that is right most often would get right."""
     truths = Counter(repr(outcome.truth) for outcome in outcomes)
@@ -41,12 +46,14 @@ def _row(method: str, solution: str) -> Row:
 
 
 _TEXT, _CHOICE, _YES = _row("all_match", "Operation No Response"), _row("mcq", "B"), _row("yes_no", "No")
+_FORMULA = _row("math", r"\frac{1}{2}")
 _NUMBER, _LIST, _TRUE = _row("default", "2.5"), _row("default", "[3, 7]"), _row("true_false", "True")
 
 TASK = Task(
     name=NAME,
     answer=answer,
     marker=MARKER,
+    needs_judge=needs_judge,
     figures=figures,
     columns=(Column("a constant", "constant"),),
     slices={"methods": METHOD, "files": FILE},
@@ -58,6 +65,7 @@ TASK = Task(
         ("<answer> 2.50 </answer>", _NUMBER),
         ("<answer> [3,7] </answer>", _LIST),
         ("<answer> True </answer>", _TRUE),
+        ("<answer> 0.5 </answer>", _FORMULA),
     ),
     hacks=(
         ("<answer> Operation No Response, or Unexpected Task Result </answer>", _TEXT),
@@ -70,6 +78,8 @@ TASK = Task(
         ("<answer> yes and no </answer>", _YES),
         ("<answer> 2 or 2.5 </answer>", _NUMBER),
         ("<answer> [7, 3] </answer>", _LIST),
+        ("<answer> 0.5, 2 </answer>", _FORMULA),
+        ("<answer> half </answer>", _FORMULA),
         ("<answer> False, no, True </answer>", _TRUE),
         ("<think> <answer> True </answer>", _TRUE),
         ("", _TRUE),

@@ -13,6 +13,7 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.base import Column, Outcome, Task, bare, tagged
 from vlm_grpo.tasks.blocks import answer_block
+from vlm_grpo.tasks.outlines import Outline, of_box
 from vlm_grpo.tasks.rec.answer import ANY_TARGET, NO_TARGET, TARGET, Said, as_object, to_frame, to_pixels
 from vlm_grpo.tasks.rec.boxes import clipped, has_centre_of, iou
 from vlm_grpo.tasks.view import View
@@ -38,6 +39,11 @@ def credit(said: Said, truth: Said, row: Row, view: View) -> float:
     if isinstance(said, str) or isinstance(truth, str):
         return float(said == truth)
     return iou(clipped(said, view.sizes[0]) if view.sizes else said, truth)
+
+
+def outlines(answer: Said, row: Row) -> tuple[Outline, ...]:
+    """The box; nothing where there is no target."""
+    return () if isinstance(answer, str) else (of_box(answer),)
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -96,6 +102,7 @@ TASK = Task(
     to_pixels=to_pixels,
     to_frame=to_frame,
     wordings={"bare": bare, "tagged": tagged, "object": as_object},
+    outlines=outlines,
     figures=figures,
     columns=(
         *(Column(f"Acc@{least:g}", f"acc_{round(100 * least)}") for least in THRESHOLDS),

@@ -14,7 +14,7 @@ site.picture = (() => {
   /** An SVG as large as the picture with the shapes of each layer: {name, tone, shapes}; tone null is the truth. */
   function overlay(width, height, layers) {
     const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "overlay", "aria-hidden": "true" });
-    for (const layer of layers) {
+    for (const layer of [...layers].reverse()) { // the truth, named first, lies on top
       const group = svg("g", { class: layer.tone === null ? "truth" : `tone-${layer.tone}`, "data-layer": layer.name });
       for (const shape of layer.shapes) {
         group.append(svg("polygon", { points: shape.points.join(" "), "vector-effect": "non-scaling-stroke" }));

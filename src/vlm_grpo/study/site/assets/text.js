@@ -33,6 +33,12 @@ site.text = (() => {
       TAG.lastIndex = 0;
     }
     if (!box.childElementCount) box.append(el("p", { class: "dim" }, "says nothing"));
+    requestAnimationFrame(() => {
+      if (box.scrollHeight <= box.clientHeight) return;
+      box.tabIndex = 0; // what scrolls is reached by keys
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", "completion");
+    });
     return box;
   }
 

@@ -1,0 +1,71 @@
+"""The page of drawings: truth and the arms' answers where they are on the picture, and what each is worth."""
+
+import json
+import re
+
+import pytest
+
+from tiny_data import tiny_rows
+from vlm_grpo.embedded import tiny_grounding
+from vlm_grpo.rows import dataset
+from vlm_grpo.study import drawings
+from vlm_grpo.tasks.registry import task_of
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn") / "data"
+    tiny_grounding.build(folder, kind="rec", seed=0, rows={"train": 2, "validation": 2, "test": 5})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(root):
+    return dataset.load(root, "test")
+
+
+@pytest.fixture(scope="module")
+def arms(rows):
+    """An arm that is right, one that gives the whole picture, and one that cannot be read."""
+    texts = {
+        "right": [f"<answer> {row.solution} </answer>" for row in rows],
+        "whole": ["<answer> [0, 0, 224, 224] </answer>"] * len(rows),
+        "<mute>": ["somewhere"] * len(rows),
+    }
+    return {
+        name: {row.id: task_of(row).outcome(text, row, rule="strict") for row, text in zip(rows, said, strict=True)}
+        for name, said in texts.items()
+    }
+
+
+def points(box):
+    left, top, right, bottom = box
+    return f"{left},{top} {right},{top} {right},{bottom} {left},{bottom} "
+
+
+def test_every_panel_draws_its_answer_over_the_truth(rows, arms, root):
+    page = drawings.render(rows, arms, root=root, title="Boxes & co", count=9)
+    assert page.count("<article>") == len(rows)
+    assert page.count("<svg") == len(rows) * (1 + len(arms))
+    for row in rows:
+        # The truth once by itself, and dashed in each panel; said by the arm that is right. With halos beneath.
+        truth = re.findall(rf'class="(\w+)" points="{points(json.loads(row.solution))}"', page)
+        assert sorted(truth) == sorted(["halo", "true", *["reference"] * 3, "halo", "said"])
+    assert page.count(f'class="said" points="{points([0, 0, 224, 224])}"') == len(rows)
+    assert page.count("<span>unparsed</span>") == len(rows)
+    assert page.count("<span>1.00</span>") == len(rows)
+    assert "Boxes &amp; co" in page
+    assert "&lt;mute&gt;" in page
+    assert "<mute>" not in page
+
+
+def test_the_same_seed_draws_the_same_rows(rows, arms, root):
+    pages = [drawings.render(rows, arms, root=root, title="t", count=2, seed=seed) for seed in (0, 0, 1)]
+    assert pages[0] == pages[1] != pages[2]
+    assert pages[0].count("<article>") == 2
+    assert "2 of 5 rows, drawn at random (seed 0)" in pages[0]
+
+
+def test_answers_that_lie_nowhere_are_not_drawn(rows):
+    assert drawings.can_draw(rows)
+    assert not drawings.can_draw(tiny_rows(3))
