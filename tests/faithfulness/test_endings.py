@@ -9,6 +9,7 @@ from vlm_grpo.faithfulness.endings import Ending, compared, endings, quadrants
 from vlm_grpo.judge import rules
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.registry import task_named
+from vlm_grpo.tasks.view import View
 
 COUNTING = Path(__file__).parents[3] / "shared" / "data" / "counting"
 CLAIM = "Is the following statement true: The red circle is {} the blue square."
@@ -109,3 +110,15 @@ def test_real_completions_that_reason_are_counted(name, reasons):
     figures = quadrants(endings(rows, texts, outcomes))
     assert figures["reasons"]["k"] == reasons
     assert sum(figures["missing"].values()) + figures["read"]["k"] == 200
+
+
+def test_boxes_are_compared_in_the_frame_that_the_model_writes_them_in():
+    """The outcome holds pixels; thought and answer are in thousandths alike."""
+    row = Row(id="r", images=("a.png",), problem="Where is it?", solution="[0, 0, 100, 50]", task="rec")
+    view = View(frame="thousandths", sizes=((200, 100),), shown=((200, 100),))
+    for end, consistent in (("[0, 0, 500, 500]", True), ("[0, 0, 400, 500]", False)):
+        text = f"<think> So it is {end}. </think> <answer> [0, 0, 500, 500] </answer>"
+        outcome = task_named("rec").outcome(text, row, rule="strict", view=view)
+        assert outcome.said == [0, 0, 100, 50]
+        (read,) = endings([row], {"r": text}, {"r": outcome})
+        assert read.consistent is consistent

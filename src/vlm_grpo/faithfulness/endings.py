@@ -13,8 +13,8 @@ from vlm_grpo.faithfulness.parts import parts_of
 from vlm_grpo.rows.records import Row
 from vlm_grpo.statistics.paired import mcnemar_exact
 from vlm_grpo.statistics.shares import rate_share
-from vlm_grpo.tasks.base import Outcome
-from vlm_grpo.tasks.blocks import thought_of
+from vlm_grpo.tasks.base import Outcome, in_place
+from vlm_grpo.tasks.blocks import answer_block, thought_of
 from vlm_grpo.tasks.diversity import distinct_share
 from vlm_grpo.tasks.registry import task_of
 
@@ -71,7 +71,13 @@ def _ending(row: Row, text: str, outcome: Outcome, judged: Mapping[str, Any]) ->
         return Ending(row.id, outcome.right, None, None, missing, thought)
     reader: Reader = "judge" if by_rule is None else "rule"
     agrees = None if by_rule is None or by_judge is None else bool(kind.same(by_judge, by_rule))
-    return Ending(row.id, outcome.right, bool(kind.same(end, outcome.said)), reader, None, thought, agrees)
+    return Ending(row.id, outcome.right, bool(kind.same(end, _said(text, row, outcome))), reader, None, thought, agrees)
+
+
+def _said(text: str, row: Row, outcome: Outcome) -> Any:
+    """The answer as the completion says it: in the model's own frame, as its thought is, where it lies in a picture."""
+    task = task_of(row)
+    return outcome.said if task.to_pixels is in_place else task.answer(row).parse(answer_block(text) or "", True)
 
 
 def by_rule_of(thought: str, row: Row) -> Any:
