@@ -66,18 +66,24 @@ def graph(source: Source, tones: dict[str, int]) -> Graph:
 def _starts(source: Source) -> dict[str, tuple[str, str]]:
     """By arm, where it starts and by which method it is trained."""
     merged = {str(folder): arm_of(name.removeprefix(MERGE)) for name, (folder, _) in source.stages.items()}
-    asked: dict[Any, str] = {}
+    asked: dict[Any, list[str]] = {}
     for run, arm in source.runs.items():
-        asked.setdefault(arm.manifest["config"]["model"], arm_of(run))
+        asked.setdefault(arm.manifest["config"]["model"], []).append(arm_of(run))
     starts: dict[str, tuple[str, str]] = {}
     for name, (_, written) in source.stages.items():
         if name.startswith(TRAIN):
             model = written["config"].get("model")
-            start = merged.get(model) or asked.get(model) or str(model)
             trained = arm_of(name.removeprefix(TRAIN))
+            start = merged.get(model) or _of_one_study(trained, asked.get(model, [])) or str(model)
             if start != trained:
                 starts.setdefault(trained, (start, written["kind"]))
     return starts
+
+
+def _of_one_study(trained: str, starts: list[str]) -> str | None:
+    """Of the arms `starts`, all of one checkpoint, that of the same study where two are compared."""
+    study = trained.rpartition(":")[0]
+    return min(starts, key=lambda start: start.rpartition(":")[0] != study, default=None)
 
 
 def _note(source: Source, name: str) -> str:

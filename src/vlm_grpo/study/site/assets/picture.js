@@ -82,7 +82,7 @@ site.picture = (() => {
     const dialog = el("dialog", { class: "viewer", "aria-label": alt },
       el("div", { class: "bar" },
         button("+", "Larger", () => zoom(1.5)), button("−", "Smaller", () => zoom(1 / 1.5)),
-        button("1:1", "Whole", () => zoom(0)),
+        button("Whole", "Whole", () => zoom(0)),
         el("span", { class: "dim" }, `${entry[0]} × ${entry[1]} pixels`),
         button("Close", "Close", () => dialog.close())),
       stage);
