@@ -83,9 +83,10 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
     pages = [page for page in PAGES if page[0] != "training" or source.trainings]
     pages = [page for page in pages if page[0] != "rollouts" or data["rollouts"]]
     arm = next(iter(source.runs.values()))
+    runs = f"{len(source.runs)} runs" if len(source.runs) > 1 else "1 run"
     about = {
         "title": source.title,
-        "facts": f"{len(arm.rows)} rows of {source.summary['split']}, {len(source.runs)} runs",
+        "facts": f"{len(arm.rows)} rows of {source.summary['split']}, {runs}",
         "pages": pages,
         "tone_of": tones(source.coloured) | {run["run"]: run["tone"] for run in data["study"]["runs"]},
     }

@@ -11,6 +11,8 @@ site.picture = (() => {
     return element;
   }
 
+  const isTiny = (width, height) => Math.max(width, height) < 160;
+
   /** An SVG as large as the picture with the shapes of each layer: {name, tone, shapes}; tone null is the truth, a
       text a class of its own, with `label` beside its box to choose it. */
   function overlay(width, height, layers) {
@@ -21,7 +23,7 @@ site.picture = (() => {
         group.append(svg("polygon", { points: shape.points.join(" "), "vector-effect": "non-scaling-stroke" }));
         if (shape.label) {
           const label = svg("text", { x: shape.points[0], y: shape.points[1], dy: "-0.3em" });
-          label.setAttribute("font-size", Math.max(width, height) / 28);
+          label.setAttribute("font-size", Math.max(width, height) / (isTiny(width, height) ? 15 : 22));
           label.textContent = shape.label;
           group.append(label);
         }
@@ -35,7 +37,7 @@ site.picture = (() => {
     const [width, height] = entry;
     const image = el("img", { src: source, alt, width, height, decoding: "async" });
     const box = el("span", { class: "frame" }, image);
-    if (Math.max(width, height) < 160) box.classList.add("tiny");
+    if (isTiny(width, height)) box.classList.add("tiny");
     if (layers.some((layer) => layer.shapes.length)) box.append(overlay(width, height, layers));
     return box;
   }
