@@ -106,3 +106,9 @@ def test_the_search_finds_what_is_known_to_be_named():
         "x.py",
     }
     assert not is_there("src/vlm_grpo/tasks/nowhere.py", ROOT / "README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_tests_are_there(page):
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / page).read_text(encoding="utf-8")):
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), f"{page}: no {name} in {file}"

@@ -4,7 +4,7 @@ import pytest
 
 from vlm_grpo.config import setting_names
 from vlm_grpo.errors import UserError
-from vlm_grpo.methods.old_flags import OLD_FLAGS, translate
+from vlm_grpo.methods.old_flags import OLD_FLAGS, ONLY_WITH, check_passed_over, translate
 from vlm_grpo.methods.settings import GRPO_TYPES
 
 READ = [
@@ -67,6 +67,27 @@ def test_what_means_nothing_here_is_refused_in_one_sentence(old, reason):
         translate(["--seed", "1", *old.split(), "--beta", "0"])
     assert str(refused.value).startswith(f"{old}: ")
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "old, full, reason",
+    [
+        ("--freeze_vision_modules true", "all", "say --full_finetuning language"),
+        ("--use_peft true", "all", "leave out full_finetuning"),
+        ("--use_peft", "language", "leave out full_finetuning"),
+        ("--freeze_vision_modules true", "language", None),
+        ("--freeze_vision_modules=true", None, None),
+        ("--use_peft true", None, None),
+    ],
+)
+def test_what_is_passed_over_must_be_so_in_this_run(old, full, reason):
+    words = ["--seed", "1", *old.split()]
+    if reason is None:
+        check_passed_over(words, full_finetuning=full)
+    else:
+        with pytest.raises(UserError, match=reason):
+            check_passed_over(words, full_finetuning=full)
+    assert ONLY_WITH.keys() <= OLD_FLAGS.keys()
 
 
 def test_every_flag_of_the_table_is_tested_and_what_it_becomes_is_a_setting():

@@ -5,7 +5,7 @@ told. One that asks for what there is not is refused in one sentence. Config fil
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vlm_grpo.errors import UserError, tell
@@ -114,22 +114,49 @@ OLD_FLAGS: dict[str, Reading] = {
 }
 
 
+ONLY_WITH: dict[str, tuple[tuple[str | None, ...], str]] = {
+    "use_peft": ((None,), "the run trains the weights themselves; leave out full_finetuning"),
+    "freeze_vision_modules": (
+        (None, "language"),
+        "the run trains the vision tower too; say --full_finetuning language",
+    ),
+}
+"""Of switches that are passed over when they are on: the values of `full_finetuning` with which it is so anyway."""
+
+
 def translate(argv: Sequence[str] | None) -> list[str]:
     """The words of a command (`argv`, or the process's) with the old flags among them read as the table says."""
-    words = [expand_word(word) for word in (sys.argv[1:] if argv is None else argv)]
     translated: list[str] = []
+    for name, words in _parts(argv):
+        if name is None:
+            translated += words
+            continue
+        flag, *values = words
+        instead = OLD_FLAGS[name](flag, values)
+        if instead != words:
+            tell(f"{' '.join(words)}: {' '.join(['read as', *instead]) if instead else 'passed over'}")
+        translated += instead
+    return translated
+
+
+def check_passed_over(argv: Sequence[str] | None, *, full_finetuning: str | None) -> None:
+    """`UserError` where a switch in `argv` was passed over and the run, whose setting is given, does otherwise."""
+    for name, (flag, *_) in _parts(argv):
+        if name in ONLY_WITH and full_finetuning not in ONLY_WITH[name][0]:
+            raise UserError(f"{flag}: {ONLY_WITH[name][1]}")
+
+
+def _parts(argv: Sequence[str] | None) -> Iterator[tuple[str | None, list[str]]]:
+    """Name in the table and words (flag, values) of each old flag, and each other word with no name."""
+    words = [expand_word(word) for word in (sys.argv[1:] if argv is None else argv)]
     while words:
         word = words.pop(0)
         flag, equals, value = word.partition("=")
-        reading = OLD_FLAGS.get(flag.removeprefix("--").replace("-", "_")) if flag.startswith("--") else None
-        if reading is None:
-            translated.append(word)
+        name = flag.removeprefix("--").replace("-", "_") if flag.startswith("--") else ""
+        if name not in OLD_FLAGS:
+            yield None, [word]
             continue
         values = [value] if equals else []
         while words and not words[0].startswith("--") and not equals:
             values.append(words.pop(0))
-        instead = reading(flag, values)
-        if instead != [flag, *values]:
-            tell(f"{' '.join([flag, *values])}: {' '.join(['read as', *instead]) if instead else 'passed over'}")
-        translated += instead
-    return translated
+        yield name, [flag, *values]

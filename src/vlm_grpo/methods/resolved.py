@@ -18,6 +18,7 @@ from vlm_grpo.methods.resume import checkpoints
 from vlm_grpo.store import manifest
 from vlm_grpo.yaml_layers import traced
 
+NOT_BUILT = " (not built yet: own records are by the run, VSR by scripts/create_dataset.sh, others as their config says)"
 ALWAYS_SHOWN = {
     "dtype",
     "seed",
@@ -67,7 +68,7 @@ def show_plan(kind: str, study: StudyArguments, parsed: Parsed, training: GRPOAr
         f"# base:   {study.model}{'' if is_here(study.model) else ' (not on this machine; the hub has to be reached)'}"
     )
     built = manifest.exists(Path(study.data))
-    print(f"# data:   {study.data}{'' if built else ' (not built yet; see scripts/create_dataset.sh)'}")
+    print(f"# data:   {study.data}{'' if built else NOT_BUILT}")
     if built:
         rows = len(open_rows(study).rows)
         print(f"# rows:   {rows} of split {study.split!r}")

@@ -9,7 +9,7 @@ from pycocotools import mask as rle_masks
 from coco_data import REAL, annotation, needs_coco, write_coco
 from vlm_grpo.errors import UserError
 from vlm_grpo.tasks.coco.files import instances_file
-from vlm_grpo.tasks.coco.instances import mask, read, to_rle
+from vlm_grpo.tasks.coco.instances import mask, mask_fault, read, to_rle
 
 
 @needs_coco
@@ -43,6 +43,34 @@ def test_objects_that_cannot_be_used_are_listed(tmp_path):
         ("5", "its box is 0 x 20"),
         ("6", "it has no box"),
     )
+
+
+@pytest.mark.parametrize(
+    "segmentation, reason",
+    [
+        ({"counts": [0, 48 * 64], "size": [48, 64]}, None),
+        ([[1, 1, 5, 1, 5, 5.5]], None),
+        (None, None),
+        ({"counts": [-4, 48 * 64 + 4], "size": [48, 64]}, "the run lengths of its mask do not make up its picture"),
+        ({"counts": [5], "size": [48, 64]}, "the run lengths of its mask do not make up its picture"),
+        ({"counts": "@@", "size": [-48, 64]}, "its mask has the size [-48, 64], its picture [48, 64] (height, width)"),
+        ({"size": [48, 64]}, "its mask has no run lengths"),
+        ([[1, 1, 5, 1, 5]], "its mask is neither polygons nor run lengths"),
+        ([[1, 1, 5, 1, 5, "5"]], "its mask is neither polygons nor run lengths"),
+        ([1, 1, 5, 1, 5, 5], "its mask is neither polygons nor run lengths"),
+        ("polygon", "its mask is neither polygons nor run lengths"),
+    ],
+)
+def test_a_mask_that_cannot_be_read_is_told(segmentation, reason, tmp_path):
+    entries = [annotation(1, 1, 1, [2, 2, 20, 20], segmentation=segmentation)]
+    content = read(instances_file(write_coco(tmp_path, entries, images=1), "val"))
+    assert [mask_fault(entry) for entry in content.instances] == [reason]
+
+
+@pytest.mark.parametrize("entry", [7, {"image_id": 1, "bbox": [1, 1, 2, 2]}])
+def test_an_entry_of_another_form_is_one_line(entry, tmp_path):
+    with pytest.raises(UserError, match=r"an entry of 'annotations' is no object with id; mend the file"):
+        read(instances_file(write_coco(tmp_path, [entry], images=1), "val"))
 
 
 @needs_coco

@@ -93,6 +93,7 @@ def test_every_answer_present_leaves_nothing_to_say_of_absent_ones(tmp_path):
     [
         ({"image": ["a.png", "b.png"], "answer": "It works"}, "solution 'It works' is none of Operation No Response"),
         ({"image": "a.png", "answer": "No Defect"}, "1 pictures; this task shows two"),
+        ({"image": None, "answer": "No Defect"}, "0 pictures; this task shows two"),
         ({"image": ["a.png", "c.png"], "answer": "No Defect"}, "1 of 1 records cannot be used"),
     ],
 )

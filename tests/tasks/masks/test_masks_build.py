@@ -13,6 +13,7 @@ from picture_server import answer
 from refusals import refusal
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.archives import Archive
+from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.tasks.coco import files
 from vlm_grpo.tasks.masks import draw_polygons, sheet
@@ -192,3 +193,18 @@ def test_a_sheet_shows_every_codec(coco, tmp_path):
     drawn = np.asarray(Image.open(tmp_path / "sheet.png").convert("RGB")).astype(int)
     assert drawn.shape[1] > 3 * 200
     assert ((drawn[..., 0] > 230) & (drawn[..., 2] < 60)).any()
+
+
+def test_a_sheet_of_another_task_is_one_line(tmp_path, capsys):
+    row = Row(id="a", images=("images/a.png",), problem="What?", solution="3", task="jsonl", meta={})
+    dataset.save(tmp_path / "other", {"validation": [row]}, source={"name": "x"}, config={}, seconds=0.0)
+    told = refusal(capsys, sheet.main, ["--data", tmp_path / "other", "--out", tmp_path / "sheet.png"])
+    assert told.endswith("other is a data set of jsonl; give one of masks")
+
+
+def test_a_mask_that_cannot_be_read_is_left_out(tmp_path):
+    broken = {"counts": [-5, 48 * 64 + 5], "size": [48, 64]}
+    objects = [annotation(1, 1, 1, [2, 2, 20, 20]), annotation(2, 1, 2, [2, 2, 20, 20], segmentation=broken)]
+    main(words(tmp_path / "out", write_coco(tmp_path / "coco", objects, images=1)))
+    (left_out,) = jsonl.read(tmp_path / "out" / "dropped.jsonl")
+    assert (left_out["id"], left_out["kind"]) == ("object 2", "unusable object")

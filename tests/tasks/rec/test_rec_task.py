@@ -46,8 +46,9 @@ def test_a_box_of_resized_pixels_comes_back_whatever_the_patch(patch, size):
     """VLM-R1 divides by 14 for every family, and after one small picture by a stale size (reference, 3.6 and 5)."""
     processor = Processor(patch)
     shown = QWEN.shown_size(processor, size)
-    encoded = processor.image_processor(images=[Image.new("RGB", size)], return_tensors="pt")
-    _, high, wide = encoded["image_grid_thw"][0].tolist()
+    pictures = [Image.new("RGB", one) for one in ((20, 20), size)]
+    encoded = processor.image_processor(images=pictures, return_tensors="pt")
+    _, high, wide = encoded["image_grid_thw"][1].tolist()
     assert shown == (wide * patch, high * patch)
     seen = view("resized_pixels", size, shown)
     whole = TASK.outcome(said(json.dumps([0, 0, *shown])), row([0, 0, *size]), rule="strict", view=seen)

@@ -57,6 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         GRPO_TYPES, words, description=__doc__, no_effect=GRPO_NO_EFFECT, common=common, never_null=NEVER_NULL
     )
     study, reward_arguments, watch, _, training = parsed.arguments
+    old_flags.check_passed_over(argv, full_finetuning=study.full_finetuning)
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, watch, parsed.given)
     rewards += constrained(watch, training, named=rewards) + ranked_by(watch, training, named=rewards)

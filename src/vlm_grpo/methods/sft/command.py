@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     words = on_the_fly.settle(old_flags.translate(argv))
     parsed = parse(types, words, description=__doc__, no_effect=SFT_NO_EFFECT, common=common, never_null=NEVER_NULL)
     study, _, training = parsed.arguments
+    old_flags.check_passed_over(argv, full_finetuning=study.full_finetuning)
     settle_sft(training)
     run.check_settings(training)
     if parsed.dry_run:

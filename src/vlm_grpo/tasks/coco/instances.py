@@ -16,7 +16,8 @@ from vlm_grpo.store import manifest
 
 Rle = dict[str, Any]
 """A mask as pycocotools has it, in JSON's types: `size` [height, width] and `counts` (compressed, text)."""
-LISTS = ("images", "annotations", "categories")
+NEEDED = {"images": {"id", "file_name"}, "annotations": {"id"}, "categories": {"id", "name"}}
+LISTS = tuple(NEEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ def read(path: Path) -> Instances:
     for name in LISTS:
         if not isinstance(content.get(name), list):
             raise UserError(f"{path}: no list {name!r}; give a COCO instances file")
+    for name in LISTS:
+        for entry in content[name]:
+            if not isinstance(entry, dict) or not NEEDED[name] <= entry.keys():
+                needed = ", ".join(sorted(NEEDED[name]))
+                raise UserError(f"{path}: an entry of {name!r} is no object with {needed}; mend the file")
     pictures = _pictures(content["images"], path)
     categories = {entry["id"]: str(entry["name"]) for entry in content["categories"]}
     instances: dict[int, Instance] = {}
@@ -122,6 +128,30 @@ def mask(instance: Instance) -> Rle | None:
     """The mask of `instance`, of all its parts together; None where it has none (no segmentation, no pixel)."""
     rle = to_rle(instance.segmentation, width=instance.picture.width, height=instance.picture.height)
     return rle if rle is not None and rle_masks.area(rle) > 0 else None
+
+
+def mask_fault(instance: Instance) -> str | None:
+    """Why the mask of `instance` cannot be read; None: it can, or there is none.
+
+    Run lengths packed into text are not unpacked here: of these only the size is checked.
+    """
+    annotated, picture = instance.segmentation, instance.picture
+    if annotated is None:
+        return None
+    if isinstance(annotated, dict):
+        size, counts = annotated.get("size"), annotated.get("counts")
+        if size != [picture.height, picture.width]:
+            return f"its mask has the size {size}, its picture {[picture.height, picture.width]} (height, width)"
+        if isinstance(counts, list):
+            is_run = all(type(count) is int and count >= 0 for count in counts)
+            is_whole = is_run and sum(counts) == picture.height * picture.width
+            return None if is_whole else "the run lengths of its mask do not make up its picture"
+        return None if isinstance(counts, str) else "its mask has no run lengths"
+    if isinstance(annotated, list) and all(isinstance(polygon, list) for polygon in annotated):
+        flat = [side for polygon in annotated for side in polygon]
+        if all(type(side) in (int, float) for side in flat) and not any(len(polygon) % 2 for polygon in annotated):
+            return None
+    return "its mask is neither polygons nor run lengths"
 
 
 def to_rle(segmentation: Any, *, width: int, height: int) -> Rle | None:

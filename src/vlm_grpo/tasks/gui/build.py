@@ -93,10 +93,10 @@ def build_drawn(out: Path, count: int, ratio: float, seed: int) -> None:
 
 def _as_gui(row: Row) -> Row:
     """A row of own records as one of this task, with the action's verb and the part of the source's name before `-`."""
-    action = action_of(row.problem) or "(none)"
-    meta = {"action": action, "verb": action.split()[0].lower(), "source": Path(row.images[0]).name.split("-")[0]}
     if len(row.images) != 2:
         raise UserError(f"row {row.id}: {len(row.images)} pictures; this task shows two, before and after")
+    action = action_of(row.problem) or "(none)"
+    meta = {"action": action, "verb": action.split()[0].lower(), "source": Path(row.images[0]).name.split("-")[0]}
     return row.model_copy(update={"task": NAME, "meta": meta})
 
 

@@ -22,6 +22,7 @@ from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.store.lock import only_writer
 from vlm_grpo.store.provenance import file_hash, text_hash
+from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.jsonl import records
 from vlm_grpo.tasks.jsonl.columns import alike
 from vlm_grpo.tasks.jsonl.records import Fault, Record
@@ -68,12 +69,12 @@ class Own:
         }
 
 
-def read(sources: Sequence[Source]) -> Own:
-    """The records of `sources`; pictures are not looked at."""
+def read(sources: Sequence[Source], *, kind: AnswerKind | None = None) -> Own:
+    """The records of `sources`, their answers of `kind` or as each says; pictures are not looked at."""
     kept: list[Record] = []
     faults: list[Fault] = []
     for source in sources:
-        good, bad = records.read(source)
+        good, bad = records.read(source, kind=kind)
         kept += good
         faults += bad
     return Own(sources, kept, faults)

@@ -9,8 +9,8 @@ math         a formula, compared as mathematics
 llm          text, compared by a judge (reward `llm`)
 all_match    text, whole, without regard to case, spaces and a final period
 
-VLM-R1's others compare lists of boxes, and are refused by name: a record that is scored by something else than it asks
-for would teach something else. Boxes have tasks of their own.
+VLM-R1's others compare lists of boxes, and are refused by name: what a box is worth hangs on the frame that it is in,
+which `python -m vlm_grpo.tasks.detection.records` asks for when it makes a data set of `detection` of such records.
 """
 
 import json
@@ -53,22 +53,17 @@ METHODS: dict[str, Callable[[str], AnswerKind]] = {
     "all_match": lambda solution: TEXT,
     JUDGED: lambda solution: TEXT,
 }
-OTHERS = {
-    "map": "compares lists of boxes",
-    "od_ap": "compares lists of boxes",
-    "od_ap50": "compares lists of boxes",
-    "odLength": "compares lists of boxes",
-    "weighted_sum": "compares lists of boxes",
-}
-"""VLM-R1's methods that are not here."""
+BOXES = {"map": "map", "od_ap": "map", "od_ap50": "map50", "odLength": "odLength", "weighted_sum": "weighted_sum"}
+"""VLM-R1's methods for lists of boxes, and what the reward is called here."""
 
 
 def check(method: object) -> str:
     """`method`, where it is known; `UserError` that names those that are."""
     if isinstance(method, str) and method in METHODS:
         return method
-    other = OTHERS.get(method) if isinstance(method, str) else None
-    reason = f" (it {other}, which own data cannot be scored by)" if other else ""
+    reward = BOXES.get(method) if isinstance(method, str) else None
+    way = "build theirs with python -m vlm_grpo.tasks.detection.records and give it as --data with --rewards"
+    reason = f" (it compares lists of boxes, a task of their own: {way} {reward})" if reward else ""
     raise UserError(f"accu_reward_method {json.dumps(method)} is not known here{reason}; known: {', '.join(METHODS)}")
 
 

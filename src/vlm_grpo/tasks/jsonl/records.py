@@ -13,6 +13,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.paths import expand_home
 from vlm_grpo.rows.records import FIELDS
 from vlm_grpo.store import jsonl
+from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.blocks import OPEN, answer_block
 from vlm_grpo.tasks.jsonl import methods
 from vlm_grpo.tasks.jsonl.sources import Source, is_address
@@ -60,12 +61,15 @@ class Fault:
         return f"{self.file} line {self.line}: {self.reason}"
 
 
-def read(source: Source) -> tuple[list[Record], list[Fault]]:
-    """The records of `source` in order, and the faults of the others; `UserError` where the file cannot be read."""
+def read(source: Source, *, kind: AnswerKind | None = None) -> tuple[list[Record], list[Fault]]:
+    """The records of `source` in order, and the faults of the others; `UserError` where the file cannot be read.
+
+    `kind`: what every answer is, for a task of one kind; the methods that records name then play no part.
+    """
     records, faults = [], []
     for line, value in jsonl.read_each(source.file):
         try:
-            records.append(_record(value, source, line))
+            records.append(_record(value, source, line, kind))
         except UserError as error:
             faults.append(Fault(source.file, line, str(error)))
     if not records and not faults:
@@ -89,7 +93,7 @@ def as_text(answer: Any) -> str:
     return stated
 
 
-def _record(value: dict[str, Any] | str, source: Source, line: int) -> Record:
+def _record(value: dict[str, Any] | str, source: Source, line: int, kind: AnswerKind | None) -> Record:
     """The record; `UserError` with what is wrong with it."""
     if isinstance(value, str):
         raise UserError(value)
@@ -103,11 +107,15 @@ def _record(value: dict[str, Any] | str, source: Source, line: int) -> Record:
             f"the question holds {MARKER} {markers} times for {len(images)} pictures; give one each, or none to put "
             "the pictures first"
         )
-    method = methods.check(value[METHOD]) if value.get(METHOD) is not None else source.method
+    is_own = kind is None and value.get(METHOD) is not None
+    method = methods.check(value[METHOD]) if is_own else source.method
     solution = as_text(answer)
     if not solution:
         raise UserError("the answer is empty")
-    methods.kind_of(method, solution).solution(solution, where=f"scored by {method}")
+    if kind is None:
+        methods.kind_of(method, solution).solution(solution, where=f"scored by {method}")
+    else:
+        kind.solution(solution, where=f"as {kind.name}")
     others = {name: column for name, column in value.items() if name not in READ}
     if clash := sorted(others.keys() & RESERVED):
         raise UserError(f"column {clash[0]!r} has a name that the data set needs; rename it")

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
-from vlm_grpo.tasks.coco.instances import Instance, Rle, mask
+from vlm_grpo.tasks.coco.instances import Instance, Rle, mask, mask_fault
 from vlm_grpo.tasks.masks import outlines
 
 Parts = Literal["keep", "largest", "drop"]
@@ -48,6 +48,9 @@ def stored_mask(instance: Instance, policy: Policy) -> Rle | Dropped:
     """The mask of `instance` under `policy`, or why it is left out."""
     if instance.is_crowd and not policy.crowds:
         return Dropped("crowd", "it is a crowd, and no object")
+    fault = mask_fault(instance)
+    if fault is not None:
+        return Dropped("unusable object", fault)
     rle = mask(instance)
     if rle is None:
         return Dropped("empty", "its mask has no pixel")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from vlm_grpo.errors import exits_cleanly
+from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import seed, whole
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
@@ -24,6 +24,7 @@ from vlm_grpo.tasks.masks import outlines
 from vlm_grpo.tasks.masks.codecs import CODECS
 from vlm_grpo.tasks.masks.drawing import PREDICTION, RIM, TRUTH, captioned, outline, tint
 from vlm_grpo.tasks.masks.rays import box_of
+from vlm_grpo.tasks.masks.task import NAME
 
 TILE = (220, 165)
 """Width and height of a picture on the sheet."""
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--no-pictures", action="store_true", help="leave the pictures white")
     given = parser.parse_args(arguments)
     rows = dataset.load(given.data, given.split)
+    if rows[0].task != NAME:
+        raise UserError(f"{given.data} is a data set of {rows[0].task}; give one of {NAME}")
     chosen = random.Random(given.seed).sample(rows, min(given.count, len(rows)))
     tiles = []
     for row in chosen:
