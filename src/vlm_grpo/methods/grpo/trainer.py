@@ -21,7 +21,7 @@ from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.resume.epoch_order import EpochGroups
 from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
-from vlm_grpo.rewards.base import ROW
+from vlm_grpo.rewards.base import ROW, VIEW
 
 
 class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPOTrainer, ReadsWhatIsScored):
@@ -83,7 +83,7 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
     @override
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW)} for row in inputs])
+        rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW, VIEW)} for row in inputs])
         rollouts = self._newest_rollouts(len(rows), clipped=gather_object(self._clipped(output)))
         watched = watch.figures(rollouts, [row[ROW] for row in rows], group=self.num_generations)
         shaper = self._constraints or self._ranking
