@@ -6,10 +6,11 @@ and `proxy` are for a CPU, `qwen3b` and `smolvlm2b` have the real shapes in bflo
 one more token costs all rows; `rollout_seconds` is the whole, with each row's prefill by generate and each prompt's by
 the engine. `floor_ms` is what reading the weights, keys and values once takes at the device's measured copy speed.
 
-Measured on one CPU core, tokens equal, the tower's own step: proxy, 64 tokens, batch 8 and 16: a token 1.10 and 1.22
-times faster, the rollout 2.4 and 3.4 times; tiny, 40 tokens, batch 8, 16, 64 and 128: a token 1.0 to 1.1 times, the
-rollout 1.2, 1.3, 1.7 and 2.1 times. By the lean step, tiny_internvl, 40 tokens, batch 8 and 16: a token 1.8 and 1.4
-times, the rollout 1.9 and 1.8 times. Nothing is captured on a CPU. The GPU sizes have not been run yet.
+Measured on one CPU core beside other work, tokens equal: proxy, 64 tokens, batch 8 and 16: a token 1.44 and 1.34 times
+faster, the rollout 3.2 and 3.7 times. Before the lean step, on the tower's own: tiny, 40 tokens, batch 8, 16, 64 and
+128: a token 1.0 to 1.1 times, the rollout 1.2, 1.3, 1.7 and 2.1 times. By the lean step, tiny_internvl, 40 tokens,
+batch 8 and 16: a token 1.8 and 1.4 times, the rollout 1.9 and 1.8 times. Nothing is captured on a CPU. The GPU sizes
+have not been run yet.
 """
 
 import argparse

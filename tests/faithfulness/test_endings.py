@@ -9,6 +9,7 @@ from vlm_grpo.faithfulness.endings import Ending, compared, endings, quadrants
 from vlm_grpo.judge import rules
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.registry import task_named
+from vlm_grpo.tasks.view import View
 
 COUNTING = Path(__file__).parents[3] / "shared" / "data" / "counting"
 CLAIM = "Is the following statement true: The red circle is {} the blue square."
@@ -54,12 +55,13 @@ def test_what_a_count_ends_on(thought, end):
 
 
 def ending(number: int, *, right: bool, consistent: bool | None, words: int = 5) -> Ending:
-    return Ending(str(number), right, consistent, (consistent is not None and "rule") or None, None, words)
+    thought = " ".join(f"{number}-{place}" for place in range(words))
+    return Ending(str(number), right, consistent, (consistent is not None and "rule") or None, None, thought)
 
 
 def test_cells_and_conditional_shares():
     read = [ending(i, right=i < 6, consistent=i not in (0, 6, 7)) for i in range(10)]
-    read.append(Ending("x", False, None, None, "no thought before one answer", 0))
+    read.append(Ending("x", False, None, None, "no thought before one answer", ""))
     figures = quadrants(read)
     assert {name: cell["k"] for name, cell in figures["cells"].items()} == {
         "consistent_right": 5,
@@ -72,6 +74,8 @@ def test_cells_and_conditional_shares():
     assert (figures["right_if_consistent"]["k"], figures["right_if_consistent"]["n"]) == (5, 7)
     assert (figures["reasons"]["k"], figures["read"]["k"], figures["n"]) == (10, 10, 11)
     assert figures["missing"] == {"no thought before one answer": 1}
+    assert (figures["median_words"], figures["distinct_4grams"]) == (5, 1.0)
+    assert quadrants([*read, *read])["distinct_4grams"] == 0.5
 
 
 def test_arms_are_compared_where_both_endings_are_known():
@@ -86,6 +90,8 @@ def test_a_judges_ending_serves_where_no_rule_reads_one():
     outcome = {"r": task_named("counting").outcome(text, row, rule="strict")}
     (unread,) = endings([row], {"r": text}, outcome)
     (read,) = endings([row], {"r": text}, outcome, judged={"r": 4})
+    (on_none,) = endings([row], {"r": text}, outcome, judged={"r": None})
+    assert (on_none.consistent, on_none.missing) == (None, "on no answer, says the judge")
     assert (unread.consistent, unread.missing) == (None, "no ending could be read")
     assert (read.consistent, read.reader) == (True, "judge")
 
@@ -104,3 +110,15 @@ def test_real_completions_that_reason_are_counted(name, reasons):
     figures = quadrants(endings(rows, texts, outcomes))
     assert figures["reasons"]["k"] == reasons
     assert sum(figures["missing"].values()) + figures["read"]["k"] == 200
+
+
+def test_boxes_are_compared_in_the_frame_that_the_model_writes_them_in():
+    """The outcome holds pixels; thought and answer are in thousandths alike."""
+    row = Row(id="r", images=("a.png",), problem="Where is it?", solution="[0, 0, 100, 50]", task="rec")
+    view = View(frame="thousandths", sizes=((200, 100),), shown=((200, 100),))
+    for end, consistent in (("[0, 0, 500, 500]", True), ("[0, 0, 400, 500]", False)):
+        text = f"<think> So it is {end}. </think> <answer> [0, 0, 500, 500] </answer>"
+        outcome = task_named("rec").outcome(text, row, rule="strict", view=view)
+        assert outcome.said == [0, 0, 100, 50]
+        (read,) = endings([row], {"r": text}, {"r": outcome})
+        assert read.consistent is consistent

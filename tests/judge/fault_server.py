@@ -2,11 +2,12 @@
 
     python tests/judge/fault_server.py [--port 0]
 
-Prints its port. `POST /_control` takes `{faults, rate, seed, plan, items, latency, models, echo, batch}` and resets all
-counts (not with `keep_counts`): requests whose text holds a key of `items` always meet its fault; else the requests of
-`plan` (names from `FAULTS`, or "ok") go first, then each request meets a fault drawn from `faults` with probability
-`rate`; `batch` is for `fault_batches`. `GET /_stats` tells how often an answer to each item was made (`paid`) and sent
-in a form that can be read (`answered`), how many requests are under way and the most there were, what bodies came.
+Prints its port. `POST /_control` takes `{faults, rate, seed, plan, items, said, latency, models, echo, batch}` and
+resets all counts (not with `keep_counts`): requests whose text holds a key of `items` always meet its fault; else the
+requests of `plan` (names from `FAULTS`, or "ok") go first, then each request meets a fault drawn from `faults` with
+probability `rate`; `said` is the answer (as in `answers`, or JSON as it is) to what holds a key of it; `batch` is for
+`fault_batches`. `GET /_stats` tells how often an answer to each item was made (`paid`) and sent in a form that can be
+read (`answered`), how many requests are under way and the most there were, what bodies came.
 
 Verdicts follow from the item's text alone, so two runs over the same items get the same answers. Their types are those
 that the request's schema allows. One item in fifty gets
@@ -71,6 +72,8 @@ def judgement(item: str, kinds: list[str]) -> dict[str, Any]:
 def content(item: str, kinds: list[str], *, answers: str) -> tuple[str | None, str | None, str]:
     """Text, refusal and finish reason of the answer to `item`; `answers` fixes them or lets the item decide."""
     case = answers if answers != "by item" else {0: "wrong schema", 1: "refusal", 2: "cut off"}.get(int(item, 16) % 150)
+    if case is not None and case.startswith("{"):
+        return case, None, "stop"
     if case == "wrong schema":
         return json.dumps({"aligned": "yes"}), None, "stop"
     if case == "misaligned without type":
@@ -129,6 +132,7 @@ class Server:
         self.models: list[dict[str, Any]] = behaviour.get("models", MODELS)
         self.models_reply: list[Any] | None = behaviour.get("models_reply")
         self.answers: str = behaviour.get("answers", "good")
+        self.said: dict[str, str] = behaviour.get("said", {})
         self.echo: bool = behaviour.get("echo", False)
         self.capacity: int = behaviour.get("capacity", 10**6)
         self.random = random.Random(behaviour.get("seed", 0))
@@ -248,7 +252,8 @@ class Server:
 
     def envelope(self, path: str, item: str, asked: dict[str, Any]) -> dict[str, Any]:
         make = response if path.endswith("/responses") else chat
-        return make(item, kinds_of(asked), asked["model"], self.answers)
+        said = next((said for words, said in self.said.items() if words in text_of(asked)), self.answers)
+        return make(item, kinds_of(asked), asked["model"], said)
 
 
 async def send_raw(writer: asyncio.StreamWriter, status: int, body: bytes, *extra: str) -> None:

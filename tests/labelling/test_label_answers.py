@@ -14,9 +14,9 @@ from vlm_grpo.store import jsonl
 
 @pytest.fixture
 def data(tmp_path):
-    """Two questions with a truth value, two for digits."""
+    """Two questions with a truth value, one for digits, one for their number, one for a box."""
     Image.new("RGB", (56, 56), "white").save(tmp_path / "a.png")
-    solutions = (("vsr", "True"), ("vsr", "False"), ("digits", "[1, 2]"), ("counting", "3"))
+    solutions = (("vsr", "True"), ("vsr", "False"), ("digits", "[1, 2]"), ("counting", "3"), ("rec", "[1, 2, 30, 40]"))
     rows = [
         Row(
             id=f"{task}-{solution}",
@@ -28,14 +28,18 @@ def data(tmp_path):
         )
         for task, solution in solutions
     ]
-    for name, chosen in {"truth": rows[:2], "number": rows[3:], "digits": rows[2:3]}.items():
+    for name, chosen in {"truth": rows[:2], "number": rows[3:4], "digits": rows[2:3], "box": rows[4:]}.items():
         dataset.save(tmp_path / name, {"test": chosen}, source={"name": name}, config={}, seconds=0.0)
         Image.new("RGB", (56, 56), "white").save(tmp_path / name / "a.png")
     return tmp_path
 
 
 def test_truth_has_buttons_and_a_number_a_field(browser, data):
-    for name, press, said in (("truth", ["t", "t"], [True, True]), ("number", ["4\n"], [4])):
+    for name, press, said in (
+        ("truth", ["t", "t"], [True, True]),
+        ("number", ["4\n"], [4]),
+        ("digits", ["[1, 2]\n"], [[1, 2]]),
+    ):
         out = data / f"{name}.jsonl"
         words = ("--data", str(data / name), "--out", str(out), "--annotator", "ann")
         with serving(*words) as (address, _), page_of(browser) as page:
@@ -45,7 +49,7 @@ def test_truth_has_buttons_and_a_number_a_field(browser, data):
                 page.keyboard.type(keys)
             expect(page.get_by_role("region", name="right answers")).to_be_visible()
         assert [record["said"] for record in jsonl.read(out)] == said
-        assert sum(record["right"] for record in jsonl.read(out)) == (1 if name == "truth" else 0)
+        assert sum(record["right"] for record in jsonl.read(out)) == (0 if name == "number" else 1)
 
 
 def test_what_is_no_answer_is_asked_again(data, capsys, monkeypatch):
@@ -59,7 +63,7 @@ def test_what_is_no_answer_is_asked_again(data, capsys, monkeypatch):
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--data", "{}/digits", "--annotator", "a"], "which is not labelled by hand here"),
+        (["--data", "{}/box", "--annotator", "a"], "which is not labelled by hand here"),
         (["--data", "{}/truth", "--images", "x", "--annotator", "a"], "--images has no effect with --data"),
         (["--annotator", "a"], "give --verdicts FILE"),
         (["--data", "{}/truth"], "--annotator is needed in the terminal"),

@@ -75,6 +75,7 @@ def test_keys_clicks_undo_skip_and_notes_survive_a_kill(browser, tmp_path):
         expect(page.get_by_text("judged misaligned and confirmed")).to_be_visible()
         assert page.locator("article").count() > 0
         expect(page.locator("#disputed")).to_contain_text("secretjudge")
+        expect(page.locator("#disputed")).to_contain_text("secretreason")
         assert faults(page) == []
     counted = {(row["row_id"], row["annotator"]) for row in records(tmp_path)}
     assert len(counted) == COUNT

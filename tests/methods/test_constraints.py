@@ -45,7 +45,8 @@ seed: 3
 
 def rollouts(of_constraint: list[float], advantages: list[float] | None = None) -> Rollouts:
     task = advantages or [1.0, -1.0] * (len(of_constraint) // 2)
-    return Rollouts(texts=[""] * len(of_constraint), rewards={"k": of_constraint}, advantages=task)
+    count = len(of_constraint)
+    return Rollouts(texts=[""] * count, rewards={"k": of_constraint}, advantages=task, clipped=[False] * count)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.floats(0, 1))

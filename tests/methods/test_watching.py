@@ -14,6 +14,8 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.grpo import preflight
 from vlm_grpo.methods.grpo.advantages import cubic, share_without_variance
+from vlm_grpo.methods.grpo.completions import Rollouts
+from vlm_grpo.methods.grpo.watch import figures
 from vlm_grpo.rewards import registry
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl
@@ -104,6 +106,16 @@ def train(tiny_qwen, tmp_path, data, monkeypatch):
     return run
 
 
+def test_length_and_diversity_of_thoughts_are_watched():
+    row = Row.model_validate(tiny_rows(1)[0]).model_dump_json()
+    texts = ["<think> the dog is left of it </think> <answer> True </answer>"] * 2
+    texts += ["<think> The dog is right of us, I think. </think> <answer> False </answer>", "<answer> True </answer>"]
+    rollouts = Rollouts(texts=texts, rewards={}, advantages=[0.0] * 4, clipped=[False] * 4)
+    watched = figures(rollouts, [row] * 4, group=2)
+    assert watched["completions/thought_words"] == (6 + 6 + 8) / 4
+    assert watched["completions/distinct_4grams"] == (3 + 5) / (3 + 3 + 5)
+
+
 def test_both_paths_learn_from_cubic_advantages(train, capsys):
     plain, unshaped = train("plain", "--fast", "off", "--max_steps", "1")
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("preflight: ")]
@@ -145,6 +157,8 @@ def check_probes(metrics: list[dict], texts: list[dict]) -> None:
         assert {name: logged[f"probes/{name}/mean"] for name in expected} == expected
         same = [len({c["advantage"] for c in step[start : start + 4]}) == 1 for start in (0, 4)]
         assert logged["groups/without_variance"] == sum(same) / 2
+        assert logged["completions/thought_words"] == 0
+        assert "completions/distinct_4grams" not in logged, "no thought says four words"
 
 
 def test_a_run_whose_rewards_are_another_tasks_ends_in_a_line(train, capsys):

@@ -242,3 +242,26 @@ def test_a_printed_page_has_no_tools(browser, results):
         page.emulate_media(media="print")
         expect(page.locator(".rail")).to_be_hidden()
         expect(page.locator("#detail .card").first).to_be_visible()
+
+
+def test_what_is_dark_is_printed_light(browser, results):
+    with opened(browser, results, "training", color_scheme="dark") as page:
+        page.evaluate("""
+            window.printed = [];
+            document.addEventListener("theme", () => window.printed.push(document.documentElement.dataset.theme));
+        """)
+        page.pdf()
+        page.wait_for_function("window.printed.length === 2")
+        assert page.evaluate("window.printed") == ["light", "dark"]
+
+
+def test_the_overview_begins_with_the_question_and_a_row_of_it(browser, results):
+    with opened(browser, results, "index") as page:
+        section = page.get_by_role("region", name="The question")
+        expect(section).to_contain_text(
+            "Which of base, sft and grpo answers most of the 12 rows of validation (task vsr)"
+        )
+        expect(section).to_contain_text("Does the reasoning lead to the answer?")
+        assert section.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 112
+        section.get_by_role("link").click()
+        expect(page.locator("#detail h2")).to_have_text("validation-000")

@@ -49,6 +49,17 @@ def test_what_a_page_names_is_in_the_folder(results):
                 assert (page.parent / unquote(address.partition("#")[0])).exists(), (page, address)
 
 
+def test_every_figure_can_be_taken_away_in_each_form(results):
+    files = {path.name for path in (results / "site" / "figures").iterdir()}
+    for figure in ("accuracy", "reward", "slices", "training"):
+        assert {f"{figure}.{suffix}" for suffix in ("pdf", "png", "csv", "tex")} <= files
+    assert {"pairs.csv", "pairs.tex", "verdicts.csv", "verdicts.tex"} <= files
+    logged = (results / "site" / "figures" / "reward.csv").read_text().splitlines()
+    assert len(logged) == 1 + 2 * STEPS, "both trainings log a reward"
+    page = (results / "site" / "provenance.html").read_text()
+    assert all(f"figures/{name}" in page for name in files)
+
+
 def test_nothing_is_fetched_from_outside_and_no_script_stands_in_a_page(results):
     ours = [
         p for p in (results / "site").rglob("*") if p.suffix in (".html", ".css", ".js") and "vendor" not in p.parts
@@ -195,7 +206,8 @@ def test_the_graph_goes_from_the_base_over_each_arm(tmp_path):
     written["config"]["model"] = str(tmp_path / "sft_merged")
     (tmp_path / "grpo" / "manifest.json").write_text(json.dumps(written))
     report(tmp_path / "r", runs=arms, metrics={}, stages=stages, title="t")
-    drawn = overview(open_source(tmp_path / "r"), tmp_path)["graph"]
+    shelf = Shelf(tmp_path / "site", mode="none", longest_side=1)
+    drawn = overview(open_source(tmp_path / "r"), tmp_path, shelf)["graph"]
     across = {node.name: node.x for node in drawn.nodes}
     assert across["base"] < across["sft"] < across["sft_grpo"]
     assert [edge.label for edge in drawn.edges] == ["sft", "grpo"]

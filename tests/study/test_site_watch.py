@@ -12,7 +12,9 @@ from tiny_data import save_tiny_data
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.study.page import main
+from vlm_grpo.study.site.compare import open_both
 from vlm_grpo.study.site.folder import Options
+from vlm_grpo.study.site.graph import HEIGHT, graph
 from vlm_grpo.study.site.watch import Tail, watch
 
 TEXT = "<think> It is. </think> <answer> True </answer>"
@@ -108,6 +110,20 @@ def test_two_studies_stand_side_by_side(tmp_path, browser):
         expect(page.locator("#group h2").nth(1)).to_contain_text("results-2:grpo, step 1")
         page.get_by_role("link", name="Answers").click()
         expect(page.locator("#detail .card")).to_have_count(6)
+
+
+def test_each_of_two_studies_begins_at_its_own_base(tmp_path):
+    folders = [save_page_study(tmp_path / name) for name in ("one", "two")]
+    for folder in folders:
+        base = manifest.read(folder.parent / "base")["config"]["model"]
+        file = folder.parent / "train_grpo" / "manifest.json"
+        written = json.loads(file.read_text())
+        file.write_text(json.dumps(written | {"config": written["config"] | {"model": base}}))
+    both = open_both(*folders)
+    drawn = graph(both, dict.fromkeys(both.arms, 0))
+    height = {node.name: node.y for node in drawn.nodes}
+    starts = [float(edge.path.split()[1]) - HEIGHT / 2 for edge in drawn.edges if edge.label == "grpo"]
+    assert starts == [height["results-1:base"], height["results-2:base"]]
 
 
 def test_what_cannot_be_shown_is_one_line(tmp_path, capsys):

@@ -178,10 +178,7 @@ def agreement_table(agreement: Agreement) -> Table:
         (name, *(str(count) for count in row), _share(agreement.of_class(name)))
         for name, row in zip(agreement.classes, agreement.table, strict=True)
     ]
-    value = agreement.kappa
-    shown = "undefined, as one of them uses one class only"
-    if value is not None:
-        shown = f"{value.value:.3f} [{value.interval.low:.3f}, {value.interval.high:.3f}]"
+    shown = shown_estimate(agreement.kappa)
     share = 100 * agreement.agreeing / agreement.n
     return Table(
         f"{agreement.first} (rows) against {agreement.second} (columns)",
@@ -203,8 +200,8 @@ def corrected_table(rates: Corrected) -> Table:
         ("estimate", "rate", "95 % interval"),
         (
             (f"as judged: {rates.misaligned} of {rates.n}", f"{100 * rates.misaligned / rates.n:.2f} %", ""),
-            ("Rogan-Gladen", *_shown(rates.rogan_gladen)),
-            ("prediction-powered", *_shown(rates.prediction_powered)),
+            ("Rogan-Gladen", *shown_rate(rates.rogan_gladen)),
+            ("prediction-powered", *shown_rate(rates.prediction_powered)),
         ),
         (
             f"sample of {s.n}: judged misaligned and confirmed {s.tp} of {s.tp + s.fp}; judged aligned and confirmed "
@@ -214,7 +211,15 @@ def corrected_table(rates: Corrected) -> Table:
     )
 
 
-def _shown(estimate: Estimate | None) -> tuple[str, str]:
+def shown_estimate(value: Estimate | None, *, none: str = "undefined, as one of them uses one class only") -> str:
+    """A kappa with its interval, for reading, or `none`."""
+    if value is None:
+        return none
+    return f"{value.value:.3f} [{value.interval.low:.3f}, {value.interval.high:.3f}]"
+
+
+def shown_rate(estimate: Estimate | None) -> tuple[str, str]:
+    """A corrected rate and its interval, for reading."""
     if estimate is None:
         return "undefined", "the sample lacks a class, does not tell the judge from chance, or contradicts its rate"
     return f"{100 * estimate.value:.2f} %", f"[{100 * estimate.interval.low:.2f}, {100 * estimate.interval.high:.2f}]"

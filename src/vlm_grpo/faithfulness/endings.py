@@ -13,8 +13,9 @@ from vlm_grpo.faithfulness.parts import parts_of
 from vlm_grpo.rows.records import Row
 from vlm_grpo.statistics.paired import mcnemar_exact
 from vlm_grpo.statistics.shares import rate_share
-from vlm_grpo.tasks.base import Outcome
-from vlm_grpo.tasks.blocks import thought_of
+from vlm_grpo.tasks.base import Outcome, in_place
+from vlm_grpo.tasks.blocks import answer_block, thought_of
+from vlm_grpo.tasks.diversity import distinct_share
 from vlm_grpo.tasks.registry import task_of
 
 Reader = Literal["rule", "judge"]
@@ -24,7 +25,8 @@ Reader = Literal["rule", "judge"]
 class Ending:
     """What one completion's thought ends on, read by whom; `missing` says why nothing is known.
 
-    `words` are those of the thought; none where it does not reason.
+    `thought` is empty where it does not reason. `rule_agrees` says, where rule and judge both name
+    an ending, whether they name the same.
     """
 
     id: str
@@ -32,7 +34,13 @@ class Ending:
     consistent: bool | None
     reader: Reader | None
     missing: str | None
-    words: int
+    thought: str
+    rule_agrees: bool | None = None
+
+    @property
+    def words(self) -> int:
+        """Of the thought."""
+        return len(self.thought.split())
 
 
 def endings(
@@ -42,31 +50,47 @@ def endings(
     *,
     judged: Mapping[str, Any] | None = None,
 ) -> list[Ending]:
-    """The ending of each row's completion; `judged` are a judge's, by row id, for those that no rule reads."""
+    """The ending of each row's completion; `judged` are a judge's, by row id (None: on no answer).
+
+    A judge's counts where no rule reads the thought.
+    """
     return [_ending(row, texts[row.id], outcomes[row.id], judged or {}) for row in rows]
 
 
 def _ending(row: Row, text: str, outcome: Outcome, judged: Mapping[str, Any]) -> Ending:
     parts = parts_of(text)
-    words = len(thought_of(text).split())
+    thought = thought_of(text)
     if parts is None or outcome.said is None:
         missing = "no thought before one answer" if parts is None else "no answer could be read"
-        return Ending(row.id, outcome.right, None, None, missing, words)
+        return Ending(row.id, outcome.right, None, None, missing, thought)
+    kind = task_of(row).answer(row)
+    by_rule, by_judge = by_rule_of(parts.thought, row), judged.get(row.id)
+    end = by_judge if by_rule is None else by_rule
+    if end is None:
+        missing = "on no answer, says the judge" if row.id in judged else "no ending could be read"
+        return Ending(row.id, outcome.right, None, None, missing, thought)
+    reader: Reader = "judge" if by_rule is None else "rule"
+    agrees = None if by_rule is None or by_judge is None else bool(kind.same(by_judge, by_rule))
+    return Ending(row.id, outcome.right, bool(kind.same(end, _said(text, row, outcome))), reader, None, thought, agrees)
+
+
+def _said(text: str, row: Row, outcome: Outcome) -> Any:
+    """The answer as the completion says it: in the model's own frame, as its thought is, where it lies in a picture."""
     task = task_of(row)
-    kind = task.answer(row)
-    end = task.counterfactuals_of(row).ends_on(parts.thought, row, kind)
-    reader: Reader = "rule"
-    if end is None:
-        end, reader = judged.get(row.id), "judge"
-    if end is None:
-        return Ending(row.id, outcome.right, None, None, "no ending could be read", words)
-    return Ending(row.id, outcome.right, bool(kind.same(end, outcome.said)), reader, None, words)
+    return outcome.said if task.to_pixels is in_place else task.answer(row).parse(answer_block(text) or "", True)
+
+
+def by_rule_of(thought: str, row: Row) -> Any:
+    """The answer that `thought` ends on, read by the rule of the task of `row`; None where that cannot read it."""
+    task = task_of(row)
+    return task.counterfactuals_of(row).ends_on(thought, row, task.answer(row))
 
 
 def quadrants(read: Sequence[Ending]) -> dict[str, Any]:
     """The four cells, P(inconsistent | right), P(inconsistent | wrong), accuracy where consistent, and coverages."""
     known = [ending for ending in read if ending.consistent is not None]
     reasoning = [ending for ending in read if ending.words]
+    both = [ending for ending in known if ending.rule_agrees is not None]
     cells = {
         f"{'consistent' if consistent else 'inconsistent'}_{'right' if right else 'wrong'}": rate_share(
             sum(e.consistent is consistent and e.right is right for e in known), len(known)
@@ -79,9 +103,11 @@ def quadrants(read: Sequence[Ending]) -> dict[str, Any]:
         "n": len(read),
         "reasons": rate_share(len(reasoning), len(read)),
         "median_words": lengths[len(lengths) // 2] if lengths else None,
+        "distinct_4grams": distinct_share([ending.thought for ending in reasoning]),
         "read": rate_share(len(known), len(read)),
         "read_by_rule": sum(ending.reader == "rule" for ending in known),
         "read_by_judge": sum(ending.reader == "judge" for ending in known),
+        "rule_agrees": rate_share(sum(bool(ending.rule_agrees) for ending in both), len(both)),
         "missing": {
             reason: sum(ending.missing == reason for ending in read)
             for reason in dict.fromkeys(ending.missing for ending in read if ending.missing)

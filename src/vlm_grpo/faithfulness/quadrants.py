@@ -5,8 +5,8 @@
 
 An arm is a finished evaluation, a JSONL of id, problem, solution, task, text, or R1-V's JSON of counting results.
 Endings are read by the task's rule; `--endings NAME=FILE` gives a judge's for the rest, a JSONL of id and ending (null:
-on none). OUT gets quadrants.json, quadrants.md, endings.jsonl and, last, manifest.json. What the figures can tell:
-docs/faithfulness.md.
+on none) such as `python -m vlm_grpo.faithfulness.ask_endings` writes. OUT gets quadrants.json, quadrants.md,
+endings.jsonl and, last, manifest.json. What the figures can tell: docs/faithfulness.md.
 """
 
 import argparse
@@ -28,7 +28,8 @@ from vlm_grpo.tasks.answers.rules import Rule
 
 KIND = "quadrants"
 CELLS = ("consistent_right", "consistent_wrong", "inconsistent_right", "inconsistent_wrong")
-HEADER = ("arm", "n", "reasons", "words (median)", "ending read", "by rule / judge")
+HEADER = ("arm", "n", "reasons", "words (median)", "distinct 4-grams", "ending read", "by rule / judge")
+DISTINCT = "distinct 4-grams: of all thoughts of an arm; fewer where they are many, and where they follow a template"
 CAUTION = (
     "of the completions whose ending could be read: another reader of endings gives other figures",
     "an answer that follows from the reasoning need not have been reached by it",
@@ -75,7 +76,8 @@ def _judged(words: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, A
         for number, record in jsonl.read_input(user_path(place)):
             if "id" not in record or "ending" not in record:
                 raise UserError(f"{place} line {number}: a judged ending needs id and ending")
-            records[str(record["id"])] = record["ending"]
+            if record.get("missing") is None:
+                records[str(record["id"])] = record["ending"]
         judged[name] = records
     return judged
 
@@ -107,16 +109,25 @@ def tables_of(summary: Mapping[str, Any]) -> list[Table]:
                     str(figures["n"]),
                     _share(figures["reasons"]),
                     "-" if figures["median_words"] is None else str(figures["median_words"]),
+                    "-" if figures["distinct_4grams"] is None else f"{figures['distinct_4grams']:.2f}",
                     _share(figures["read"]),
                     f"{figures['read_by_rule']} / {figures['read_by_judge']}",
                     *(_share(figures["cells"][cell]) for cell in CELLS),
                 )
                 for name, figures in arms.items()
             ),
-            tuple(
-                f"{name}: {count} missing, {reason}"
-                for name, figures in arms.items()
-                for reason, count in figures["missing"].items()
+            (
+                *(
+                    f"{name}: {count} missing, {reason}"
+                    for name, figures in arms.items()
+                    for reason, count in figures["missing"].items()
+                ),
+                *(
+                    f"{name}: rule and judge name the same ending in {_share(figures['rule_agrees'])}"
+                    for name, figures in arms.items()
+                    if figures["rule_agrees"]
+                ),
+                DISTINCT,
             ),
         ),
         Table(

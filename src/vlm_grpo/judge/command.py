@@ -1,253 +1,43 @@
 """The command behind `alignment_judge/judge.py`: from generations to `verdicts.jsonl`, resumable at any moment."""
 
 import argparse
-import asyncio
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.judge import inputs, options, prompt, report, rules
-from vlm_grpo.judge.batch_notes import BatchNotes
+from vlm_grpo.judge import inputs, options, prompt, rules
+from vlm_grpo.judge.run import Asked, Run
 from vlm_grpo.paths import user_path
-from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.store.encoding import well_formed
-from vlm_grpo.store.lock import only_writer
-from vlm_grpo.verdicts import keys, models, pricing
-from vlm_grpo.verdicts.items import Item
-from vlm_grpo.verdicts.ledger import VERDICTS, Context, Ledger, is_placed, key_of
-from vlm_grpo.verdicts.providers import Call, Provider
-from vlm_grpo.verdicts.runner import Pace, Runner, Tally
-from vlm_grpo.verdicts.spending import ASKED, Spending, StoredReply
-
-KIND = "verdicts"
 
 
 @exits_cleanly
 def main(arguments: Sequence[str] | None = None) -> None:
     """Judge what is missing; exit code 2 with one line when something is left to do."""
     given = options.complete(options.parser().parse_args(arguments))
-    run = Run(given)
-    if given.dry_run:
-        run.print_estimate()
-        return
-    run.claim()
-    with only_writer(given.out, doing="judging"):
-        run.execute()
+    if len(given.generations) > 2:
+        raise UserError("--generations is given more than twice; judge one or two arms at a time")
+    Run(given, _asked(given)).go()
 
 
-class Run:
-    """One run: arms, prompt and judge as the options say."""
+def _asked(given: argparse.Namespace) -> Asked:
+    asked = prompt.load(given.prompt)
+    if given.judge == "rules":
+        asked = replace(asked, kinds=rules.KINDS)
+    questions = inputs.read_questions(given.questions) if given.questions else {}
+    arms = [inputs.read_arm(*_named(text), questions) for text in given.generations]
+    inputs.check_arms(arms)
+    return Asked(asked, arms, _split(arms[0].split, given.split))
 
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.given = given
-        asked = prompt.load(given.prompt)
-        self.prompt = replace(asked, kinds=rules.KINDS) if given.judge == "rules" else asked
-        self.facts = None if given.judge == "rules" else models.load(given.models).get(given.model)
-        questions = inputs.read_questions(given.questions) if given.questions else {}
-        self.arms = [inputs.read_arm(*_named(text), questions) for text in given.generations]
-        inputs.check_arms(self.arms)
-        self.split = self._split()
-        self.calls = [
-            Call(item, repeat, well_formed(self.prompt.system), self._render(item), tuple(self.prompt.kinds))
-            for repeat in range(given.repeats)
-            for arm in self.arms
-            for item in arm.items
-        ]
-        if given.max_cost is not None and self.facts is None:
-            raise UserError(f"no price of {given.model} in {given.models}, so --max-cost cannot hold; add it there")
 
-    def _render(self, item: Item) -> str:
-        return well_formed(self.prompt.render(question=item.question, reasoning=item.reasoning, answer=item.answer))
-
-    def _split(self) -> str:
-        split = self.arms[0].split
-        if split and self.given.split and split != self.given.split:
-            raise UserError(f"the generations are of split {split!r}, not {self.given.split!r}")
-        name = split or self.given.split
-        if name is None:
-            raise UserError("the generations do not name their split; give it with --split")
-        return str(name)
-
-    @property
-    def api(self) -> str:
-        """The envelope of this judge's replies."""
-        return {"openai": "responses", "compatible": "chat", "rules": "rules"}[self.given.judge]
-
-    def identity(self) -> dict[str, Any]:
-        """What makes two runs the same; more repeats only add to a run, and a server may move."""
-        return {
-            "kind": KIND,
-            "judge": self.given.model,
-            "api": self.api,
-            "base_url": self.given.base_url,
-            "prompt": self.prompt.name,
-            "prompt_hash": self.prompt.hash,
-            "effort": self.given.effort,
-            "temperature": self.temperature,
-            "max_output_tokens": self.given.max_output_tokens,
-            "split": self.split,
-            "generations": {arm.name: arm.fingerprint for arm in self.arms},
-        }
-
-    @property
-    def temperature(self) -> float | None:
-        """As given; else 0 for compatible servers, and nothing for OpenAI and for reasoning models."""
-        if (
-            self.given.temperature is not None
-            or self.given.judge != "compatible"
-            or models.is_reasoning(self.given.model)
-        ):
-            return self.given.temperature
-        return 0.0
-
-    def claim(self) -> None:
-        """Mark the output folder as this run's."""
-        if self.given.base_url:
-            keys.check_base_url(self.given.base_url)
-        manifest.claim(self.given.out, self.identity(), not_compared=("base_url",))
-
-    def print_estimate(self) -> None:
-        """Print calls, tokens and cost of all that a run would ask now."""
-        print(f"judge: {self.given.model} ({self.api}), prompt {self.prompt.name}")
-        stored, _ = jsonl.read_whole(self.given.out / VERDICTS)
-        done = {key_of(record) for record in stored if is_placed(record)}
-        for line in report.estimate(self.calls, done, self.given, self.facts):
-            print(line)
-
-    def execute(self) -> None:
-        """Ask what is missing, then say what is there, and write the manifest when nothing is left."""
-        started = time.monotonic()
-        context = Context(
-            judge=self.given.model,
-            api=self.api,
-            prompt=self.prompt,
-            split=self.split,
-            facts=self.facts,
-            checkpoints={arm.name: arm.checkpoint for arm in self.arms},
-        )
-        ledger = Ledger(self.given.out, self.calls, context)
-        if self.given.reparse or self.given.ask_again:
-            manifest.withdraw(self.given.out)
-        ledger.open(reparse=self.given.reparse, ask_again=self.given.ask_again)
-        spending = self._spending(ledger)
-        pending = ledger.pending()
-        if pending:
-            manifest.withdraw(self.given.out)
-        if len(pending) < len(self.calls):
-            print(f"{len(self.calls) - len(pending)} of {len(self.calls)} verdicts are there already", file=sys.stderr)
-        try:
-            outcome = asyncio.run(self._ask(ledger, spending, pending)) if pending else Tally()
-        finally:
-            ledger.close()
-            spending.close()
-        left = ledger.pending()
-        if left:
-            raise UserError(report.left_over(len(left), outcome, spending, self.given))
-        self._finish(spending, outcome, time.monotonic() - started)
-
-    def _spending(self, ledger: Ledger) -> Spending:
-        """What earlier sessions spent; a line on stderr where answers were lost that may have been paid."""
-        spending = Spending(None if self.given.judge == "rules" else self.given.out / ASKED, self.given.max_cost)
-        spending.open(
-            StoredReply(
-                record.get("asked"), dollars, self._bound(ledger.call_at(key_of(record)), batch=record["batch"])
-            )
-            for record, dollars in ledger.replies
-        )
-        if spending.unanswered:
-            print(f"note: {report.lost(spending, self.facts)}", file=sys.stderr)
-        return spending
-
-    def _bound(self, call: Call, *, batch: bool) -> float:
-        return pricing.largest_cost(call.texts, self.given.max_output_tokens, self.facts, batch=batch)
-
-    async def _ask(self, ledger: Ledger, spending: Spending, pending: Sequence[Call]) -> Tally:
-        if self.given.reparse:
-            raise UserError(f"--reparse asks nobody, and {len(pending)} verdicts have no reply; run without it to ask")
-        notes = BatchNotes(self.given.out)
-        if notes.under_way() and not self.given.batch:
-            raise UserError(
-                f"a batch is under way ({notes.in_words()}); add --batch to wait for its answers: they are paid"
-            )
-        if self.given.judge == "rules":
-            print(f"note: {rules.SCOPE}", file=sys.stderr)
-            provider: Provider = rules.RulesProvider()
-        else:
-            from vlm_grpo.verdicts import openai_api, preflight  # the SDK takes a second to import
-
-            settings = self._settings()
-            await preflight.check_model(settings, self.facts, first_wait=self.given.retry_wait)
-            if self.given.batch:
-                from vlm_grpo.judge.batch import BatchRunner
-
-                return await BatchRunner(settings, ledger, spending, self.given, self.facts).run()
-            provider = openai_api.OpenAIProvider(settings, concurrency=self.given.concurrency)
-        pace = Pace(concurrency=self.given.concurrency, attempts=self.given.attempts, first_wait=self.given.retry_wait)
-        runner = Runner(
-            provider,
-            ledger,
-            pace=pace,
-            spending=spending,
-            facts=self.facts,
-            max_output_tokens=self.given.max_output_tokens,
-        )
-        try:
-            return await runner.run(pending)
-        finally:
-            await provider.close()
-
-    def _settings(self) -> Any:
-        from vlm_grpo.verdicts import openai_api, preflight
-
-        name = keys.OPENAI if self.given.judge == "openai" else keys.COMPATIBLE
-        key = keys.find_key(name)
-        if key is None and self.given.judge == "openai":
-            shutdown = self.facts.shutdown if self.facts else None
-            gone = f"{self.given.model} left the API on {shutdown}; {preflight.STORED}; " if _is_past(shutdown) else ""
-            raise UserError(f"{gone}no {name} in the environment or .env; set it, or use --base-url or --judge rules")
-        return openai_api.Settings(
-            model=self.given.model,
-            api=self.api,
-            key=key,
-            base_url=self.given.base_url,
-            kinds=tuple(self.prompt.kinds),
-            max_output_tokens=self.given.max_output_tokens,
-            effort=self.given.effort,
-            temperature=self.temperature,
-            timeout=self.given.timeout,
-        )
-
-    def _finish(self, spending: Spending, outcome: Tally, seconds: float) -> None:
-        verdicts = jsonl.read(self.given.out / VERDICTS)
-        missing = report.reasons(verdicts)
-        rows = len(self.arms[0].items)
-        manifest.write(
-            self.given.out,
-            kind=KIND,
-            config={**self.identity(), "repeats": self.given.repeats},
-            inputs={arm.name: arm.fingerprint for arm in self.arms},
-            counts={
-                "rows": rows,
-                "split": self.arms[0].size or rows,
-                "verdicts": len(verdicts),
-                "missing": missing.total(),
-            },
-            seconds=seconds,
-            missing_by_reason=dict(missing),
-            retries=dict(outcome.retries),
-            **report.money(spending, self.facts),
-        )
-        covered = 1 - missing.total() / len(verdicts)
-        print(f"{len(verdicts)} verdicts by {self.given.model}, coverage {covered:.1%}: {self.given.out / VERDICTS}")
-        for reason, count in missing.most_common():
-            print(f"  missing {count}: {reason}")
-        if self.facts:
-            print(f"cost: ${spending.spent:.4f}{report.uncertain(spending)}")
+def _split(split: str | None, named: str | None) -> str:
+    if split and named and split != named:
+        raise UserError(f"the generations are of split {split!r}, not {named!r}")
+    name = split or named
+    if name is None:
+        raise UserError("the generations do not name their split; give it with --split")
+    return name
 
 
 def _named(text: str) -> tuple[str, Path]:
@@ -256,7 +46,3 @@ def _named(text: str) -> tuple[str, Path]:
     if not name or not path:
         raise UserError(f"--generations {text!r}: give NAME=FILE, for example base=runs/base/generations.jsonl")
     return well_formed(name), user_path(path)
-
-
-def _is_past(shutdown: date | None) -> bool:
-    return shutdown is not None and shutdown < datetime.now(UTC).date()

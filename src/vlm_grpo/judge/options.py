@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Iterable
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.judge import rules
@@ -9,6 +10,11 @@ from vlm_grpo.paths import user_path
 from vlm_grpo.verdicts import models
 
 JUDGE_OF_RECORD = "o4-mini"
+JUDGES = {
+    "openai": "Responses API",
+    "compatible": "chat completions of --base-url (default with it)",
+    "rules": "offline",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,20 +38,25 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--out", type=user_path, required=True, help="folder for verdicts.jsonl, responses.jsonl, manifest.json"
     )
+    judge = add_judging(p, judges=JUDGES)
+    judge.add_argument("--prompt", default="taxonomy", help="taxonomy, simple, or a YAML file (default taxonomy)")
+    judge.add_argument("--repeats", type=int, default=1, help="ask everything this often, for test-retest (default 1)")
+    return p
 
+
+def add_judging(p: argparse.ArgumentParser, *, judges: Iterable[str]) -> argparse._ArgumentGroup:
+    """Give `p` all options on whom of `judges` to ask, how fast, and for how much; returns the group of the first."""
     judge = p.add_argument_group("judge")
     judge.add_argument(
         "--judge",
-        choices=("openai", "compatible", "rules"),
-        help="openai: Responses API; compatible: chat completions of --base-url (default with it); rules: offline",
+        choices=judges,
+        help="; ".join(f"{name}: {JUDGES[name]}" for name in judges),
     )
     judge.add_argument("--model", help=f"judge model (default {JUDGE_OF_RECORD}, the judge of record)")
     judge.add_argument("--base-url", help="OpenAI-compatible server (vLLM, llama.cpp, Ollama); key: JUDGE_API_KEY")
-    judge.add_argument("--prompt", default="taxonomy", help="taxonomy, simple, or a YAML file (default taxonomy)")
     judge.add_argument("--effort", help="reasoning effort, where the model takes one")
     judge.add_argument("--temperature", type=float, help="default: 0 for compatible servers, not sent to OpenAI")
     judge.add_argument("--max-output-tokens", type=int, default=4096, help="longest answer with its reasoning")
-    judge.add_argument("--repeats", type=int, default=1, help="ask everything this often, for test-retest (default 1)")
 
     pace = p.add_argument_group("pace")
     pace.add_argument("--concurrency", type=int, default=32, help="most calls under way (default 32); adapts below it")
@@ -66,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument(
         "--ask-again", action="store_true", help="ask once more where the verdict is missing (costs again)"
     )
-    return p
+    return judge
 
 
 def complete(options: argparse.Namespace) -> argparse.Namespace:
@@ -94,6 +105,4 @@ def complete(options: argparse.Namespace) -> argparse.Namespace:
     for name in ("repeats", "concurrency", "attempts", "max_output_tokens"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1")
-    if len(options.generations) > 2:
-        raise UserError("--generations is given more than twice; judge one or two arms at a time")
     return options

@@ -1,7 +1,7 @@
 """The answers of a data set's rows as work: what people say to the questions that the models were asked.
 
-For answers that are simple to give: True or False, a number, a letter. What is right is the task's business and not
-shown; boxes, masks and free text are left out.
+For answers that are simple to give: True or False, a number or several, a letter. What is right is the task's business
+and not shown; boxes, masks and free text are left out.
 """
 
 import random
@@ -18,7 +18,7 @@ from vlm_grpo.statistics.intervals import wilson
 from vlm_grpo.tables import Table
 from vlm_grpo.tasks.registry import task_of
 
-SIMPLE = ("truth", "number", "choice")
+SIMPLE = ("truth", "number", "numbers", "choice")
 _OPTION = re.compile(r"(?<![\w'’])([A-Z])\s*[).:]")
 
 
@@ -48,7 +48,8 @@ def _item(row: Row, root: Path) -> Item:
     kind = task_of(row).answer(row)
     if kind.name not in SIMPLE:
         raise UserError(
-            f"{root} row {row.id} asks for {kind.asks}, which is not labelled by hand here; {', '.join(SIMPLE)} are"
+            f"{root} row {row.id} asks for an answer of the kind {kind.name}, which is not labelled by hand here; "
+            f"{', '.join(SIMPLE)} are"
         )
     names = ["True", "False"] if kind.name == "truth" else []
     if kind.name == "choice":

@@ -5,6 +5,7 @@ carry them.
 """
 
 import random
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def work(path: Path, *, size: int, seed: int, images: Path | None) -> Work:
         return {"aligns": is_aligned, "type": choice.name if kinds and not is_aligned else None}
 
     def results(labels: Labels) -> Results:
-        return _results(judges_of(path), judged[min(judged)], labels, kinds, items)
+        reasons = {(str(row["row_id"]), row["model"]): str(row.get("why") or "") for row in rows}
+        return _results(judges_of(path), judged[min(judged)], reasons, labels, kinds, items)
 
     return Work(
         instruction="Take every observation as given, and say whether the reasoning leads to the answer."
@@ -77,7 +79,14 @@ def _item(row: dict[str, Any], images: Path | None, choices: tuple[Choice, ...])
     )
 
 
-def _results(judge: str, verdicts: agreement.Rater, labels: Labels, kinds: Kinds, items: tuple[Item, ...]) -> Results:
+def _results(
+    judge: str,
+    verdicts: agreement.Rater,
+    reasons: Mapping[tuple[str, str], str],
+    labels: Labels,
+    kinds: Kinds,
+    items: tuple[Item, ...],
+) -> Results:
     keys = {item.key for item in items}
     raters: dict[str, agreement.Rater] = {judge: {key: said for key, said in verdicts.items() if key in keys}}
     for annotator, of_annotator in labels.items():
@@ -100,5 +109,6 @@ def _results(judge: str, verdicts: agreement.Rater, labels: Labels, kinds: Kinds
         said = {name: rater[item.key[0], item.key[1]] for name, rater in raters.items() if item.key in rater}
         if len(set(said.values())) > 1:
             notes = {name: str(of[item.key].get("note", "")) for name, of in labels.items() if item.key in of}
+            notes |= {judge: reasons[item.key[0], item.key[1]]}
             disputed.append(Disputed(item, said, {name: note for name, note in notes.items() if note}))
     return Results(tuple(tables), tuple(disputed))

@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """An item that raters do not agree on: what each said of it, and the note of who left one."""
+    """An item that raters do not agree on: what each said of it, and the notes: of the judge, its reason."""
 
     item: Item
     said: Mapping[str, str]

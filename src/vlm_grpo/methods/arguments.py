@@ -14,7 +14,7 @@ from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.decoding.cache_choice import SETTINGS as CACHE_SETTINGS
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.values import AS_BOOLEAN, GRPO_NAMES, SFT_NAMES, check_values
-from vlm_grpo.ranges import AT_LEAST_1, POSITIVE, SEED, SHARE_BELOW_1, check_name, check_numbers
+from vlm_grpo.ranges import AT_LEAST_1, POSITIVE, SEED, SHARE, SHARE_BELOW_1, check_name, check_numbers
 from vlm_grpo.tasks.answers.rules import Rule
 
 Budget = Literal["samples", "steps"]
@@ -83,7 +83,7 @@ class StudyArguments(ImageOptions):
 
 @dataclass
 class RewardArguments:
-    """What a completion earns, in which order rows come, and how rollouts are generated."""
+    """What a completion earns, in which order rows come and with which captions, and how rollouts are generated."""
 
     rewards: list[str] = field(
         default_factory=lambda: ["accuracy", "format"], metadata={"help": "Rewards by name; weigh with reward_weights."}
@@ -107,6 +107,14 @@ class RewardArguments:
         default=None,
         metadata={"help": "Column of the rows; low values come first in every epoch. Unset: rows in a seeded order."},
     )
+    right_captions: float = field(
+        default=0.0,
+        metadata={"help": "Share of the rows that are asked behind a caption which suggests the right answer."},
+    )
+    wrong_captions: float = field(
+        default=0.0,
+        metadata={"help": "Share of the rows that are asked behind a caption which suggests a wrong answer."},
+    )
     rollout_cache: str = field(
         default="default",
         metadata={
@@ -115,6 +123,9 @@ class RewardArguments:
     )
 
     def __post_init__(self) -> None:
+        check_numbers(self, {"right_captions": SHARE, "wrong_captions": SHARE})
+        if self.right_captions + self.wrong_captions > 1:
+            raise UserError("right_captions and wrong_captions are shares of the same rows; lower them to 1 in sum")
         self.rollout_cache = self.rollout_cache.lower()
         check_name("rollout_cache", self.rollout_cache, CACHE_SETTINGS)
 

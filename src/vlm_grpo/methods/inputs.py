@@ -42,8 +42,8 @@ class TrainingInputs:
     base: Checkpoint
     data: DrawnRows
 
-    def in_order(self, rows: list[Row]) -> "TrainingInputs":
-        """The same with its rows in another order."""
+    def with_rows(self, rows: list[Row]) -> "TrainingInputs":
+        """The same with `rows` in place of its own."""
         return replace(self, data=replace(self.data, rows=rows, fingerprint=dataset.fingerprint(rows)))
 
 

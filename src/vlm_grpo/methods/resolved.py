@@ -18,7 +18,7 @@ from vlm_grpo.methods.resume import checkpoints
 from vlm_grpo.store import manifest
 from vlm_grpo.yaml_layers import traced
 
-NOT_BUILT = " (not built yet: own records are by the run, VSR by scripts/create_dataset.sh, others as the config says)"
+NOT_BUILT = " (not built yet: own records are by the run, VSR by scripts/create_dataset.sh, others as a config says)"
 ALWAYS_SHOWN = {
     "dtype",
     "seed",

@@ -148,6 +148,7 @@ def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchAr
     if watch.kl_alarm == "stop" and training.beta == 0:
         raise UserError("kl_alarm: stop has no effect with beta: 0, which measures no KL; give a beta")
     _check_constraints(training, watch, given)
+    _check_ranking(training, watch, given)
     corrects = training.use_vllm and training.vllm_importance_sampling_correction
     if corrects and training.loss_type == "vespo" and training.vllm_importance_sampling_mode.startswith("sequence"):
         raise UserError("loss_type vespo needs a vllm_importance_sampling_mode by token: token_truncate or token_mask")
@@ -187,6 +188,20 @@ def _check_constraints(training: GRPOArguments, watch: WatchArguments, given: fr
         )
     if watch.constraint_start > watch.constraint_max:
         raise UserError(f"constraint_start {watch.constraint_start} is above constraint_max {watch.constraint_max}")
+
+
+def _check_ranking(training: GRPOArguments, watch: WatchArguments, given: frozenset[str]) -> None:
+    if "rank_alpha" in given and watch.rank_right_by is None:
+        raise UserError("setting 'rank_alpha' has no effect without rank_right_by")
+    if watch.rank_right_by is None:
+        return
+    if watch.advantages != "plain" or watch.constraints:
+        raise UserError("rank_right_by makes advantages of its own; say advantages: plain, and no constraints")
+    if training.scale_rewards != "group" or training.multi_objective_aggregation != "sum_then_normalize":
+        raise UserError(
+            "rank_right_by adds to rewards that are summed and normalised by group: leave scale_rewards at group and "
+            "multi_objective_aggregation at sum_then_normalize"
+        )
 
 
 def _check_environment(name: str | None, training: GRPOArguments, given: frozenset[str]) -> None:

@@ -14,6 +14,8 @@ from vlm_grpo.tasks.registry import task_named, task_of
 from vlm_grpo.tasks.view import AS_IS, View
 
 YES_NO = "yes_no"
+ADDED_CAPTION = "added_caption"
+"""Key of a row's `meta`: what a model is told of the picture before the question, which no reward or task reads."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,13 @@ class AskedRow:
 
 def question(row: Row, *, template: str, view: View = AS_IS) -> str:
     """The user's text for `row`; `view` is how the model sees its pictures, which an answer in them is asked for in."""
-    return prompts.render(template, row.problem, asks=_asks(row, template, view))
+    return prompts.render(template, _problem(row), asks=_asks(row, template, view))
 
 
 def messages(row: Row, *, template: str, view: View = AS_IS) -> list[dict[str, object]]:
     """`row` as one user turn, its images where the task places them, in the chat format that templates read."""
     marker, asks = task_of(row).marker, _asks(row, template, view)
-    return prompts.messages(template, row.problem, images=len(row.images), asks=asks, marker=marker)
+    return prompts.messages(template, _problem(row), images=len(row.images), asks=asks, marker=marker)
 
 
 def asker(template: str, views: Mapping[str, View]) -> Callable[[Row], list[dict[str, object]]]:
@@ -56,7 +58,7 @@ def content(asked: str, *, task: str, images: int) -> str | list[dict[str, str]]
 
 def texts(row: Row) -> tuple[str, ...]:
     """The parts of the problem of `row` that a model reads as words."""
-    parts = prompts.placed(row.problem, images=len(row.images), marker=task_of(row).marker)
+    parts = prompts.placed(_problem(row), images=len(row.images), marker=task_of(row).marker)
     return tuple(part["text"] for part in parts if part["type"] == "text")
 
 
@@ -79,6 +81,15 @@ def render(
         AskedRow(row, processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False, **chat_template))
         for row, turns in asked
     ]
+
+
+def with_caption(row: Row, caption: str) -> Row:
+    """`row`, which is asked with `caption` before its question from here on."""
+    return row.model_copy(update={"meta": {**row.meta, ADDED_CAPTION: caption}})
+
+
+def _problem(row: Row) -> str:
+    return f"{row.meta[ADDED_CAPTION]} {row.problem}" if ADDED_CAPTION in row.meta else row.problem
 
 
 def _asks(row: Row, template: str, view: View) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 
 from vlm_grpo.store.encoding import well_formed
 from vlm_grpo.verdicts import event_stream
-from vlm_grpo.verdicts.judgements import missing, parse
+from vlm_grpo.verdicts.judgements import Form, missing, parse
 from vlm_grpo.verdicts.pricing import MOST_TOKENS, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply, read: `judgement` has `aligns`, `type`, `why`, all None when it is missing for the reason given."""
+    """One reply, read: `judgement` is as `judgements.parse` has it, all None when it is `missing`."""
 
     judgement: dict[str, Any]
     missing: str | None
@@ -25,8 +25,8 @@ class Reply:
     version: str | None
 
 
-def read(raw: str, api: str, kinds: tuple[str, ...]) -> Reply:
-    """Read a raw reply in the envelope of `api` to a prompt of these `kinds`.
+def read(raw: str, api: str, kinds: tuple[str, ...], form: Form = "alignment") -> Reply:
+    """Read a raw reply in the envelope of `api` to a prompt of these `kinds` that asks for an answer of `form`.
 
     Whatever is wrong with it makes the judgement missing.
     """
@@ -34,7 +34,7 @@ def read(raw: str, api: str, kinds: tuple[str, ...]) -> Reply:
     if envelope is None:
         return Reply(*missing("reply is not a JSON object"), None, None)
     text, reason = _READERS[api](envelope)
-    judgement = parse(well_formed(text), kinds) if text else missing(well_formed(reason or "empty reply"))
+    judgement = parse(well_formed(text), kinds, form) if text else missing(well_formed(reason or "empty reply"))
     version = envelope.get("model")
     usage = _usage(envelope.get("usage"), answered=text is not None)
     return Reply(*judgement, usage, version if isinstance(version, str) else None)

@@ -37,9 +37,24 @@ class Judgement(BaseModel):
         return self
 
 
+class EndingJudgement(BaseModel):
+    """The answer that a thought ends on, in its words; null where it ends on none. `why` names the place."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    ending: str | None
+    why: str
+
+
+Form = Literal["alignment", "ending"]
+"""What a prompt asks for: whether reasoning and answer align, or which answer the reasoning ends on."""
+
+
 @cache
-def _answer(kinds: tuple[str, ...]) -> type[Judgement] | type[SimpleJudgement]:
+def _answer(kinds: tuple[str, ...], form: Form) -> type[Judgement] | type[SimpleJudgement] | type[EndingJudgement]:
     """What is answered when these kinds are asked for."""
+    if form == "ending":
+        return EndingJudgement
     if not kinds:
         return SimpleJudgement
     own = "`type` is null exactly when `aligns`, else one of the kinds; `why` names the match or mismatch."
@@ -49,22 +64,24 @@ def _answer(kinds: tuple[str, ...]) -> type[Judgement] | type[SimpleJudgement]:
 
 
 @cache
-def schema(kinds: tuple[str, ...]) -> dict[str, Any]:
-    """The JSON schema of the answer: all keys required, none besides, as structured output wants it.
+def schema(kinds: tuple[str, ...], form: Form = "alignment") -> dict[str, Any]:
+    """The JSON schema of an answer of `form`: all keys required, none besides, as structured output wants it.
 
     `type` is one of `kinds` or null; without kinds there is no such key.
     """
-    return _answer(kinds).model_json_schema()
+    return _answer(kinds, form).model_json_schema()
 
 
-def parse(text: str, kinds: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
+def parse(text: str, kinds: tuple[str, ...], form: Form = "alignment") -> tuple[dict[str, Any], str | None]:
     """Read a judge's answer: `{aligns, type, why}` and the reason why it is missing (then all three are None).
+
+    An answer of the form "ending" has `ending` besides, and None for `aligns` and `type`.
 
     An answer that gives a key twice says two things, of which none is picked.
     """
     content = _unfenced(text)
     try:
-        judgement = _answer(kinds).model_validate_json(content)
+        judgement = _answer(kinds, form).model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -72,6 +89,8 @@ def parse(text: str, kinds: tuple[str, ...]) -> tuple[dict[str, Any], str | None
     twice = repeated_key(content)
     if twice is not None:
         return missing(f"not a judgement: {twice!r} is given twice")
+    if isinstance(judgement, EndingJudgement):
+        return {"aligns": None, "type": None, "ending": judgement.ending, "why": judgement.why}, None
     return {"aligns": judgement.aligns, "type": getattr(judgement, "type", None), "why": judgement.why}, None
 
 

@@ -194,7 +194,8 @@ class Ledger:
 
     def verdict(self, response: dict[str, Any]) -> dict[str, Any]:
         """The verdict that follows from one stored reply."""
-        reply = envelopes.read(response["raw"], response["api"], tuple(self._context.prompt.kinds))
+        prompt = self._context.prompt
+        reply = envelopes.read(response["raw"], response["api"], tuple(prompt.kinds), prompt.form)
         usage = None if reply.usage is None else {"input": reply.usage.input, "output": reply.usage.output}
         return self._record(
             self.call_at(key_of(response)),

@@ -18,7 +18,7 @@ import openai
 from vlm_grpo.errors import UserError
 from vlm_grpo.verdicts import proxies
 from vlm_grpo.verdicts.classify import Replies
-from vlm_grpo.verdicts.judgements import schema
+from vlm_grpo.verdicts.judgements import Form, schema
 from vlm_grpo.verdicts.models import is_reasoning
 from vlm_grpo.verdicts.providers import Call, RefusedError, TransientError
 
@@ -42,7 +42,7 @@ _POOL_SIZE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to ask: an answer's type is one of `kinds` (none: it has no type).
+    """How to ask: an answer is of `form`, its type one of `kinds` (none: it has no type).
 
     `effort` and `temperature` None are not sent; `timeout` is the deadline of one call in seconds.
     """
@@ -53,6 +53,7 @@ class Settings:
     base_url: str | None
     kinds: tuple[str, ...]
     max_output_tokens: int
+    form: Form = "alignment"
     effort: str | None = None
     temperature: float | None = None
     timeout: float = 120.0
@@ -70,7 +71,7 @@ class Settings:
 
 def request(settings: Settings, system: str, user: str) -> dict[str, Any]:
     """The body of one request."""
-    answer = {"name": "judgement", "schema": schema(settings.kinds), "strict": True}
+    answer = {"name": "judgement", "schema": schema(settings.kinds, settings.form), "strict": True}
     body: dict[str, Any] = {"model": settings.model}
     if settings.api == "responses":
         body |= {"instructions": system, "input": user, "store": False}

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 from vlm_grpo.store.provenance import text_hash
 from vlm_grpo.verdicts import kinds
+from vlm_grpo.verdicts.judgements import Form
 
 FIELDS = ("question", "reasoning", "answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A judge prompt; `kinds` is empty when it asks for no type of misalignment."""
+    """A judge prompt; `kinds` is empty when it asks for no type of misalignment, `form` what is answered."""
 
     name: str
     system: str
     user: str
     kinds: kinds.Kinds
+    form: Form = "alignment"
 
     @property
     def hash(self) -> str:

@@ -85,6 +85,7 @@ def test_each_completion_is_rewarded_by_its_own_row_and_view(data, tiny_qwen, tm
     expected = {"refcoco-1010": 0.5 + 112 + 112_000, "refcoco-1020": 0.5 + 224 + 224_000}
     assert [line["rewards"]["seen_width"] for line in lines] == [expected[line["row_id"]] for line in lines]
     assert {line["rewards"]["iou"] for line in lines} == {0.0}
+    assert {line["view"]["sizes"][0][0] for line in lines} == {112, 224}, "where a box was meant is kept beside it"
     groups = [{line["row_id"] for line in lines[at : at + 2]} for at in range(0, len(lines), 2)]
     assert all(len(group) == 1 for group in groups), "a group is of one prompt"
     assert len(Counter(line["row_id"] for line in lines)) == 2

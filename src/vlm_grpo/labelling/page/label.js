@@ -145,9 +145,12 @@ function disputed(item) {
   const left = element("div");
   left.append(...pictures(item));
   const right = element("div");
-  const said = element("dl");
+  const said = element("dl", undefined, { class: "said" });
   for (const { who: name, what, note } of item.said) {
-    said.append(element("dt", name), element("dd", note ? `${what}\n${note}` : what, { dir: "auto" }));
+    const one = element("div");
+    one.append(element("dt", name), element("dd", what.replaceAll("_", " "), { class: "what" }));
+    if (note) one.append(element("dd", note, { dir: "auto" }));
+    said.append(one);
   }
   const shown = element("dl", undefined, { class: "texts" });
   shown.append(...texts(item));

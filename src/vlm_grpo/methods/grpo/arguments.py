@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vlm_grpo.ranges import AT_LEAST_0, POSITIVE, check_name, check_numbers
+from vlm_grpo.ranges import AT_LEAST_0, POSITIVE, Range, check_name, check_numbers
 
 ADVANTAGES = ("plain", "cubic")
+RANK_ALPHA = Range(0, 2, above=True, below=True)
 KL_ALARMS = ("off", "tell", "stop")
 
 
@@ -36,8 +37,17 @@ class WatchArguments:
     )
     constraint_max: float = field(default=5.0, metadata={"help": "Largest multiplier of a constraint."})
     constraint_start: float = field(default=0.0, metadata={"help": "Multiplier of each constraint at the start."})
+    rank_right_by: str | None = field(
+        default=None,
+        metadata={
+            "help": "A reward that ranks the right completions of a group, such as consistency: the better ones earn "
+            "more, the others less. It is computed without being named in rewards."
+        },
+    )
+    rank_alpha: float = field(default=0.5, metadata={"help": "How far apart the best and the last of them are."})
 
     def __post_init__(self) -> None:
         check_numbers(self, {"constraint_rate": AT_LEAST_0, "constraint_max": POSITIVE, "constraint_start": AT_LEAST_0})
+        check_numbers(self, {"rank_alpha": RANK_ALPHA})
         check_name("advantages", self.advantages, ADVANTAGES)
         check_name("kl_alarm", self.kl_alarm, KL_ALARMS)

@@ -12,11 +12,13 @@ from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, old_flags, placement, run
+from vlm_grpo.methods.grpo.captions import captioned
 from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.constraints import constrained, constraints_of
 from vlm_grpo.methods.grpo.environment import settle_environment
 from vlm_grpo.methods.grpo.judged import check_judge, with_judge
 from vlm_grpo.methods.grpo.kl_alarm import KLAlarm
+from vlm_grpo.methods.grpo.ranking import ranked_by, ranking_of
 from vlm_grpo.methods.grpo.rollouts import (
     check_generation_kwargs,
     check_in_vocabulary,
@@ -58,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     old_flags.check_passed_over(argv, full_finetuning=study.full_finetuning)
     rewards = registry.by_names(reward_arguments.rewards)
     check_grpo(training, reward_arguments, watch, parsed.given)
-    rewards += constrained(watch, training, named=rewards)
+    rewards += constrained(watch, training, named=rewards) + ranked_by(watch, training, named=rewards)
     check_generation_kwargs(training.generation_kwargs, use_vllm=training.use_vllm)
     run.check_settings(training)
     if parsed.dry_run:
@@ -73,12 +75,15 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
     run.check_machine(study, training)
     inputs = open_inputs(study)
     if reward_arguments.curriculum:
-        inputs = inputs.in_order(
+        inputs = inputs.with_rows(
             examples.by_curriculum(
                 inputs.data.rows, column=reward_arguments.curriculum, seed=study.row_seed, where=inputs.data.where
             )
         )
         training.shuffle_dataset = False
+    if reward_arguments.right_captions or reward_arguments.wrong_captions:
+        shares = {"right": reward_arguments.right_captions, "wrong": reward_arguments.wrong_captions}
+        inputs = inputs.with_rows(captioned(inputs.data.rows, **shares, seed=study.row_seed, where=inputs.data.where))
     check_judge(rewards, inputs.data.rows, where=inputs.data.where)
     environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)
@@ -124,6 +129,7 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
         protocol=protocol,
         shaping=watch.advantages,
         constraints=constraints_of(watch),
+        ranking=ranking_of(watch, training, rewards),
         fast=fast,
     )
     if training.use_vllm:

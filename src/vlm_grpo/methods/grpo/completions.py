@@ -1,12 +1,19 @@
-"""Write every rollout of GRPO to `completions.jsonl`: row, picture, text, rewards, advantage."""
+"""Write every rollout of GRPO to `completions.jsonl`: row, picture, text, rewards, advantage.
 
+Where answers lie in a picture, the model's view of it too: without it nobody can tell where a box was meant.
+"""
+
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vlm_grpo.methods.metrics import cut_after
+from vlm_grpo.rewards.base import ROW, VIEW
+from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl
+from vlm_grpo.tasks.registry import task_of
 
 COMPLETIONS = "completions.jsonl"
 
@@ -52,6 +59,7 @@ class CompletionsFile:
                     "row_id": row["id"],
                     "images": row["image_files"],
                     "text": text,
+                    **_view(row),
                     **({} if rollouts.turns is None else {"turns": rollouts.turns[i]}),
                     "rewards": {name: None if math.isnan(v[i]) else v[i] for name, v in rollouts.rewards.items()},
                     "advantage": rollouts.advantages[i],
@@ -60,3 +68,8 @@ class CompletionsFile:
                 }
                 for i, (row, text) in enumerate(zip(rows, rollouts.texts, strict=True))
             )
+
+
+def _view(row: dict[str, Any]) -> dict[str, Any]:
+    is_drawn = task_of(Row.model_validate_json(row[ROW])).outlines is not None
+    return {"view": json.loads(row[VIEW])} if is_drawn else {}

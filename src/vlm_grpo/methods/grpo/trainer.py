@@ -16,18 +16,20 @@ from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.grpo import preflight, state, watch
 from vlm_grpo.methods.grpo.completions import CompletionsFile, Rollouts
 from vlm_grpo.methods.grpo.constraints import Constraints
+from vlm_grpo.methods.grpo.ranking import Ranking
 from vlm_grpo.methods.grpo.reference import KeepsReference
 from vlm_grpo.methods.grpo.turns import TurnsGRPOTrainer
 from vlm_grpo.methods.resume.epoch_order import EpochGroups
 from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
-from vlm_grpo.rewards.base import ROW
+from vlm_grpo.rewards.base import ROW, VIEW
 
 
 class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPOTrainer, ReadsWhatIsScored):
     """`TurnsGRPOTrainer` with `completions`, the file that keeps each rollout with its picture and rewards.
 
-    `shaping` says what is made of advantages: plain or cubic; `constraints` are levels that rewards must reach.
+    `shaping` says what is made of advantages: plain or cubic; `constraints` are levels that rewards must reach,
+    `ranking` tells the right completions of a group apart. At most one of the three.
     """
 
     def __init__(
@@ -36,10 +38,12 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
         completions: CompletionsFile,
         shaping: str = "plain",
         constraints: Constraints | None = None,
+        ranking: Ranking | None = None,
         **trl: Any,
     ) -> None:
         super().__init__(**trl)
-        self._completions, self._shaping, self._constraints = completions, shaping, constraints
+        self._completions, self._shaping = completions, shaping
+        self._constraints, self._ranking = constraints, ranking
         self._has_rolled_out = False
 
     @override
@@ -80,13 +84,12 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
     @override
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW)} for row in inputs])
+        rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW, VIEW)} for row in inputs])
         rollouts = self._newest_rollouts(len(rows), clipped=gather_object(self._clipped(output)))
         watched = watch.figures(rollouts, [row[ROW] for row in rows], group=self.num_generations)
-        if self._shaping == "cubic" or self._constraints is not None:
-            shaped, of_both = (self._constraints.apply if self._constraints else watch.shape)(
-                rollouts, group=self.num_generations
-            )
+        shaper = self._constraints or self._ranking
+        if self._shaping == "cubic" or shaper is not None:
+            shaped, of_both = (shaper.apply if shaper else watch.shape)(rollouts, group=self.num_generations)
             own = slice(self.accelerator.process_index * len(inputs), None)
             output["advantages"] = shaped[own][: len(inputs)].to(output["advantages"])
             watched |= of_both

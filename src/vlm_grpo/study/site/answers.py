@@ -99,7 +99,8 @@ def _slices(rows: Sequence[Row]) -> list[dict[str, Any]]:
         texts = [None if row.meta.get(column) is None else str(row.meta[column]) for row in rows]
         values = sorted({text for text in texts if text is not None})
         places = {value: place for place, value in enumerate(values)}
-        slices.append({"name": name, "values": values, "of": [-1 if t is None else places[t] for t in texts]})
+        if len(set(texts)) > 1:  # else there is nothing to choose
+            slices.append({"name": name, "values": values, "of": [-1 if t is None else places[t] for t in texts]})
     return slices
 
 

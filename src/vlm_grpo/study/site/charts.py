@@ -11,10 +11,10 @@ from typing import Any
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.study.site.source import Source, Training
 
-LEFT, RIGHT, LINE = 130, 560, 34
-"""Where accuracy 0 and 1 lie, and from one run's line to the next, in the SVG's units."""
-WIDE, HIGH = 560, 220
-"""The reward chart inside its axes."""
+WIDE = 100
+"""Across, places are percent of the chart's width: it fits a narrow screen, and its letters keep their size."""
+LINE, HIGH = 46, 220
+"""From one run's line to the next, and the reward chart inside its axes, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def dots(source: Source, tones: Mapping[str, int]) -> list[Dot]:
             Dot(
                 run=run,
                 tone=tones[arm_of(run)],
-                y=18 + place * LINE,
+                y=32 + place * LINE,
                 x=_across(s["accuracy"]),
                 low=_across(s["ci_low"]),
                 high=_across(s["ci_high"]),
@@ -92,7 +92,7 @@ def rewards(trainings: Mapping[str, Training], tones: Mapping[str, int]) -> tupl
     def place(at: float, value: float) -> tuple[float, float]:
         across = (at - ticks_x[0]) / ((ticks_x[-1] - ticks_x[0]) or 1)
         up = (value - ticks_y[0]) / ((ticks_y[-1] - ticks_y[0]) or 1)
-        return round(WIDE * across, 1), round(HIGH * (1 - up), 1)
+        return round(WIDE * across, 2), round(HIGH * (1 - up), 1)
 
     curves = []
     for run, points in logged.items():
@@ -134,7 +134,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def _across(accuracy: float) -> float:
-    return round(LEFT + (RIGHT - LEFT) * accuracy, 1)
+    return round(WIDE * accuracy, 1)
 
 
 def _line(points: Sequence[tuple[float, float]]) -> str:

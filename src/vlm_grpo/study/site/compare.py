@@ -22,7 +22,7 @@ def open_both(first: Path, second: Path) -> Source:
     folders = {name: folder for name, (folder, _) in stages.items() if not name.startswith("evaluate ")}
     return replace(
         a,
-        title=f"{a.title} | {b.title}",
+        title=" | ".join((a.title, b.title) if a.title != b.title else names),
         summary=summarise(runs, stages=folders),
         runs=runs,
         trainings=a.trainings | b.trainings,

@@ -15,10 +15,10 @@ CHARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Completions that still reason", "share", ("probes/reasoned/mean",)),
     ("Groups without variance", "share", ("groups/without_variance", "frac_reward_zero_std")),
     ("Entropy", "nats a token", ("entropy",)),
-    ("Loss", "loss", ("loss",)),
+    ("Loss", "as optimised", ("loss",)),
     ("Token accuracy", "share", ("token_accuracy", "mean_token_accuracy")),
     ("Gradient before clipping", "norm", ("grad_norm",)),
-    ("Learning rate", "learning rate", ("learning_rate",)),
+    ("Learning rate", "of the optimiser", ("learning_rate",)),
     ("Seconds a step", "s", ("step_time",)),
 )
 """Title, unit and keys: of several keys, a run is drawn by the first that it logged."""

@@ -83,13 +83,14 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
     pages = [page for page in PAGES if page[0] != "training" or source.trainings]
     pages = [page for page in pages if page[0] != "rollouts" or data["rollouts"]]
     arm = next(iter(source.runs.values()))
+    runs = f"{len(source.runs)} runs" if len(source.runs) > 1 else "1 run"
     about = {
         "title": source.title,
-        "facts": f"{len(arm.rows)} rows of {source.summary['split']}, {len(source.runs)} runs",
+        "facts": f"{len(arm.rows)} rows of {source.summary['split']}, {runs}",
         "pages": pages,
-        "tone_of": tones(source.arms) | {run["run"]: run["tone"] for run in data["study"]["runs"]},
+        "tone_of": tones(source.coloured) | {run["run"]: run["tone"] for run in data["study"]["runs"]},
     }
-    made = {"index": overview(source, out), "provenance": provenance(source) | {"figures": figures}}
+    made = {"index": overview(source, out, shelf), "provenance": provenance(source) | {"figures": figures}}
     for name, _ in pages:
         write_page(out, name, about | made.get(name, {}))
     size = folder_size(out / INDEX, site)
@@ -106,13 +107,13 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
 
 def study_data(source: Source) -> dict[str, Any]:
     """What every page's scripts need: the runs with their arms' colours."""
-    colours = tones(source.arms)
+    colours = tones(source.coloured)
     names = list(dict.fromkeys([*source.runs, *source.trainings]))
     seeds: dict[str, int] = {}
     runs = []
     for run in names:
         place = seeds[arm_of(run)] = seeds.get(arm_of(run), -1) + 1
-        runs.append({"run": run, "arm": arm_of(run), "tone": colours.get(arm_of(run), 0), "seed": place})
+        runs.append({"run": run, "arm": arm_of(run), "tone": colours[arm_of(run)], "seed": place})
     return {"title": source.title, "runs": runs}
 
 

@@ -6,8 +6,10 @@ from typing import Any
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.study.site.source import MERGE, TRAIN, Source
 
-WIDTH, HEIGHT, ACROSS, DOWN = 190, 54, 280, 78
+WIDTH, HEIGHT, ACROSS, DOWN = 190, 54, 310, 78
 """Of a node, and from one to the next, in the SVG's units."""
+BEND = 36
+"""How much of an edge's way is curved; on the rest of it stands the label."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,24 @@ def graph(source: Source, tones: dict[str, int]) -> Graph:
 def _starts(source: Source) -> dict[str, tuple[str, str]]:
     """By arm, where it starts and by which method it is trained."""
     merged = {str(folder): arm_of(name.removeprefix(MERGE)) for name, (folder, _) in source.stages.items()}
-    asked: dict[Any, str] = {}
+    asked: dict[Any, list[str]] = {}
     for run, arm in source.runs.items():
-        asked.setdefault(arm.manifest["config"]["model"], arm_of(run))
+        asked.setdefault(arm.manifest["config"]["model"], []).append(arm_of(run))
     starts: dict[str, tuple[str, str]] = {}
     for name, (_, written) in source.stages.items():
         if name.startswith(TRAIN):
             model = written["config"].get("model")
-            start = merged.get(model) or asked.get(model) or str(model)
             trained = arm_of(name.removeprefix(TRAIN))
+            start = merged.get(model) or _of_one_study(trained, asked.get(model, [])) or str(model)
             if start != trained:
                 starts.setdefault(trained, (start, written["kind"]))
     return starts
+
+
+def _of_one_study(trained: str, starts: list[str]) -> str | None:
+    """Of the arms `starts`, all of one checkpoint, that of the same study where two are compared."""
+    study = trained.rpartition(":")[0]
+    return min(starts, key=lambda start: start.rpartition(":")[0] != study, default=None)
 
 
 def _note(source: Source, name: str) -> str:
@@ -89,5 +97,7 @@ def _note(source: Source, name: str) -> str:
 def _edge(start: tuple[int, int], end: tuple[int, int], label: str) -> Edge:
     x1, y1 = start[0] + WIDTH, start[1] + HEIGHT / 2
     x2, y2 = end[0] - 8, end[1] + HEIGHT / 2
-    middle = (x1 + x2) / 2
-    return Edge(f"M{x1} {y1:g} C{middle:g} {y1:g} {middle:g} {y2:g} {x2} {y2:g}", label, x2 - 10, y2 - 7)
+    turn = x1 + BEND
+    middle = (x1 + turn) / 2
+    path = f"M{x1} {y1:g} C{middle:g} {y1:g} {middle:g} {y2:g} {turn} {y2:g} L{x2} {y2:g}"
+    return Edge(path, label, x2 - 10, y2 - 7)

@@ -11,12 +11,14 @@ from vlm_grpo.statistics.intervals import wilson
 from vlm_grpo.store import manifest
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.study.site import charts
-from vlm_grpo.study.site.answers import mark
+from vlm_grpo.study.site.answers import mark, written
 from vlm_grpo.study.site.graph import graph
 from vlm_grpo.study.site.notes import notes
+from vlm_grpo.study.site.pictures import FOLDER, Shelf
+from vlm_grpo.study.site.question import question
 from vlm_grpo.study.site.source import Source
 from vlm_grpo.study.summary import runs_table, seconds_table, spread_table
-from vlm_grpo.tables import Table
+from vlm_grpo.tables import Table, estimate_cell
 from vlm_grpo.tasks.registry import task_of
 
 FEW = 12
@@ -28,19 +30,24 @@ def tones(arms: list[str]) -> dict[str, int]:
     return {arm: place % len(COLOURS) for place, arm in enumerate(arms)}
 
 
-def overview(source: Source, out: Path) -> dict[str, Any]:
-    """The template's variables, for a page in the folder `out`."""
-    colours = tones(source.arms)
+def overview(source: Source, out: Path, shelf: Shelf) -> dict[str, Any]:
+    """The template's variables, for a page in the folder `out` with the pictures of `shelf`."""
+    colours = tones(source.coloured)
     curves, axes = charts.rewards(source.trainings, colours)
     return {
+        "question": question(source),
+        "example": _example(source, shelf),
         "run_of": {arm_of(run): run for run in reversed(source.runs)},
         "graph": graph(source, colours),
         "dots": charts.dots(source, colours),
+        "line": charts.LINE,
         "dot_ticks": charts.accuracy_ticks(),
         "curves": curves,
         "axes": axes,
         "runs_table": runs_table(source.summary),
-        "pairs": [{"name": name, **pair} for name, pair in source.summary["pairs"].items()],
+        "pairs": [{"name": name, "credit_difference": None, **pair} for name, pair in source.summary["pairs"].items()],
+        "credit_cell": estimate_cell,
+        "is_graded": any(pair.get("credit_difference") for pair in source.summary["pairs"].values()),
         "spread_table": spread_table(source.summary),
         "slices": slices(source),
         "verdicts_table": verdicts_table(source),
@@ -48,6 +55,19 @@ def overview(source: Source, out: Path) -> dict[str, Any]:
         "seconds_table": seconds_table(source.summary),
         "further": [_further(name, folder, out) for name, folder in source.further.items()],
         "files": [(path.relative_to(source.results).as_posix(), address(path, out)) for path in source.files],
+    }
+
+
+def _example(source: Source, shelf: Shelf) -> dict[str, Any]:
+    """The first row asked: what every run was given, and what is right."""
+    arm = next(iter(source.runs.values()))
+    row = arm.rows[0]
+    pictures = shelf.entries(shelf.want(arm.root, row.images[:1]))
+    return {
+        "id": row.id,
+        "problem": row.problem,
+        "truth": written(arm.outcomes[row.id].truth, row),
+        "pictures": [(f"{FOLDER}/{key}.webp", width, height) for key, (width, height, _) in pictures.items()],
     }
 
 

@@ -16,6 +16,7 @@ from vlm_grpo.study.site.pictures import Shelf
 from vlm_grpo.study.site.shapes import are_drawn, shapes_of
 from vlm_grpo.study.site.source import Training
 from vlm_grpo.tasks.registry import task_of
+from vlm_grpo.tasks.view import AS_IS, View
 
 COMPLETIONS = "completions.jsonl"
 CHUNK = 400_000
@@ -37,8 +38,8 @@ class RunRollouts:
     """What the pages hold of a run.
 
     Attributes:
-        groups: one entry a group: step, row's place in `rows`, mean reward, spread of rewards, number right (-1 where
-            that cannot be told), unparsed, cut off, watched probes seen; and chunk and place in it.
+        groups: one entry a group: step, row's place in `rows`, mean reward (the weighted sum), its spread, number right
+            (-1 where that cannot be told), unparsed, cut off, watched probes seen; and chunk and place in it.
         chunks: the groups' texts; `keys` of each chunk are the pictures that it shows.
     """
 
@@ -59,6 +60,7 @@ def rollouts(training: Training, lines: Iterable[dict[str, Any]], shelf: Shelf, 
     groups = list(grouped(lines, rows, size=training.config["num_generations"]))
     kept = spread(sorted({group.step for group in groups}), steps)
     held = RunRollouts(steps_left_out=len({group.step for group in groups} - kept))
+    weights = training.config.get("reward_weights")
     places: dict[str, int] = {}
     size = 0
     for group in groups:
@@ -72,7 +74,9 @@ def rollouts(training: Training, lines: Iterable[dict[str, Any]], shelf: Shelf, 
         said = [_said(line, group.row, training.config) for line in group.lines]
         chunk["groups"].append(said)
         chunk["rows"].setdefault(str(place), _asked(group.row, root, shelf))
-        held.groups.append([group.step, place, *_figures(group, said), len(held.chunks) - 1, len(chunk["groups"]) - 1])
+        held.groups.append(
+            [group.step, place, *_figures(group, said, weights), len(held.chunks) - 1, len(chunk["groups"]) - 1]
+        )
         size += sum(len(one["text"]) for one in said)
     held.rows = list(places)
     held.rewards = list(groups[0].lines[0]["rewards"]) if groups else []
@@ -118,13 +122,21 @@ def _asked(row: Row, root: Path, shelf: Shelf) -> dict[str, Any]:
 def _said(line: dict[str, Any], row: Row, config: dict[str, Any]) -> dict[str, Any]:
     """One completion: text, answer read, rewards, advantage, marks."""
     task, text = task_of(row), line["text"]
-    outcome = task.outcome(text, row, rule=config["answers"])
-    is_right = outcome.right and not are_drawn(row)  # its frame is not known here
-    marks = (UNPARSED if outcome.said is None else "") + (CUT if line.get("clipped") else "") + (RIGHT * is_right)
+    view = View.model_validate(line["view"]) if "view" in line else AS_IS
+    is_known = _is_known(line, row)
+    if task.needs_judge(row):
+        answer, is_right = task.answer(row).read(text, config["answers"]), False
+    else:
+        outcome = task.outcome(text, row, rule=config["answers"], view=view)
+        answer, is_right = outcome.said, outcome.right and is_known
+    shapes = shapes_of(answer, row) if is_known else []
+    marks = (UNPARSED if answer is None else "") + (CUT if line.get("clipped") else "") + (RIGHT * is_right)
     seen = [name for name, probe in task.probes.items() if probe(text, row)]
     return {
         "text": text,
-        "answer": None if outcome.said is None else written(outcome.said, row),
+        "answer": None if answer is None else written(answer, row),
+        **({} if is_known or answer is None else {"as_said": 1}),
+        **({"shapes": shapes} if shapes else {}),
         "rewards": list(line["rewards"].values()),
         "advantage": round(line["advantage"], 4),
         **({"shaped": round(line["shaped_advantage"], 4)} if "shaped_advantage" in line else {}),
@@ -138,12 +150,22 @@ def _turn(turn: dict[str, Any]) -> list[str]:
     return [str(turn.get("role", "")), str(turn.get("text", turn.get("content", "")))]
 
 
-def _figures(group: Group, said: Sequence[dict[str, Any]]) -> list[Any]:
-    weights = [sum(value for value in one["rewards"] if value is not None) for one in said]
-    is_known = not are_drawn(group.row)
+def _is_known(line: dict[str, Any], row: Row) -> bool:
+    """Whether `line` says where its answer lies: older files do not say in which frame a box was meant."""
+    return "view" in line or not are_drawn(row)
+
+
+def _figures(group: Group, said: Sequence[dict[str, Any]], weights: Sequence[float] | None) -> list[Any]:
+    weights = weights or [1.0] * len(said[0]["rewards"])
+    sums = [
+        sum(weight * value for weight, value in zip(weights, one["rewards"], strict=True) if value is not None)
+        for one in said
+    ]
+    is_judged = task_of(group.row).needs_judge(group.row)
+    is_known = not is_judged and all(_is_known(line, group.row) for line in group.lines)
     return [
-        round(sum(weights) / len(weights), 4),
-        round(max(weights) - min(weights), 4),
+        round(sum(sums) / len(sums), 4),
+        round(max(sums) - min(sums), 4),
         sum(RIGHT in one["marks"] for one in said) if is_known else -1,
         sum(UNPARSED in one["marks"] for one in said),
         sum(CUT in one["marks"] for one in said),

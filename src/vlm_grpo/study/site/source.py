@@ -79,6 +79,11 @@ class Source:
         """The arms' names, in the report's order."""
         return list(dict.fromkeys(arm_of(run) for run in self.runs))
 
+    @property
+    def coloured(self) -> list[str]:
+        """The arms in the order of their colours; last those that were trained and not asked."""
+        return list(dict.fromkeys(arm_of(run) for run in (*self.runs, *self.trainings)))
+
 
 def open_source(results: Path) -> Source:
     """The study reported in `results`; `UserError` where it is not finished, or a folder that it names is gone."""
@@ -120,7 +125,8 @@ def _reports_below(results: Path) -> list[Path]:
 
 
 def _is_to_read(place: Path) -> bool:
-    return place.suffix in (".md", ".pdf", ".csv", ".tex") and "site" not in place.parts
+    is_page = place.suffix == ".html" and place.name != "index.html"
+    return (is_page or place.suffix in (".md", ".pdf", ".csv", ".tex")) and "site" not in place.parts
 
 
 def _looks(results: Path) -> dict[str, Path]:

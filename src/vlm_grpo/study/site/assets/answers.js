@@ -94,7 +94,7 @@
         row.pictures.length ? site.picture.show(row.pictures, pictures, { id, layers }) : null,
         el("div", {},
           el("p", { class: "problem", dir: "auto" }, ...site.text.marked(row.problem, filters.sought())),
-          el("p", { class: "truth-line" }, "true answer ", el("b", { dir: "auto" }, row.truth)),
+          el("p", { class: `truth-line${row.shapes.length ? " drawn" : ""}` }, "true answer ", el("b", { dir: "auto" }, row.truth)),
           row.facts.length ? el("dl", { class: "facts" }, ...row.facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { dir: "auto" }, value)))) : null)),
       el("div", { class: "cards" }, ...runs.map((run) => card(run, row.said[run], data.marks[run][place]))));
     detail.scrollTop = 0;
@@ -105,7 +105,7 @@
     if (said.credit !== undefined) facts.unshift(`credit ${said.credit.toFixed(3)}`);
     return el("article", { class: `card ${WORD[mark]}`, "aria-label": run },
       el("header", {}, el("h3", {}, site.named(run)),
-        el("span", { class: "outcome" }, `${SIGN[mark]} `, el("b", { dir: "auto" }, said.answer === null ? "unparsed" : said.answer))),
+        el("span", { class: `outcome${said.shapes ? " drawn" : ""}` }, `${SIGN[mark]} `, el("b", { dir: "auto" }, said.answer === null ? "unparsed" : said.answer))),
       site.text.completion(said.text, filters.sought()),
       el("footer", {}, el("span", { class: "dim" }, facts.join(" · ")),
         said.cut ? el("span", { class: "flag" }, "cut off") : null,

@@ -31,7 +31,8 @@ site.groups = (() => {
       : site.text.completion(one.text, sought);
     return el("article", { class: `card rollout advantage-${strength(used)}`, "aria-label": `completion ${place + 1}` },
       el("header", {}, el("h3", {}, `${place + 1}`),
-        el("span", { class: "outcome" }, one.marks.includes("r") ? "✓ " : one.marks.includes("u") ? "? " : "", el("b", { dir: "auto" }, one.answer === null ? "unparsed" : one.answer)),
+        el("span", { class: `outcome${one.shapes ? " drawn" : ""}` }, one.marks.includes("r") ? "✓ " : one.marks.includes("u") ? "? " : "", el("b", { dir: "auto" }, one.answer === null ? "unparsed" : one.answer),
+          one.as_said ? el("span", { class: "dim" }, " in the model's frame") : null),
         el("span", { class: "advantage", title: "advantage" }, "advantage ", el("b", {}, signed(one.advantage)), one.shaped === undefined ? "" : ` → ${signed(one.shaped)}`)),
       said,
       el("footer", {},
@@ -41,13 +42,16 @@ site.groups = (() => {
 
   /** The group's element; `heading` says which it is. */
   function show({ asked, said, pictures }, { id, names, heading, sought }) {
-    const layers = [{ name: "truth", tone: null, shapes: asked.shapes }];
+    const layers = [{ name: "truth", tone: null, shapes: asked.shapes }, ...said.map((one, place) => ({
+      name: `completion ${place + 1}`, label: String(place + 1), shapes: one.shapes || [],
+      tone: `advantage-${strength(one.shaped === undefined ? one.advantage : one.shaped).split("-")[0]}`,
+    }))];
     return el("div", { class: "one-group" },
       el("div", { class: "head" }, el("h2", {}, heading)),
       el("div", { class: "asked" },
         asked.pictures.length ? site.picture.show(asked.pictures, pictures, { id, layers }) : null,
         el("div", {}, el("p", { class: "problem", dir: "auto" }, asked.problem),
-          el("p", { class: "truth-line" }, "true answer ", el("b", { dir: "auto" }, asked.truth)),
+          el("p", { class: `truth-line${asked.shapes.length ? " drawn" : ""}` }, "true answer ", el("b", { dir: "auto" }, asked.truth)),
           el("p", { class: "dim" }, `row ${id}`))),
       el("div", { class: "cards" }, ...said.map((one, place) => card(one, names, place, sought))));
   }

@@ -11,16 +11,19 @@ site.picture = (() => {
     return element;
   }
 
-  /** An SVG as large as the picture with the shapes of each layer: {name, tone, shapes}; tone null is the truth. */
+  const isTiny = (width, height) => Math.max(width, height) < 160;
+
+  /** An SVG as large as the picture with the shapes of each layer: {name, tone, shapes}; tone null is the truth, a
+      text a class of its own, with `label` beside its box to choose it. */
   function overlay(width, height, layers) {
     const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "overlay", "aria-hidden": "true" });
     for (const layer of [...layers].reverse()) { // the truth, named first, lies on top
-      const group = svg("g", { class: layer.tone === null ? "truth" : `tone-${layer.tone}`, "data-layer": layer.name });
+      const group = svg("g", { class: layer.tone === null ? "truth" : typeof layer.tone === "string" ? layer.tone : `tone-${layer.tone}`, "data-layer": layer.name });
       for (const shape of layer.shapes) {
         group.append(svg("polygon", { points: shape.points.join(" "), "vector-effect": "non-scaling-stroke" }));
         if (shape.label) {
           const label = svg("text", { x: shape.points[0], y: shape.points[1], dy: "-0.3em" });
-          label.setAttribute("font-size", Math.max(width, height) / 28);
+          label.setAttribute("font-size", Math.max(width, height) / (isTiny(width, height) ? 15 : 22));
           label.textContent = shape.label;
           group.append(label);
         }
@@ -34,18 +37,20 @@ site.picture = (() => {
     const [width, height] = entry;
     const image = el("img", { src: source, alt, width, height, decoding: "async" });
     const box = el("span", { class: "frame" }, image);
-    if (Math.max(width, height) < 160) box.classList.add("tiny");
+    if (isTiny(width, height)) box.classList.add("tiny");
     if (layers.some((layer) => layer.shapes.length)) box.append(overlay(width, height, layers));
     return box;
   }
 
   /** The pictures `keys` of a row as buttons that open the viewer; `entries` say what is known of each. */
   function show(keys, entries, { id, layers = [] }) {
-    const box = el("div", { class: "pictures" });
+    const box = el("div", { class: "pictures-box" });
+    const row = el("div", { class: "pictures" });
+    box.append(row);
     keys.forEach((key, place) => {
       const alt = keys.length > 1 ? `picture ${place + 1} of row ${id}` : `picture of row ${id}`;
       const over = place === 0 ? layers : [];
-      box.append(el("button", {
+      row.append(el("button", {
         type: "button", class: "picture", title: "Whole picture (z)",
         onclick: () => open(key, entries[key], alt, over),
       }, frame(`pictures/${key}.webp`, entries[key], alt, over)));
@@ -53,12 +58,12 @@ site.picture = (() => {
     const drawn = layers.filter((layer) => layer.shapes.length);
     if (drawn.length) {
       box.append(el("p", { class: "legend" }, ...drawn.map((layer) => el("label", {},
-        el("input", { type: "checkbox", checked: true, onchange: (event) => {
+        el("input", { type: "checkbox", checked: true, "aria-label": layer.name, onchange: (event) => {
           for (const group of box.querySelectorAll(`[data-layer="${CSS.escape(layer.name)}"]`)) {
             group.style.display = event.target.checked ? "" : "none";
           }
         } }),
-        layer.tone === null ? el("span", { class: "run" }, "truth") : site.named(layer.name)))));
+        layer.tone === null ? el("span", { class: "run" }, "truth") : layer.label ? layer.label : site.named(layer.name)))));
     }
     return box;
   }
@@ -79,7 +84,7 @@ site.picture = (() => {
     const dialog = el("dialog", { class: "viewer", "aria-label": alt },
       el("div", { class: "bar" },
         button("+", "Larger", () => zoom(1.5)), button("−", "Smaller", () => zoom(1 / 1.5)),
-        button("1:1", "Whole", () => zoom(0)),
+        button("Whole", "Whole", () => zoom(0)),
         el("span", { class: "dim" }, `${entry[0]} × ${entry[1]} pixels`),
         button("Close", "Close", () => dialog.close())),
       stage);

@@ -108,6 +108,10 @@ const site = (() => {
   setTheme(stored("theme") || (system.matches ? "dark" : "light"));
   system.addEventListener("change", () => { if (!stored("theme")) setTheme(system.matches ? "dark" : "light"); });
 
+  let beforePrint = "light";
+  addEventListener("beforeprint", () => { beforePrint = document.documentElement.dataset.theme; setTheme("light"); });
+  addEventListener("afterprint", () => setTheme(beforePrint));
+
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelector("nav [aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
     const button = document.getElementById("theme");
