@@ -87,6 +87,8 @@ def test_a_row_that_does_not_fit_is_named(checkpoint: Checkpoint, root: Path) ->
     check_lengths(rows, lengths, limit=longest, where="data split 'train'")
     with pytest.raises(UserError) as raised:
         check_lengths(rows, lengths, limit=longest - 1, where="data split 'train'")
+    with pytest.raises(UserError, match="data: the longest completion leaves no room for a prompt"):
+        check_lengths(rows, lengths, limit=-1536, where="data")
     line = str(raised.value)
     assert line.startswith(
         f"data split 'train' row long: prompt of {longest} tokens, more than the {longest - 1} allowed"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
+from vlm_grpo.errors import UserError
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.grpo import preflight
 from vlm_grpo.methods.grpo.advantages import cubic, share_without_variance
@@ -76,8 +77,14 @@ def test_a_reward_that_is_the_same_within_every_group_is_told():
         "format 0.5 (0.5), length 2.67 (0.471) of 3 scored, none none scored",
         "preflight: format is the same within every group (2): so far it cannot teach",
         "preflight: length is the same within every group (2): so far it cannot teach",
-        "preflight: none is the same within every group (2): so far it cannot teach",
+        "preflight: none scores none of these rows: is it a reward of their task?",
     ]
+
+
+def test_rewards_that_all_score_nothing_are_refused():
+    preflight.check_scored({"iou": [math.nan] * 2, "format": [math.nan, 0.0]}, task="vsr")
+    with pytest.raises(UserError, match=r"no reward scores any .* \(iou, mask_iou\), whose rows are of the task vsr"):
+        preflight.check_scored({"iou": [math.nan] * 2, "mask_iou": [math.nan] * 2}, task="vsr")
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +159,12 @@ def check_probes(metrics: list[dict], texts: list[dict]) -> None:
         assert logged["groups/without_variance"] == sum(same) / 2
         assert logged["completions/thought_words"] == 0
         assert "completions/distinct_4grams" not in logged, "no thought says four words"
+
+
+def test_a_run_whose_rewards_are_another_tasks_ends_in_a_line(train, capsys):
+    with pytest.raises(SystemExit) as left:
+        train("other", "--rewards", "iou", "mask_iou", "--reward_weights", "1", "1")
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert "preflight: iou scores none of these rows" in told
+    assert "error: no reward scores any of the first rollouts (iou, mask_iou), whose rows are of the task " in told

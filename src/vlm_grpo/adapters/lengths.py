@@ -86,6 +86,10 @@ def check_lengths(rows: list[Row], lengths: PromptLengths, *, limit: int, where:
 
     `limit` is the model's context less the longest completion: `context_length(...) - max_completion_length`.
     """
+    if limit <= 0:
+        raise UserError(
+            f"{where}: the longest completion leaves no room for a prompt in the model; ask for shorter ones"
+        )
     counts = []
     for row in rows:
         tokens = lengths(row)

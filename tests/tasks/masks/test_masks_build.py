@@ -180,6 +180,8 @@ def test_the_drawing_changes_pixels_where_the_outline_runs(coco, tmp_path, capsy
 
 def test_lines_of_another_form_are_one_line(tmp_path, capsys):
     jsonl.write(tmp_path / "a.jsonl", [{"id": 1, "image": "a.jpg", "solution": "<answer>{}</answer>"}])
+    onto = [tmp_path / "a.jsonl", "--output", tmp_path / "a.jsonl"]
+    assert refusal(capsys, draw_polygons.main, onto).endswith("a.jsonl is a file; choose a folder for the output")
     given = [tmp_path / "a.jsonl", "--output", tmp_path / "vis"]
     assert "a.jsonl line 1: expected id, image and two conversations" in refusal(capsys, draw_polygons.main, given)
     turns = [{"from": "human", "value": "?"}, {"from": "gpt", "value": '<answer>{"centre":[1,2]}</answer>'}]

@@ -3,12 +3,15 @@
 The first rollouts are samples of the base, as an adapter starts without effect, and they are scored before a gradient
 is taken; so looking at them costs nothing and changes nothing. GRPO compares a completion with its group, so a reward
 that is the same in every group moves nothing, be it always earned or never: a task too hard, a format that the base
-never writes, answers read by too strict a rule.
+never writes, answers read by too strict a rule. A reward that scores none of them is mostly one of another task; where
+all are, nothing could ever be learnt.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from vlm_grpo.errors import UserError
 
 
 def report(rewards: Mapping[str, Sequence[float]], *, group: int) -> list[str]:
@@ -17,11 +20,23 @@ def report(rewards: Mapping[str, Sequence[float]], *, group: int) -> list[str]:
     completions = len(next(iter(rewards.values())))
     shown = ", ".join(f"{name} {_mean_and_spread(values)}" for name, values in scores.items())
     lines = [f"preflight: {completions} completions of the base, {group} a prompt, earn (mean, spread): {shown}"]
-    return lines + [
-        f"preflight: {name} is the same within every group ({completions // group}): so far it cannot teach"
-        for name, values in scores.items()
-        if not any(_varies(values_of_group) for values_of_group in values)
-    ]
+    for name, values in scores.items():
+        if np.isnan(values).all():
+            lines.append(f"preflight: {name} scores none of these rows: is it a reward of their task?")
+        elif not any(_varies(values_of_group) for values_of_group in values):
+            lines.append(
+                f"preflight: {name} is the same within every group ({completions // group}): so far it cannot teach"
+            )
+    return lines
+
+
+def check_scored(rewards: Mapping[str, Sequence[float]], *, task: str) -> None:
+    """`UserError` where none of the `rewards` scores any of the first rollouts; `task` is that of the first row."""
+    if all(np.isnan(np.asarray(values, dtype=float)).all() for values in rewards.values()):
+        raise UserError(
+            f"no reward scores any of the first rollouts ({', '.join(rewards)}), whose rows are of the task {task}; "
+            "name rewards of this task with --rewards, in another output_dir"
+        )
 
 
 def _mean_and_spread(values: np.ndarray) -> str:

@@ -1,5 +1,6 @@
 """The study's GRPO trainer: TRL's, made fast, that watches its rollouts, writes them down and resumes exactly."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,8 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
             self._metrics["train"][name].append(value)
         if self.is_world_process_zero():
             self._write(rows, rollouts)
+        if self.state.global_step == 0:
+            preflight.check_scored(rollouts.rewards, task=json.loads(rows[0][ROW])["task"])
         return output
 
     def _clipped(self, output: dict[str, Any]) -> list[bool]:

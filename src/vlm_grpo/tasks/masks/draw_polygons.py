@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--generations", type=user_path, metavar="FILE", help="an evaluation's generations.jsonl")
     given = parser.parse_args(arguments)
     said = said_by_id(given.generations) if given.generations else None
+    if given.output.is_file():
+        raise UserError(f"{given.output} is a file; choose a folder for the output")
     given.output.mkdir(parents=True, exist_ok=True)
     drawn = 0
     for number, record in jsonl.read_input(given.jsonl):
