@@ -38,6 +38,15 @@ def test_file_then_command_line(config, tmp_path):
     assert parsed.given == {"model", "data", "learning_rate", "num_rows", "output_dir"}
 
 
+def test_an_empty_list_that_is_the_default_may_be_written_and_another_may_not(config):
+    written = config.read_text()
+    config.write_text(f"{written}constraints: []\n")
+    assert parse_grpo("--config", str(config), "--output_dir", "out").arguments[2].constraints == []
+    config.write_text(f"{written}rewards: []\n")
+    with pytest.raises(UserError, match="argument --rewards: expected at least one argument"):
+        parse_grpo("--config", str(config), "--output_dir", "out")
+
+
 def test_a_config_may_extend_others_and_each_setting_has_its_place(config, tmp_path):
     top = tmp_path / "top.yaml"
     top.write_text("extends: grpo.yaml\nlearning_rate: 2e-5\n")

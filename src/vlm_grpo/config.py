@@ -96,7 +96,7 @@ def parse(
     parser.set_defaults_with_config(**{key: None for key, value in from_file.items() if value is None})
     try:
         *arguments, extra, unknown = parser.parse_args_into_dataclasses(
-            args=[*_as_words(from_file), *words], return_remaining_strings=True
+            args=[*_as_words(_without_defaults(from_file, types)), *words], return_remaining_strings=True
         )
     except ValueError as error:
         raise UserError(f"{str(error).strip().splitlines()[0]}; see --help") from None
@@ -130,6 +130,12 @@ def _shorten_help(parser: _Parser, common: frozenset[str], *, hidden: frozenset[
         is_shown = action.dest not in hidden if everything else action.dest in common | {"help_all"}
         if not is_shown:
             action.help = SUPPRESS
+
+
+def _without_defaults(settings: dict[str, Any], types: Sequence[type]) -> dict[str, Any]:
+    """`settings` without the empty lists that are so by default: on a command line no words say that."""
+    empty = {field.name for t in types for field in fields(t) if field.default_factory is list}
+    return {name: value for name, value in settings.items() if value != [] or name not in empty}
 
 
 def _as_words(settings: dict[str, Any]) -> list[str]:

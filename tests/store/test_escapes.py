@@ -103,7 +103,7 @@ def draw_study(name):
 
 
 def draw_rewards(name):
-    return figures.rewards({name: [{"step": 1, "reward": 1.0, f"rewards/{name}/mean": 1.0}]})
+    return figures.rewards({name: [{"step": 1, "reward": 1.0, f"rewards/{name}/mean": 1.0}]}, arms=[name])
 
 
 def draw_bias(name):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import open_arm
+from vlm_grpo.paths import user_path
 from vlm_grpo.rows.records import Row, parse_row
 from vlm_grpo.store import jsonl
 from vlm_grpo.store.provenance import file_hash
@@ -34,7 +35,7 @@ def open_saved(word: str, *, rule: Rule) -> Saved:
     Answers of files are read by `rule`; those of an evaluation as it read them.
     """
     name, _, place = word.rpartition("=")
-    path = Path(place).expanduser()
+    path = user_path(place)
     name = name or path.name
     if path.is_dir():
         arm = open_arm(path)

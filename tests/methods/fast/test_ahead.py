@@ -12,6 +12,7 @@ from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.methods import examples
 from vlm_grpo.methods.fast.ahead import KEPT, PicturesAhead
 from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.tasks.view import AS_IS
 
 FAMILIES = ["tiny_qwen", "tiny_smolvlm", "tiny_internvl"]
 STEPS = 4
@@ -109,7 +110,7 @@ def test_a_batch_opens_each_picture_once(tmp_path, monkeypatch):
     opened = []
     stock = examples.open_picture
     monkeypatch.setattr(examples, "open_picture", lambda root, name: opened.append(name) or stock(root, name))
-    data = examples._lazy([examples._common(row, "reason") for row in rows], root)
+    data = examples._lazy([examples._common(row, "reason", AS_IS) for row in rows], root)
     batch = data[[0, 0, 1, 4, 4]]["images"]
     names = [rows[row].images[0] for row in (0, 1, 4)]
     assert sorted(opened) == sorted(set(names))

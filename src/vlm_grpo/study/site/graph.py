@@ -46,7 +46,7 @@ class Graph:
 def graph(source: Source, tones: dict[str, int]) -> Graph:
     """The graph of the arms, `tones` being their colours' numbers."""
     starts = _starts(source)
-    names = list(dict.fromkeys([*source.arms, *(start for start, _ in starts.values())]))
+    names = list(dict.fromkeys([*source.arms, *starts, *(start for start, _ in starts.values())]))
     depth: dict[str, int] = {}
     for name in names:
         links, seen = 0, name
