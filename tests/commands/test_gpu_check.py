@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ["bash", str(ROOT / "scripts/dev/gpu_check.sh")]
 
@@ -26,6 +28,7 @@ def test_the_parts_and_their_limits():
         assert (ROOT / path).is_file()
 
 
+@pytest.mark.nightly
 def test_two_parts_and_the_table(tmp_path):
     done = run(str(tmp_path), "--only", "decode", "step_2x8")
     assert done.returncode == 0, done.stderr

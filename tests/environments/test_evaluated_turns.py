@@ -74,7 +74,11 @@ def test_a_double_check_is_evaluated_as_it_was_trained(family, request, tmp_path
     assert "belongs to another run (sampling" in line
 
 
-@pytest.mark.parametrize("caller", ["calling_qwen", "calling_qwen3"], ids=["texts", "native calls"])
+@pytest.mark.parametrize(
+    "caller",
+    ["calling_qwen", pytest.param("calling_qwen3", marks=pytest.mark.nightly)],
+    ids=["texts", "native calls"],
+)
 def test_a_zoom_is_evaluated_with_the_same_regions(caller, request, tiny_digits, tmp_path):
     model, run, out = request.getfixturevalue(caller), tmp_path / "run", tmp_path / "asked"
     trained = rolled_out(model, tiny_digits, run, "--environment", "zoom", "--max_tool_calling_iterations", "2")
