@@ -141,8 +141,8 @@ def test_help_and_missing_data_are_short(place, script, tmp_path):
     "kind, spelled, built",
     [
         ("text", "0.50", "0.5"),
-        ("text", ".5", "0.5"),
-        ("vision", "patch_1", "patch_1.0"),
+        pytest.param("text", ".5", "0.5", marks=pytest.mark.nightly),
+        pytest.param("vision", "patch_1", "patch_1.0", marks=pytest.mark.nightly),
         ("vision", "patch_1.00", "patch_1.0"),
     ],
 )

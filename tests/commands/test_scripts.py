@@ -10,13 +10,13 @@ ROOT = Path(__file__).parents[2]
 TRAINING = [
     "run_grpo_lora.sh",
     "run_grpo_vllm_server.sh",
-    "run_grpo_digits.sh",
+    pytest.param("run_grpo_digits.sh", marks=pytest.mark.nightly),
     "run_grpo_cryptogram.sh",
     "run_grpo_detection.sh",
     "run_grpo_seg.sh",
-    "run_grpo_seg_lora.sh",
+    pytest.param("run_grpo_seg_lora.sh", marks=pytest.mark.nightly),
     "run_grpo_rec.sh",
-    "run_grpo_rec_lora.sh",
+    pytest.param("run_grpo_rec_lora.sh", marks=pytest.mark.nightly),
     "SmolVLM/run_sft_lora.sh",
 ]
 BATCH = {

@@ -143,7 +143,7 @@ def test_a_killed_run_resumes_and_sees_each_row_once(tiny_qwen, tmp_path, data):
         (["--model", "/nowhere/model"], "no such folder"),
         (["--dtype", "float8"], "unknown dtype 'float8'"),
         (["--report_to", "mlflow"], "report_to: mlflow is not installed; pip install mlflow"),
-        (["--max_completion_length", "100000"], "row train-"),
+        (["--max_completion_length", "100000"], "leaves no room for a prompt in the model"),
         (["--reward_weights", "0", "0"], "reward_weights are all 0"),
         (["--generation_kwargs", '{"suppress_tokens": [3, 99999]}'], "suppress_tokens: the model has no token 99999"),
     ],
