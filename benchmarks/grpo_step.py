@@ -11,7 +11,7 @@ thread take it off our steps. An arm takes no further step once `--limit` second
 `--sweep` varies group size, prompt and completion length around the size's own.
 
 Our arm's tower is what `load_model` makes of it. Measured on one CPU core beside other work, size proxy, one prompt of
-476 tokens, 8 completions of 128 (one run, one step timed): scoring + update 5.2 times faster (5.3 times fewer
+476 tokens, 8 completions of 128 (one run, two steps timed): scoring + update 5.2 times faster (5.3 times fewer
 multiply-adds), the rollout 3.9 times, the step 4.66 times, 0.49 of the memory; completions and losses equal.
 `tiny_internvl`, 2 prompts of 100 tokens (three tiles a picture) x 8, 40: 2.8 times, the rollout 2.4 times, the step
 2.75 times, 0.42 of the memory; equal too. How that changes with the setting: benchmarks/README.md. The GPU sizes have
