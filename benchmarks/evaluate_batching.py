@@ -4,8 +4,8 @@ Both answer the same rows of synthetic_vsr greedily in one run, pictures opened 
 equal texts. Batched is the code that `python -m vlm_grpo.evaluation` runs (median of three); the loop of one opens,
 encodes and decodes one row after the other by transformers' `generate`, as the study did.
 
-Measured on one idle CPU core, in its seconds, 340 rows, embedded Qwen2.5-VL: 6.3 to 7.0 times faster in batches of 128
-(10.0 to 10.5 s against 1.5 to 1.6 s; three runs). It was 8.2 times (1.3 s) before: LOG.md.
+Measured on one CPU core, in its seconds, 340 rows, embedded Qwen2.5-VL: 6.3 to 9.5 times faster in batches of 128 (10.0
+to 14.0 s against 1.5 to 1.6 s; five runs, the lowest ratios on an idle machine): LOG.md.
 """
 
 import argparse
