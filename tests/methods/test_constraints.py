@@ -2,14 +2,12 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.grpo.completions import Rollouts
@@ -24,23 +22,6 @@ def consonants(completion: str, row: Row, *, rule: str, view: object = None) -> 
 
 
 CONSONANTS = replace(VOWELS, name="consonants", score=consonants)
-CONFIG = """
-model: {model}
-data: {data}
-output_dir: {out}
-num_generations: 4
-per_device_train_batch_size: 8
-max_completion_length: 8
-max_steps: 3
-learning_rate: 1e-2
-beta: 0.0
-loss_type: grpo
-lora_dropout: 0.0
-gradient_checkpointing: false
-logging_steps: 1
-save_strategy: "no"
-seed: 3
-"""
 
 
 def rollouts(of_constraint: list[float], advantages: list[float] | None = None) -> Rollouts:
@@ -72,30 +53,19 @@ def test_what_cannot_be_scored_has_no_part():
     assert relative[0].item() == pytest.approx(-relative[1].item())
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_data(tmp_path_factory.mktemp("constraints") / "data", train=tiny_rows(12, split="train"))
-
-
 @pytest.fixture
-def words(tiny_qwen, tmp_path, data, monkeypatch):
+def words(short_run, monkeypatch):
     for reward in (VOWELS, CONSONANTS):
         monkeypatch.setitem(registry.REWARDS, reward.name, reward)
-
-    def of(name: str, more: str) -> list[str]:
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(CONFIG.format(model=tiny_qwen, data=data, out=tmp_path / name) + more)
-        return ["--config", str(path)]
-
-    return of
+    return short_run
 
 
 def test_a_fixed_multiplier_is_trls_normalize_then_sum(words, tmp_path):
     """The same rollouts, the same advantages, the same losses, three steps on."""
     two = "rewards: [vowels, consonants]\nreward_weights: [1, 0.7]\nmulti_objective_aggregation: normalize_then_sum\n"
-    grpo.main(words("trl", two))
+    grpo.main(words("trl", two, steps=3))
     ours = "rewards: [vowels]\nconstraints: [consonants=50]\nconstraint_start: 0.7\nconstraint_rate: 0\n"
-    grpo.main(words("ours", ours))
+    grpo.main(words("ours", ours, steps=3))
     theirs, own = (jsonl.read(tmp_path / name / "completions.jsonl") for name in ("trl", "ours"))
     assert [c["text"] for c in own] == [c["text"] for c in theirs]
     assert [c["rewards"] for c in own] == [c["rewards"] for c in theirs]

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiny_data import save_tiny_data, tiny_rows
 from tiny_reward import VOWELS
 from vlm_grpo.methods.grpo import command as grpo
 from vlm_grpo.methods.grpo.completions import Rollouts
@@ -49,38 +48,12 @@ def accuracy(completion: str, row: Row, *, rule: str, view: object = None) -> fl
     return float("a" in completion)
 
 
-CONFIG = """
-model: {model}
-data: {data}
-output_dir: {out}
-num_generations: 4
-per_device_train_batch_size: 8
-max_completion_length: 8
-max_steps: 2
-learning_rate: 1e-2
-beta: 0.0
-loss_type: grpo
-lora_dropout: 0.0
-gradient_checkpointing: false
-logging_steps: 1
-save_strategy: "no"
-seed: 3
-"""
-
-
 @pytest.fixture
-def words(tiny_qwen, tmp_path, monkeypatch):
+def words(short_run, monkeypatch):
     """The words of a run with further settings; `accuracy` calls right what has the letter a."""
     for reward in (VOWELS, replace(registry.REWARDS["accuracy"], score=accuracy)):
         monkeypatch.setitem(registry.REWARDS, reward.name, reward)
-    data = save_tiny_data(tmp_path / "data", train=tiny_rows(12, split="train"))
-
-    def of(name: str, more: str) -> list[str]:
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(CONFIG.format(model=tiny_qwen, data=data, out=tmp_path / name) + more)
-        return ["--config", str(path)]
-
-    return of
+    return short_run
 
 
 def test_a_run_learns_from_ranks_and_without_any_as_trl_does(words, tmp_path):
