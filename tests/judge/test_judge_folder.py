@@ -44,7 +44,7 @@ def test_odd_ids_images_and_questions_are_kept_apart(judge, write_generations, t
     write_generations(tmp_path, "base", 3, problem=f"Is it so? {SURROGATE}", **places)
     assert judge()[0] == 0
     assert judge()[0] == 0
-    assert [line["row_id"] for line in verdicts(tmp_path)] == [f"row-{i}\ufffd" for i in range(3)]
+    assert sorted(line["row_id"] for line in verdicts(tmp_path)) == [f"row-{i}\ufffd" for i in range(3)]
 
 
 @pytest.mark.parametrize("answers", ["surrogate", "surrogate inside", "NUL", "line separator"])
