@@ -12,6 +12,7 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vlm_grpo.embedded.grounding_questions import CODEC, KINDS, Kind, as_row
 from vlm_grpo.embedded.grounding_scenes import GroundingScene, Shape, draw_scene, render
@@ -57,7 +58,7 @@ def build(out: Path, *, kind: Kind, seed: int, rows: dict[str, int] | None = Non
     """Write pictures and data set under `out`; `rows` maps each split to its number of rows, masks are for `codec`."""
     started = time.monotonic()
     rows = rows or DEFAULT_ROWS
-    config = {"source": SOURCE, "task": kind, "seed": seed, "rows": rows}
+    config: dict[str, Any] = {"source": SOURCE, "task": kind, "seed": seed, "rows": rows}
     if kind == "masks":
         config["codec"] = codec
     splits = {split: draw_split(split, rows[split], kind=kind, seed=seed) for split in POOLS}
