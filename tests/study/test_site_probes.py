@@ -9,6 +9,7 @@ from vlm_grpo.faithfulness import quadrants
 from vlm_grpo.store import manifest
 from vlm_grpo.study.page import main
 from vlm_grpo.study.site.compare import open_both
+from vlm_grpo.study.site.probes import quadrant_tables
 from vlm_grpo.study.site.source import open_source
 
 
@@ -55,8 +56,11 @@ def test_marks_and_texts_of_each_row(results, tmp_path):
 def test_quadrants_of_the_runs_replace_those_by_rule(results, tmp_path):
     root = results.parent
     quadrants.main([f"the {name}={root / name}" for name in ("base", "grpo")] + ["--out", str(tmp_path / "crossed")])
-    main([str(results), "--probes", str(tmp_path / "crossed"), "--out", str(tmp_path / "pages")])
-    assert "the grpo" in (tmp_path / "pages" / "site" / "probes.html").read_text()
+    by_rule, crossed = (
+        [line[0] for line in quadrant_tables(open_source(results, probes=named))[0].rows]
+        for named in ([], [tmp_path / "crossed"])
+    )
+    assert (by_rule, crossed) == (["base", "sft", "grpo"], ["the base", "the grpo"])
 
 
 def test_two_studies_put_together_keep_theirs(results, tmp_path):
