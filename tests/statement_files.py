@@ -14,7 +14,8 @@ import h5py
 import numpy as np
 from PIL import Image, ImageDraw
 
-WIDTH, HEIGHT = 1280, 720
+WIDTH, HEIGHT = 320, 180
+"""A quarter of Rel3D's on each side."""
 STORED, MARGIN = 256, 16
 PREDICATES = ("behind (wrt you)", "near", "on", "points towards")
 SCENES = {
@@ -33,15 +34,15 @@ def scene_path(predicate: str, subject: str, object: str, state: str, camera: in
 def sample(predicate: str, subject: str, object: str, *, label: bool, camera: int = 0) -> dict[str, Any]:
     """One sample as Rel3D's JSON has it."""
     state = "initialState" if label else "finalState"
-    left = 100 if label else 700
+    left = 25 if label else 175
     return {
         "rgb": scene_path(predicate, subject, object, state, camera),
         "depth": scene_path(predicate, subject, object, state, camera, "depth.tiff"),
         "width": WIDTH,
         "height": HEIGHT,
         "camera_info": {"elevation": 0.1 * camera},
-        "subject": {"name": subject, "bbox": {"top": "180", "left": str(left), "width": "320.0", "height": "90"}},
-        "object": {"name": object, "bbox": {"top": 360.0, "left": 640, "width": 64, "height": 180}},
+        "subject": {"name": subject, "bbox": {"top": "45", "left": str(left), "width": "80.0", "height": "22.5"}},
+        "object": {"name": object, "bbox": {"top": 90.0, "left": 160, "width": 16, "height": 45}},
         "predicate": predicate,
         "label": label,
         "transform_vector": {

@@ -93,10 +93,19 @@ def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
                 )
                 for value, share in scores[name].items()
             ),
+            notes=_mean_over(scores[name]),
         )
         for name, column in names.items()
         if len(scores[name]) <= FEW and scores[name].keys() != {NO_VALUE}
     ]
+
+
+def _mean_over(shares: Mapping[str, Any]) -> tuple[str, ...]:
+    """The accuracy in which each value counts as much, as SpatialSense's authors report it."""
+    if len(shares) < 2:
+        return ()
+    mean = sum(share["accuracy"] for share in shares.values()) / len(shares)
+    return (f"mean over the {len(shares)} values: {mean:.3f}",)
 
 
 def task_columns(scores: Any) -> Sequence[Column]:
