@@ -32,7 +32,7 @@ class EvaluationArguments(ImageOptions):
     limit: int | None = field(
         default=None, metadata={"help": "Answer only this many rows, drawn with the seed; all of them if unset."}
     )
-    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
+    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, no_think, answer or yes_no."})
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read from a completion."})
     judge_model: str | None = field(
         default=None, metadata={"help": "Model that tells what is right where rows leave it to a judge (method llm)."}
