@@ -1,7 +1,8 @@
 """What the model is asked: templates by name, in our own words around the study's tags.
 
 `reason` asks for `<think>` and `<answer>` blocks (GRPO and its evaluation); `no_think` for the `<answer>` block alone
-(the arm beside it that may not reason); `answer` is the bare problem (SFT on answers, as in the study); `yes_no` is the bare problem asking for Yes or No (the study's SFT prompt for SmolVLM).
+(the arm beside it that may not reason); `answer` is the bare problem (SFT on answers, as in the study); `yes_no` is the
+bare problem asking for Yes or No (the study's SFT prompt for SmolVLM).
 Training and evaluation share these, so the two never differ by a question mark (reference, sections 1.2 and 12.1).
 `asks` says what the final answer looks like; a row's task knows it (`vlm_grpo.tasks.asking`).
 """

@@ -28,7 +28,9 @@ class EvaluationArguments(ImageOptions):
     data: str = field(metadata={"help": "Data set folder; ${VARIABLES} are filled in."})
     out: str = field(metadata={"help": "Output folder: generations.jsonl, scores.json, manifest.json."})
     adapter: str | None = field(default=None, metadata={"help": "LoRA adapter folder to put on the model."})
-    split: str = field(default="validation", metadata={"help": "Split to answer."})
+    split: str = field(
+        default="validation", metadata={"help": "Split to answer; validation+test are both as one, each question once."}
+    )
     limit: int | None = field(
         default=None, metadata={"help": "Answer only this many rows, drawn with the seed; all of them if unset."}
     )
