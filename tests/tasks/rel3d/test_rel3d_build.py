@@ -238,3 +238,18 @@ def test_another_build_does_not_go_into_the_folder(tmp_path, capsys):
     out = built(tmp_path)
     told = refusal(capsys, main, ["--data", tmp_path / "Rel3D", "--out", out, "--wording", "study"])
     assert 'wording: "sentence" there, "study" asked' in told
+
+
+def test_a_build_that_is_there_is_left_alone_and_one_that_was_stopped_goes_on(tmp_path):
+    out = built(tmp_path)
+    before = (out / "manifest.json").stat().st_mtime_ns
+    words = ["--data", str(tmp_path / "Rel3D"), "--out", str(out), "--max-dropped", "0.1"]
+    main(words)
+    assert (out / "manifest.json").stat().st_mtime_ns == before
+    (out / "manifest.json").unlink()
+    lost = next(iter(sorted((out / "images").iterdir())))
+    kept = lost.read_bytes()
+    lost.rename(lost.with_name(f".unfinished {lost.name}"))
+    main(words)
+    assert lost.read_bytes() == kept
+    assert not list((out / "images").glob(".unfinished*"))

@@ -86,40 +86,25 @@ def chosen(predicates: Sequence[str] | None, known: Sequence[str]) -> tuple[str,
 
 
 def build(out: Path, source: Source, options: Options) -> dict[str, Any]:
-    """Write the statements of `source` and their pictures to `out`; the manifest."""
+    """Write the statements of `source` and their pictures to `out`, if they are not there; the manifest."""
     started = time.monotonic()
-    statements, dropped = list(source.statements), list(source.dropped)
-    _check_dropped(statements, dropped, options.max_dropped, listed=out.with_name(f"{out.name}.{DROPPED}"))
-    duplicates = 0
-    if options.preparation == "clean":
-        if not options.panels:
-            statements, duplicates = _under_one_name(statements)
-        statements, elsewhere = _apart(statements)
-        dropped += elsewhere
-    by_split = {
-        split: [statement for statement in statements if statement.split == split]
-        for split in SPLITS.values()
-        if any(entry["split"] == split for entry in dropped) or any(s.split == split for s in statements)
-    }
-    splits = {
-        split: [to_row(s, task=source.task, wording=options.wording, panels=options.panels) for s in taken]
-        for split, taken in by_split.items()
-    }
     config = {
         **source.config,
         **{name: getattr(options, name) for name in ("preparation", "wording", "panels", "limit", "max_dropped")},
         "predicates": None if options.predicates is None else list(options.predicates),
     }
     identity = {"kind": dataset.KIND, "task": source.task, "sha256": dict(source.hashes), **config}
+    if manifest.is_claimed(out, identity, not_compared=("max_dropped",)) and manifest.exists(out):
+        return manifest.read(out, kind=dataset.KIND)
+    statements, dropped, duplicates = _kept(source, options, listed=out.with_name(f"{out.name}.{DROPPED}"))
+    by_split = {split: [s for s in statements if s.split == split] for split in _splits(source)}
+    splits = {
+        split: [to_row(s, task=source.task, wording=options.wording, panels=options.panels) for s in taken]
+        for split, taken in by_split.items()
+    }
     manifest.claim(out, identity, not_compared=("max_dropped",))
-    told = dict(source.told)
-    if source.pair is not None:
-        told["pairs"] = {split: _pairs(taken, source.pair) for split, taken in by_split.items()}
     with only_writer(out, doing="building"):
-        for shown in {statement.shown.name: statement.shown for statement in statements}.values():
-            if not (out / shown.name).exists():
-                (out / shown.name).parent.mkdir(parents=True, exist_ok=True)
-                shown.save(out / shown.name)
+        _save_pictures(out, statements)
         jsonl.write(out / DROPPED, dropped)
         dataset.save(
             out,
@@ -128,17 +113,57 @@ def build(out: Path, source: Source, options: Options) -> dict[str, Any]:
             config=config,
             seconds=time.monotonic() - started,
             dropped=dropped,
-            balance={split: _balance(taken) for split, taken in by_split.items()},
-            shared_pictures=_shared(by_split),
             duplicate_pictures=duplicates,
-            without_a_box={
-                split: sum(s.subject_box is None or s.object_box is None for s in taken)
-                for split, taken in by_split.items()
-            },
-            boxes="[x1, y1, x2, y2] by their edges, in pixels of the picture; in four panels those of the first",
-            **told,
+            **_facts(by_split, source.pair),
+            **source.told,
         )
     return manifest.read(out, kind=dataset.KIND)
+
+
+def _splits(source: Source) -> list[str]:
+    """Those that the files have statements of."""
+    there = {statement.split for statement in source.statements} | {entry["split"] for entry in source.dropped}
+    return [split for split in SPLITS.values() if split in there]
+
+
+def _kept(source: Source, options: Options, *, listed: Path) -> tuple[list[Statement], list[dict[str, Any]], int]:
+    """The statements that make rows, what is left out, and how many pictures had a further name."""
+    statements, dropped = list(source.statements), list(source.dropped)
+    _check_dropped(statements, dropped, options.max_dropped, listed=listed)
+    if options.preparation == "study":
+        return statements, dropped, 0
+    duplicates = 0
+    if not options.panels:
+        statements, duplicates = _under_one_name(statements)
+    statements, elsewhere = _apart(statements)
+    return statements, dropped + elsewhere, duplicates
+
+
+def _save_pictures(out: Path, statements: Sequence[Statement]) -> None:
+    """Write what is not there yet; a write that is cut off leaves nothing under the picture's name."""
+    for shown in {statement.shown.name: statement.shown for statement in statements}.values():
+        place = out / shown.name
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = place.with_name(f".unfinished {place.name}")
+            shown.save(unfinished)
+            unfinished.replace(place)
+
+
+def _facts(by_split: Mapping[str, Sequence[Statement]], pair: str | None) -> dict[str, Any]:
+    """What the manifest tells of the statements of each split."""
+    facts: dict[str, Any] = {
+        "balance": {split: _balance(taken) for split, taken in by_split.items()},
+        "shared_pictures": _shared(by_split),
+        "without_a_box": {
+            split: sum(s.subject_box is None or s.object_box is None for s in taken)
+            for split, taken in by_split.items()
+        },
+        "boxes": "[x1, y1, x2, y2] by their edges, in pixels of the picture; in four panels those of the first",
+    }
+    if pair is not None:
+        facts["pairs"] = {split: _pairs(taken, pair) for split, taken in by_split.items()}
+    return facts
 
 
 def _under_one_name(statements: Sequence[Statement]) -> tuple[list[Statement], int]:
