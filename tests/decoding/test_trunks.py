@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiny_decoding import FAMILIES, Bench
+from tiny_decoding import FAMILIES, RECORD, Bench
 from tiny_grpo import DEVICE, LONG, PICTURES, SHORT
 from vlm_grpo.decoding.trunks import trunks_of
 from vlm_grpo.evaluation.generate import Decoder
@@ -41,6 +41,9 @@ def test_rows_over_a_trunk_say_what_they_say_by_themselves(family, attention, re
     assert [one.completion_tokens for one in together] == [one.completion_tokens for one in alone]
     assert read == [len(QUESTIONS)]
     assert len({one.text for one in together}) > 1
+    vars(decoder)["engine"] = bench.engine(record=RECORD)
+    captured = decoder(rows, encoded.to(DEVICE), use_cache=True, groups=groups)
+    assert [one.text for one in captured] == [one.text for one in alone]
 
 
 def test_rows_of_one_group_each_go_as_before(tiny_qwen):
