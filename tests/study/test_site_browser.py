@@ -145,8 +145,10 @@ def test_a_row_stands_beside_itself_under_each_probe(browser, results):
         where = page.url
     with opened(browser, results, "probes", f"#{where.partition('#')[2]}") as page:
         expect(page.locator(".beside h4").nth(1)).to_have_text("other picture")
-        title = page.locator(".slope-line title").first
-        assert "Holm p" in title.evaluate("title => title.textContent")
+        for figure, numbers in (("slope", "Holm p"), ("chart:not(.slope)", "0% of the thought kept: 5 of 11")):
+            shown = page.locator(f".{figure} .shows").first
+            shown.hover()
+            assert numbers in shown.locator("title").text_content()
 
 
 def test_a_picture_opens_whole_and_zooms(browser, results):

@@ -1,6 +1,6 @@
 """The charts of the probes' page as geometry for inline SVG: answers forced early, and accuracy under each probe."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ SLOPE_HIGH = 110
 """Of one probe's slopes, in pixels."""
 BEFORE, UNDER = 22, 78
 """Where, in percent of its width, a slope begins and ends."""
+COLUMN = 25
+"""Width in percent of the part of the survival curve's chart that stands for one share."""
 FIFTHS = tuple(fifth / 5 for fifth in range(6))
 
 
@@ -67,6 +69,16 @@ def survivals(probed: Mapping[str, Probed], tones: Mapping[str, int]) -> list[Su
                 area=f"area over the curve {area['value']:.3f}{ends}, n = {curve['n']}",
             )
         )
+    return made
+
+
+def columns(some: Sequence[Survival]) -> list[tuple[float, float, str]]:
+    """Where the pointer shows the numbers of all runs at once: left end and width in percent, and the numbers."""
+    made = []
+    for of_share in zip(*(one.points for one in some), strict=True):
+        x = of_share[0][0]
+        left, right = max(0.0, x - COLUMN / 2), min(float(WIDE), x + COLUMN / 2)
+        made.append((left, right - left, "\n".join(title for _, _, title in of_share)))
     return made
 
 

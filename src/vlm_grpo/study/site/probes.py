@@ -33,7 +33,8 @@ def probes_page(source: Source, tones: Mapping[str, int]) -> dict[str, Any]:
     """The template's variables: tables, charts and quadrants; `tones` are runs' colours."""
     probed = source.faithfulness.probed
     return {
-        "survivals": probe_charts.survivals(probed, tones),
+        "survivals": (survivals := probe_charts.survivals(probed, tones)),
+        "columns": probe_charts.columns(survivals),
         "slopes": probe_charts.slopes(probed, tones),
         "slope_high": probe_charts.SLOPE_HIGH,
         "slope_ends": (probe_charts.BEFORE, probe_charts.UNDER),
