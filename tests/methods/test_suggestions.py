@@ -69,7 +69,7 @@ def test_a_run_on_captions_and_thoughts_is_another_run(tiny_qwen, tmp_path, caps
         grpo.main([*words, "--environment", "double_check"])
     assert "double_check answers in turns; leave one of them out" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        grpo.main([*words[:-1], "0.25"])
+        grpo.main([*words[:-1], "0"])
     assert "belongs to another run" in capsys.readouterr().err
 
 
