@@ -22,6 +22,7 @@ MODULES = (
     "length",
     "repetition",
     "iou",
+    "spoken_boxes",
     "consistency",
 )
 """Below `vlm_grpo.rewards`."""

@@ -22,6 +22,8 @@ MODULES = {
     "masks": "masks.task",
     "gui": "gui.task",
     "rec": "rec.task",
+    "driving": "driving.task",
+    "aokvqa": "aokvqa.task",
 }
 """Below `vlm_grpo.tasks`."""
 
