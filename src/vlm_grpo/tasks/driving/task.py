@@ -18,7 +18,7 @@ from vlm_grpo.tasks.driving.measures import pair_ious
 from vlm_grpo.tasks.driving.spelling import Boxes, respelled, spoken
 from vlm_grpo.tasks.view import AS_IS, View
 
-MANNER = "In your reasoning, write each thing that you rely on as [x1,y1,x2,y2 name], its box {frame}. "
+MANNER = "In your reasoning, write each thing that you rely on as [x1,y1,x2,y2 name], its box {frame}."
 LEAST_IOU = 0.5
 """From which a box that is said counts as the true one of its label."""
 
@@ -33,7 +33,9 @@ def explained(row: Row, view: View = AS_IS) -> str:
     column = "explanation_boxes" if row.meta.get("boxes") == "bbox" else "explanation"
     explanation = row.meta.get(column)
     if not explanation:
-        raise UserError(f"row {row.id} has no {column} to teach; leave it out, or take target tagged")
+        raise UserError(
+            f"row {row.id} has no {column} to teach; build the data set with --only-explained, or take target tagged"
+        )
     letters = LETTERS.write(LETTERS.solution(row.solution, where=f"row {row.id}"))
     return f"<think> {respelled(explanation, view.to_frame)} </think> <answer> {letters} </answer>"
 
@@ -104,7 +106,7 @@ def example(name: str, right: str = "AC", *, entities: Sequence[Entity] | None =
         options=("I slow down", "I sound the horn", "I let the pedestrian cross", "I overtake"),
         right=tuple(right),
         entities=tuple(THINGS if entities is None else entities),
-        explanation="The pedestrian crosses and the red light stops me behind the car.",
+        explanation="The pedestrian crosses and the red light stops me behind the car, not the car.",
         explanation_boxes=f"The {PEDESTRIAN} crosses and the {LIGHT} stops me behind the {CAR}, not the {OTHER_CAR}.",
     )
     return to_row(record, id="example", task=name)
