@@ -1,11 +1,15 @@
 """DrivingVQA and A-OKVQA from schema-true miniatures of their files to rows."""
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from driving_files import aokvqa_folder, driving_folder, item, two_questions
+from picture_server import answer
 from refusals import refusal
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
@@ -45,6 +49,15 @@ def test_rows_say_what_the_files_say(tmp_path, capsys):
     assert told["two_questions"] == {"train": 1, "test": 1}
     assert told["boxes"] == {"train": 12, "test": 6}
     assert "train: 4 rows about 4 pictures; two questions 1, several right 4" in capsys.readouterr().out
+
+
+def test_rows_lie_in_one_frame_whatever_the_pictures_name_is(tmp_path):
+    """`img_filename` with the folder's name, as on the hub, or without."""
+    bare = {"0": item(0, img_filename="0.jpg")}
+    files = driving_folder(tmp_path / "files", bare, {"1": item(1)})
+    (files / "images" / "0.jpg").write_bytes((files / "0.jpg").read_bytes())
+    out = built(files, tmp_path / "rows")
+    assert [dataset.load(out, split)[0].images for split in ("train", "test")] == [("images/0.jpg",), ("images/1.jpg",)]
 
 
 def test_an_item_with_two_questions_needs_both(tmp_path):
@@ -133,27 +146,25 @@ def test_mistakes_of_the_command_line_are_one_line(tmp_path, capsys):
     assert "item '0': 5 is no object" in refusal(capsys, main, [*out, "--folder", files])
     (files / "test.json").write_text("[")
     assert "test.json" in refusal(capsys, main, [*out, "--folder", files])
-    (files / "images" / "0.jpg").unlink()
     driving_folder(tmp_path / "other")
     (tmp_path / "other" / "images" / "0.jpg").write_bytes(b"")
     assert "is empty (0 bytes)" in refusal(capsys, main, [*out, "--folder", tmp_path / "other"])
 
 
-def test_the_hub_has_the_same_and_its_commit_is_kept(tmp_path, monkeypatch):
-    files = driving_folder(tmp_path / "abc123")
+def test_the_hub_has_the_same_and_its_commit_is_kept(picture_server, tmp_path):
+    files = driving_folder(tmp_path / "files")
     with zipfile.ZipFile(files / "images.zip", "w") as archive:
         for path in (files / "images").iterdir():
             archive.write(path, f"images/{path.name}")
-    asked = []
-
-    def download(hub_id, name, *, repo_type, revision):
-        asked.append((hub_id, repo_type, revision))
-        return str(files / name)
-
-    monkeypatch.setattr(source, "hf_hub_download", download)
-    main(["--out", str(tmp_path / "rows"), "--revision", "v1", "--split", "test"])
-    assert set(asked) == {("EPFL-DrivingVQA/DrivingVQA", "dataset", "v1")}
-    assert manifest.read(tmp_path / "rows")["inputs"]["source"]["revision"] == "abc123"
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    for name in ("test.json", "images.zip"):
+        sent = answer(200, (files / name).read_bytes(), ETag=f'"{name}"', X_Repo_Commit=commit)
+        picture_server.script[f"/datasets/{source.HUB_ID}/resolve/v1/{name}"] = [sent]
+    environment = {**os.environ, "HF_ENDPOINT": picture_server.address, "HF_HOME": str(tmp_path / "hf")}
+    command = [sys.executable, "-m", "vlm_grpo.tasks.driving", "--out", str(tmp_path / "rows"), "--split", "test"]
+    subprocess.run([*command, "--revision", "v1"], check=True, env=environment, capture_output=True)
+    written = manifest.read(tmp_path / "rows")["inputs"]["source"]
+    assert (written["name"], written["revision"]) == (source.HUB_ID, commit)
     assert (tmp_path / "rows" / "images" / "4000.jpg").is_file()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HFValidationError
-
 from vlm_grpo.errors import UserError
+from vlm_grpo.rows import hub
 from vlm_grpo.rows.archives import unpack
 from vlm_grpo.tasks.driving import items
 from vlm_grpo.tasks.driving.items import Items
@@ -27,20 +25,9 @@ def from_folder(folder: Path, splits: tuple[str, ...], *, limit: int | None = No
 def from_hub(hub_id: str, revision: str | None, splits: tuple[str, ...], *, scratch: Path, limit: int | None) -> Items:
     """The items of a data set on the hub, whose archive of pictures is unpacked to `scratch`."""
     names = [*(f"{split}.json" for split in splits), PICTURES]
-    try:
-        *texts, pictures = (
-            Path(hf_hub_download(hub_id, name, repo_type="dataset", revision=revision)) for name in names
-        )
-    except (OSError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"{hub_id} cannot be had from the hub ({reason}); check name, revision and network, or use --folder"
-        ) from None
-    commits = {path.parent.name for path in (*texts, pictures)}
-    if len(commits) != 1:
-        raise UserError(f"{hub_id} changed while it was read; run the command again, or give --revision")
+    (*texts, pictures), commit = hub.fetch(hub_id, names, revision=revision, instead="--folder")
     unpack(pictures, scratch)
-    return _read(hub_id, dict(zip(splits, texts, strict=True)), scratch, limit, revision=commits.pop())
+    return _read(hub_id, dict(zip(splits, texts, strict=True)), scratch, limit, revision=commit)
 
 
 def _read(name: str, files: dict[str, Path], folder: Path, limit: int | None, revision: str | None = None) -> Items:
