@@ -66,6 +66,14 @@ def test_spoken_boxes_have_an_iou_precision_and_recall(runs):
     assert [lost[key] for key in keys] == pytest.approx([1, 0, 6, 20 * 20 / (200 * 100), 0, 0])
 
 
+def test_boxes_that_nobody_asked_for_are_kept_and_not_scored():
+    row, task = example("driving"), task_named("driving")
+    original = row.model_copy(update={"meta": {**row.meta, "boxes": "original"}})
+    asked, unasked = (task.outcome(said("A, C", VAN), one, rule="strict") for one in (row, original))
+    assert asked.evidence["boxes"] == unasked.evidence["boxes"] != []
+    assert [task.figures([outcome])["box_recall"] for outcome in (asked, unasked)] == [0.0, None]
+
+
 def test_outcomes_keep_the_boxes_and_are_read_back(runs):
     line = jsonl.read(runs / "half" / "outcomes.jsonl")[0]
     assert (line["said"], line["truth"], line["credit"]) == (["C"], ["B", "C"], 0.0)
