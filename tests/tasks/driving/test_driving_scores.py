@@ -113,3 +113,13 @@ def test_a_counterfactual_is_another_set_of_letters(right, seed):
     assert set(wrong) < set("ABCD") or wrong == list("ABCD")
     assert len(set(wrong) ^ right) == 1
     assert task.answer(row).same(task.answer(row).parse(task.answer(row).write(wrong), False), wrong)
+
+
+def test_the_boxes_of_thoughts_are_drawn_beside_the_true_ones(runs, tmp_path):
+    report([f"--arm=half={runs / 'half'}", "--out", str(tmp_path / "report")])
+    page = (tmp_path / "report" / "drawings.html").read_text()
+    assert page.count(">white van<") >= 3
+    row, task = example("driving"), task_named("driving")
+    assert [outline.label for outline in task.drawn(row)] == ["pedestrian", "red light", "car", "car"]
+    unparsed = task.outcome(said("what?", SIGN), row, rule="strict")
+    assert [(outline.label, outline.points[2]) for outline in task.drawn(row, unparsed)] == [("sign", (170.0, 25.0))]

@@ -16,6 +16,7 @@ from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.driving.columns import NAME, DrivingRecord, Entity, entities_of, to_row
 from vlm_grpo.tasks.driving.measures import distinct, pair_ious
 from vlm_grpo.tasks.driving.spelling import Boxes, respelled, spoken
+from vlm_grpo.tasks.outlines import Outline, of_box
 from vlm_grpo.tasks.view import AS_IS, View
 
 MANNER = "In your reasoning, write each thing that you rely on as [x1,y1,x2,y2 name], its box {frame}."
@@ -56,6 +57,16 @@ def evidence(completion: str, row: Row, view: View) -> dict[str, Any]:
         return {"boxes": boxes, "distinct": len(said), "true": None, "ious": []}
     true = distinct(annotated)
     return {"boxes": boxes, "distinct": len(said), "true": len(true), "ious": pair_ious(said, true)}
+
+
+def annotated(row: Row) -> dict[str, Any]:
+    """The true `boxes` of `row`; none where nobody annotated any."""
+    return {"boxes": entities_of(row) or ()}
+
+
+def outlines(evidence: dict[str, Any], row: Row) -> tuple[Outline, ...]:
+    """Each box with its label."""
+    return tuple(of_box(box["bbox_2d"], box["label"]) for box in evidence["boxes"])
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -137,6 +148,8 @@ def of_letters(name: str, *, published: str) -> Task:
         lessons={"explained": explained},
         manner=manner,
         evidence=evidence,
+        annotated=annotated,
+        outlines=outlines,
         figures=figures,
         columns=(
             Column("precision", "letter_precision"),
