@@ -97,7 +97,7 @@ def gap(home: Arm, away: Arm) -> dict[str, Any]:
     if _questions(home) == _questions(away):
         counts = paired_counts(home.right, away.right)
         low, high = newcombe_paired(*counts)
-        tested = {"b": counts.b, "c": counts.c, "mcnemar_p": mcnemar_exact(counts.b, counts.c)}
+        tested = {"n": counts.n, "b": counts.b, "c": counts.c, "mcnemar_p": mcnemar_exact(counts.b, counts.c)}
         return {"value": counts.difference, "ci_low": low, "ci_high": high, "is_paired": True, **tested}
     one, other = ((arm.scores["correct"], arm.scores["n"]) for arm in (home, away))
     low, high = newcombe(one, other)
