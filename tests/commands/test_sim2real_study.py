@@ -36,7 +36,7 @@ def test_every_arm_of_the_report_is_there_with_its_figures(study):
 
 def test_arms_are_trained_on_one_domain_and_asked_about_all(study):
     assert {arm: study.arms[arm].data for arm in study.studied} == {
-        **dict.fromkeys(("sft_2", "sft_50", "grpo"), "rel3d"),
+        **dict.fromkeys(("sft_2", "sft_50", "grpo", "grpo_no_think"), "rel3d"),
         "sft_ss": "spatialsense",
         "grpo_aug": "rel3d_panels",
     }
