@@ -1,7 +1,8 @@
 """`answer_only`: 1 when the whole completion is one `<answer>` block that holds something, else 0.
 
 The format of the arm that may not reason (prompt `no_think`): nothing stands before the block and nothing behind it,
-so that a thought outside of tags earns no more than one inside. Where an environment answers the model, it is the mean over turns.
+so that a thought outside of tags earns no more than one inside. Where an environment answers the model, it is the mean
+over the model's turns.
 """
 
 from vlm_grpo.rewards.base import Reward
