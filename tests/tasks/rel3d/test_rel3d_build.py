@@ -218,8 +218,8 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path, capsys):
     told = refusal(capsys, main, [*words, "--name", "nc_0.4_nc_0.1"])
     assert "nc_0.4_nc_0.1.json is missing" in told
     assert "(c_0.9_c_0.1)" in told
-    assert "none is known; known: behind (wrt you), near, on, points towards" in refusal(
-        capsys, main, [*words, "--predicates", "above"]
+    assert "--predicates: above not among the files' own; known: behind (wrt you), near, on, points" in refusal(
+        capsys, main, [*words, "--predicates", "near", "above"]
     )
     assert "study stands for a whole list" in refusal(capsys, main, [*words, "--predicates", "study", "near"])
     assert "does not fit the predicate 'points towards'" in refusal(

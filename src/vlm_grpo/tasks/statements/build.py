@@ -77,11 +77,15 @@ class Source:
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
-def chosen(predicates: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]:
-    """Those of `predicates` that are among the `known` ones of the files, in these' order; `UserError` for none."""
+def chosen(predicates: tuple[str, ...] | None, known: Sequence[str]) -> tuple[str, ...]:
+    """Those of `predicates` that are among the `known` ones of the files, in these' order.
+
+    `UserError` for one that is not, unless it is of the study's list, and where none is left.
+    """
     taken = tuple(name for name in known if predicates is None or name in predicates)
-    if not taken:
-        raise UserError(f"--predicates {' '.join(predicates or ())}: none is known; known: {', '.join(known)}")
+    unknown = [name for name in predicates or () if name not in known]
+    if not taken or (unknown and predicates != STUDY_PREDICATES):
+        raise UserError(f"--predicates: {', '.join(unknown)} not among the files' own; known: {', '.join(known)}")
     return taken
 
 
