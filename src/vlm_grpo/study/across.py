@@ -124,7 +124,10 @@ def _accuracies(summary: Mapping[str, Any]) -> Table:
             header.append(f"{name}, published")
             theirs = [published[name].get(arm_of(run)) for run in summary["runs"]]
             columns.append([f"{one:.3f}" if one is not None else NOTHING for one in theirs])
-    notes = ("published: no n, no interval",) if published else ()
+    notes = (
+        "Wilson intervals",
+        *(("published: as others report it, without interval",) if published else ()),
+    )
     rows = tuple(zip(summary["runs"], *columns, strict=True))
     return Table(title="Accuracy on each evaluation", header=tuple(header), rows=rows, notes=notes)
 
@@ -137,8 +140,11 @@ def _gaps(summary: Mapping[str, Any]) -> Table:
     home = summary["evaluations"][0]
     is_paired = [one["is_paired"] for one in summary["gaps"]]
     return Table(
-        title=f"What each run loses from {home} to elsewhere",
-        header=("run", "asked", "difference (95 % interval)", "only home right (b)", "only there (c)", "p", "Holm p"),
+        title=f"Accuracy elsewhere less that on {home}",
+        header=(
+            *("run", "on", "difference (95 % interval)"),
+            *(f"right on {home} only (b)", "only there (c)", "McNemar p", "Holm p"),
+        ),
         rows=tuple(
             (
                 *(one["run"], one["evaluation"], estimate_cell(one, sign="+")),
