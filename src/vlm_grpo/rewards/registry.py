@@ -12,6 +12,7 @@ MODULES = (
     "accuracy",
     "credit",
     "format",
+    "answer_only",
     "line_format",
     "decoding",
     "correctness",
@@ -22,6 +23,7 @@ MODULES = (
     "length",
     "repetition",
     "iou",
+    "spoken_boxes",
     "consistency",
 )
 """Below `vlm_grpo.rewards`."""

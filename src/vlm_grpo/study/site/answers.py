@@ -52,7 +52,7 @@ def details(source: Source, rows: Sequence[Row], shelf: Shelf) -> list[dict[str,
             "truth": written(_truth(source, row), row),
             "facts": [[column, str(row.meta[column])] for column in _sliced(row) if row.meta.get(column) is not None],
             "pictures": shelf.want(root, row.images),
-            "shapes": shapes_of(_truth(source, row), row),
+            "shapes": shapes_of(row),
             "said": {run: _said(arm, row, source.verdicts.get(run, {})) for run, arm in source.runs.items()},
         }
         for row in rows
@@ -61,7 +61,12 @@ def details(source: Source, rows: Sequence[Row], shelf: Shelf) -> list[dict[str,
 
 def mark(outcome: Outcome) -> str:
     """`r`ight, `w`rong or `u`nparsed."""
-    return "u" if outcome.said is None else "r" if outcome.right else "w"
+    return mark_of(outcome.said, outcome.right)
+
+
+def mark_of(said: Any, right: bool) -> str:
+    """The same, of an answer that was read apart from its outcome."""
+    return "u" if said is None else "r" if right else "w"
 
 
 def written(value: Any, row: Row) -> str:
@@ -75,7 +80,7 @@ def _truth(source: Source, row: Row) -> Any:
 
 def _said(arm: Arm, row: Row, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
     generation, outcome, verdict = arm.generations[row.id], arm.outcomes[row.id], verdicts.get(row.id)
-    shapes = shapes_of(outcome.said, row)
+    shapes = shapes_of(row, outcome)
     return {
         "text": generation.text,
         "answer": None if outcome.said is None else written(outcome.said, row),
