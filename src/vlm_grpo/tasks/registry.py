@@ -24,6 +24,7 @@ MODULES = {
     "rec": "rec.task",
     "driving": "driving.task",
     "aokvqa": "aokvqa.task",
+    "synthetic_driving": "synthetic_driving",
 }
 """Below `vlm_grpo.tasks`."""
 

@@ -18,7 +18,7 @@ from vlm_grpo.tasks.driving.measures import pair_ious
 from vlm_grpo.tasks.driving.spelling import Boxes, respelled, spoken
 from vlm_grpo.tasks.view import AS_IS, View
 
-MANNER = "In your reasoning, write each thing that you rely on as [x1,y1,x2,y2 name], its box {frame}. "
+MANNER = "In your reasoning, write each thing that you rely on as [x1,y1,x2,y2 name], its box {frame}."
 LEAST_IOU = 0.5
 """From which a box that is said counts as the true one of its label."""
 
