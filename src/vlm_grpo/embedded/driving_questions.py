@@ -1,4 +1,4 @@
-"""What is asked about a driving scene: which of three or four things are there, or on one side? One or two are.
+"""What is asked about a driving scene: which of three or four things are on one side, or far or near? One or two are.
 
 Rows have the columns of the task `driving`, with boxes in pixels of the picture. Two explanations lead to an answer: a
 thorough one looks up every option and names its box, a terse one says nothing of use.
@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from vlm_grpo.embedded.driving_scenes import NAMES, SIDE, DrivingScene, Thing, draw_scene
+from vlm_grpo.embedded.driving_scenes import SIDE, DrivingScene, Thing, draw_scene
 from vlm_grpo.embedded.scenes import SIZE
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import question as asked_of
@@ -16,17 +16,17 @@ from vlm_grpo.tasks.driving.columns import SYNTHETIC, DrivingRecord, Entity, to_
 from vlm_grpo.tasks.driving.spelling import spelled
 from vlm_grpo.tasks.view import View
 
-Kind = Literal["see", "left", "right"]
+Kind = Literal["left", "right", "far", "near"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 QUESTIONS: dict[Kind, str] = {
-    "see": "Which of these do you see?",
     "left": "Which of these are on the left?",
     "right": "Which of these are on the right?",
+    "far": "Which of these are far away?",
+    "near": "Which of these are near?",
 }
-SHARES: dict[Kind, float] = {"see": 0.5, "left": 0.25, "right": 0.25}
 LETTERS = "ABCD"
 TERSE = "One look is enough."
-TERSE_SHARES: dict[Kind, float] = {"see": 0.75, "left": 0.2, "right": 0.2}
+TERSE_SHARES: dict[Kind, float] = {"left": 0.2, "right": 0.2, "far": 0.8, "near": 0.8}
 """How often the explanation of a row is terse."""
 VIEW = View(frame="resized_pixels", sizes=((SIDE, SIDE),), shown=((SIZE, SIZE),))
 """How the model sees every picture."""
@@ -34,11 +34,11 @@ VIEW = View(frame="resized_pixels", sizes=((SIDE, SIDE),), shown=((SIZE, SIZE),)
 
 @dataclass(frozen=True)
 class DrivingQuestion:
-    """A question about `scene`: its kind, the names of its options, and whether its explanation is terse."""
+    """A question of `kind` about `scene`: the things that are its `options`, and whether its explanation is terse."""
 
     scene: DrivingScene
     kind: Kind
-    options: tuple[str, ...]
+    options: tuple[Thing, ...]
     is_terse: bool
 
     @property
@@ -49,54 +49,35 @@ class DrivingQuestion:
     @property
     def right(self) -> tuple[str, ...]:
         """The letters of the right options."""
-        named = zip(self.letters, self.options, strict=True)
-        return tuple(letter for letter, name in named if self.is_right(name))
+        return tuple(name for name, thing in zip(self.letters, self.options, strict=True) if self.is_right(thing))
 
-    def thing(self, name: str) -> Thing | None:
-        """What the scene shows under `name`."""
-        return next((thing for thing in self.scene.things if thing.name == name), None)
+    def is_right(self, thing: Thing) -> bool:
+        """Whether the option `thing` is right."""
+        return self.kind == self.place(thing)
 
-    def is_right(self, name: str) -> bool:
-        """Whether the option `name` is right."""
-        thing = self.thing(name)
-        return thing is not None and self.kind in ("see", thing.side)
-
-    @property
-    def relied_on(self) -> tuple[Thing, ...]:
-        """What has to be found to answer: the options that are there."""
-        return tuple(thing for thing in map(self.thing, self.options) if thing is not None)
+    def place(self, thing: Thing) -> str:
+        """Where `thing` is, in the question's terms."""
+        return thing.side if self.kind in ("left", "right") else thing.distance
 
 
 def draw_question(rng: random.Random, *, pool: str) -> DrivingQuestion:
     """A question about a scene of `pool`, with one or two right options out of three or four."""
-    kind = rng.choices(KINDS, weights=[SHARES[kind] for kind in KINDS])[0]
-    right, options = rng.choice((1, 2)), rng.choice((3, 4))
+    kind, right, options = rng.choice(KINDS), rng.choice((1, 2)), rng.choice((3, 4))
+    is_terse = rng.random() < TERSE_SHARES[kind]
     while True:
         scene = draw_scene(rng, pool=pool)
-        rights = [thing.name for thing in scene.things if kind in ("see", thing.side)]
-        if len(rights) >= right:
-            break
-    there = [thing.name for thing in scene.things]
-    elsewhere = [name for name in there if name not in rights]
-    absent = rng.sample([name for name in NAMES if name not in there], options - right)
-    wrong = [*rng.sample(elsewhere, min(len(elsewhere), rng.choice((1, 2)))), *absent][: options - right]
-    chosen = [*rng.sample(rights, right), *wrong]
-    rng.shuffle(chosen)
-    return DrivingQuestion(scene, kind, tuple(chosen), is_terse=rng.random() < TERSE_SHARES[kind])
-
-
-def place(thing: Thing | None, *, boxes: bool) -> str:
-    """Where `thing` is: "left [16,80,48,104 red car]", or "left"; or "none"."""
-    if thing is None:
-        return "none"
-    return f"{thing.side} {spelled(thing.box, thing.name)}" if boxes else thing.side
+        chosen = tuple(rng.sample(scene.things, min(options, len(scene.things))))
+        question = DrivingQuestion(scene, kind, chosen, is_terse)
+        if len(chosen) == options and len(question.right) == right:
+            return question
 
 
 def thorough(question: DrivingQuestion, *, boxes: bool) -> str:
     """Every option looked up, and whether it is right."""
     return " ".join(
-        f"({letter}) {name}: {place(question.thing(name), boxes=boxes)}, {'yes' if question.is_right(name) else 'no'}."
-        for letter, name in zip(question.letters, question.options, strict=True)
+        f"({letter}) {thing.name}{f' {spelled(thing.box, thing.name)}' if boxes else ''}: {question.place(thing)}, "
+        f"{'yes' if question.is_right(thing) else 'no'}."
+        for letter, thing in zip(question.letters, question.options, strict=True)
     )
 
 
@@ -108,11 +89,9 @@ def as_row(name: str, question: DrivingQuestion) -> Row:
         height=SIDE,
         questions=(QUESTIONS[question.kind],),
         letters=question.letters,
-        options=question.options,
+        options=tuple(thing.name for thing in question.options),
         right=question.right,
-        entities=tuple(
-            Entity(label=t.name, bbox_2d=(t.box[0], t.box[1], t.box[2], t.box[3])) for t in question.relied_on
-        ),
+        entities=tuple(Entity(label=thing.name, bbox_2d=thing.box) for thing in question.options),
         explanation=TERSE if question.is_terse else thorough(question, boxes=False),
         explanation_boxes=TERSE if question.is_terse else thorough(question, boxes=True),
     )
