@@ -7,7 +7,8 @@ study_boxes      the study's: no recall, a label's last box only on both sides, 
 study_letters    the study's: the answer's text, so `C, A` earns nothing where `A, C` is right
 study_format     the study's: .5 for a thought and an answer at the start, whatever follows
 
-None for rows of other tasks and, of those of boxes, for rows where nobody annotated any.
+A box that is named again earns nothing. None for rows of other tasks and, of those of boxes, for rows where nobody
+annotated any.
 """
 
 import re
@@ -18,7 +19,7 @@ from vlm_grpo.rewards.base import Reward
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.rules import Rule
 from vlm_grpo.tasks.blocks import answer_block
-from vlm_grpo.tasks.detection.matching import Labelled, iou_table, pair
+from vlm_grpo.tasks.detection.matching import Labelled
 from vlm_grpo.tasks.driving import measures
 from vlm_grpo.tasks.driving.columns import NAME, TASKS, entities_of
 from vlm_grpo.tasks.driving.task import CAR, LIGHT, OTHER_CAR, PEDESTRIAN, boxes_of, example
@@ -27,13 +28,6 @@ from vlm_grpo.tasks.view import AS_IS, View
 Measure = Callable[[Sequence[Labelled], Sequence[Labelled]], float]
 STUDY_FORMAT = 0.5
 _STUDY_FORMAT = re.compile(r"<think>.*?</think>\s*<answer>.*?</answer>", re.DOTALL)
-
-
-def at_50(said: Sequence[Labelled], true: Sequence[Labelled]) -> float:
-    """F1 of the boxes that pair from an IoU of .5 on; where nothing is to be named, 1 for nothing."""
-    if not said or not true:
-        return float(len(said) == len(true))
-    return 2 * len(pair(iou_table(said, true)).ious) / (len(said) + len(true))
 
 
 def score(completion: str, row: Row, *, rule: Rule, view: View = AS_IS, measure: Measure) -> float | None:
@@ -84,7 +78,11 @@ _HACKS = (
 _MISLABELLED = ((_thought("[100,200,160,400 dog]", "[700,50,740,150 car]"), _ROW),)
 _NOTHING_THERE = ((_thought(CAR), _EMPTY),)
 
-MEASURES: dict[str, Measure] = {"boxes": measures.shared, "boxes_50": at_50, "boxes_precision": measures.precise}
+MEASURES: dict[str, Measure] = {
+    "boxes": measures.shared,
+    "boxes_50": measures.at_50,
+    "boxes_precision": measures.precise,
+}
 REWARDS = (
     *(
         Reward(

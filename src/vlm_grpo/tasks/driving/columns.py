@@ -40,7 +40,7 @@ class DrivingRecord(BaseModel):
         right: the letters of the right options, at least one.
         entities: what the reasoning relies on, in pixels; None where nobody annotated it.
         explanation: the right reasoning in words; None where there is none.
-        explanation_boxes: the same with boxes `[x1,y1,x2,y2 label]` in whole pixels.
+        explanation_boxes: the same with boxes `[x1,y1,x2,y2 label]` in whole pixels; None where nobody put them there.
         boxes: whether the model is asked for, and taught, boxes.
         exam: whose licence the exam is for, where the source says it.
     """

@@ -14,7 +14,7 @@ from vlm_grpo.tasks.answers.letters import LETTERS
 from vlm_grpo.tasks.base import Column, Outcome, Task, always
 from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.driving.columns import NAME, DrivingRecord, Entity, entities_of, to_row
-from vlm_grpo.tasks.driving.measures import pair_ious
+from vlm_grpo.tasks.driving.measures import distinct, pair_ious
 from vlm_grpo.tasks.driving.spelling import Boxes, respelled, spoken
 from vlm_grpo.tasks.view import AS_IS, View
 
@@ -33,7 +33,9 @@ def explained(row: Row, view: View = AS_IS) -> str:
     column = "explanation_boxes" if row.meta.get("boxes") == "bbox" else "explanation"
     explanation = row.meta.get(column)
     if not explanation:
-        raise UserError(f"row {row.id} has no {column} to teach; leave it out, or take target tagged")
+        raise UserError(
+            f"row {row.id} has no {column} to teach; build the data set with --only-explained, or take target tagged"
+        )
     letters = LETTERS.write(LETTERS.solution(row.solution, where=f"row {row.id}"))
     return f"<think> {respelled(explanation, view.to_frame)} </think> <answer> {letters} </answer>"
 
@@ -44,25 +46,28 @@ def boxes_of(completion: str, view: View) -> Boxes:
 
 
 def evidence(completion: str, row: Row, view: View) -> dict[str, Any]:
-    """`boxes` said and, where the row's are annotated, how many there `are` and the `ious` of the pairs."""
-    boxes, true = boxes_of(completion, view), entities_of(row)
-    if true is None:
-        return {"boxes": boxes, "true": None, "ious": []}
-    return {"boxes": boxes, "true": len(true), "ious": pair_ious(boxes, true)}
+    """The `boxes` said; of the `distinct` ones, how many there are and the `ious` of their pairs with the `true` ones.
+
+    `true` is how many boxes are annotated, None where nobody annotated any.
+    """
+    boxes = boxes_of(completion, view)
+    said, true = distinct(boxes), entities_of(row)
+    shown = {"boxes": boxes, "distinct": len(said), "true": None, "ious": []}
+    return shown if true is None else {**shown, "true": len(distinct(true)), "ious": pair_ious(said, distinct(true))}
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Micro precision, recall and F1 over letters; of the rows with annotated boxes, what the spoken ones are worth.
 
-    An answer that cannot be read states no letter. `box_iou`: the mean IoU over boxes said, 0 for one that is no true
-    box of its label or repeats one; `box_precision` and `box_recall`: the shares said and true from an IoU of .5 on.
-    None where there is nothing to divide by.
+    An answer that cannot be read states no letter. `box_iou`: the mean IoU over distinct boxes said, 0 for one that is
+    no true box of its label; `box_precision` and `box_recall`: the shares said and true from an IoU of .5 on. None
+    where there is nothing to divide by.
     """
     hits = sum(len({*(outcome.said or ())} & {*outcome.truth}) for outcome in outcomes)
     stated = sum(len(outcome.said or ()) for outcome in outcomes)
     true = sum(len(outcome.truth) for outcome in outcomes)
     boxed = [outcome.evidence for outcome in outcomes if outcome.evidence and outcome.evidence["true"] is not None]
-    said, there = sum(len(e["boxes"]) for e in boxed), sum(e["true"] for e in boxed)
+    said, there = sum(e["distinct"] for e in boxed), sum(e["true"] for e in boxed)
     ious = [iou for e in boxed for iou in e["ious"]]
     good = sum(iou >= LEAST_IOU for iou in ious)
     return {
@@ -71,6 +76,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "letter_f1": _share(2 * hits, stated + true),
         "boxed_rows": len(boxed),
         "boxes_said": said,
+        "boxes_repeated": sum(len(e["boxes"]) for e in boxed) - said,
         "boxes_true": there,
         "box_iou": _share(sum(ious), said),
         "box_precision": _share(good, said),
@@ -104,7 +110,7 @@ def example(name: str, right: str = "AC", *, entities: Sequence[Entity] | None =
         options=("I slow down", "I sound the horn", "I let the pedestrian cross", "I overtake"),
         right=tuple(right),
         entities=tuple(THINGS if entities is None else entities),
-        explanation="The pedestrian crosses and the red light stops me behind the car.",
+        explanation="The pedestrian crosses and the red light stops me behind the car, not the car.",
         explanation_boxes=f"The {PEDESTRIAN} crosses and the {LIGHT} stops me behind the {CAR}, not the {OTHER_CAR}.",
     )
     return to_row(record, id="example", task=name)
