@@ -1,4 +1,4 @@
-"""The embedded study on driving questions: its chain as planned and, at night, run to its table with each step's gain."""
+"""The embedded study on driving questions: its chain as planned and, at night, run to its table with each gain."""
 
 import shutil
 from pathlib import Path
