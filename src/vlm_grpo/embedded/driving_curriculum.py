@@ -87,7 +87,7 @@ LESSONS = Lessons(
     probe=look,
     picture=seen,
     stages=(
-        Stage(name="looking", mixture=looking, steps=220, batch_size=32, peak=1e-3),
-        Stage(name="policy", mixture=policy, steps=50, batch_size=32, peak=3e-4),
+        Stage(name="looking", mixture=looking, steps=150, batch_size=32, peak=1e-3),
+        Stage(name="policy", mixture=policy, steps=30, batch_size=32, peak=3e-4),
     ),
 )
