@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlm_grpo.rewards.registry import REWARDS
+from vlm_grpo.tasks.answers.letters import LETTERS
 from vlm_grpo.tasks.driving.columns import Entity
 from vlm_grpo.tasks.driving.measures import distinct
 from vlm_grpo.tasks.driving.spelling import boxes_in, respelled, spelled, without_boxes
@@ -120,3 +121,11 @@ def test_no_text_breaks_the_reader(text):
         assert top < bottom
         assert box["label"].strip(" ,")
     assert boxes_in(respelled(text, lambda box: box)) or not boxes_in(text)
+
+
+@pytest.mark.parametrize("flood", ["[1,2,3,4 a ", "[1, 2, 3", " ", "[1,2,3,4" + 40 * " ", "A ", "[[1,2,3,4 a,", "1,"])
+def test_a_flood_is_read_in_linear_time(flood):
+    """Of 20,000 repeats; a reader that looks back at each one would not come to an end."""
+    row, completion = example("driving"), f"<think> {flood * 20_000} </think> <answer> A </answer>"
+    assert {score(reward, completion, row) for reward in OURS} == {0.0}
+    assert LETTERS.read(f"<answer> {flood * 20_000} </answer>", "relaxed") is None

@@ -11,12 +11,15 @@ import pytest
 from driving_files import aokvqa_folder, driving_folder, item, two_questions
 from picture_server import answer
 from refusals import refusal
+from vlm_grpo.methods import examples
+from vlm_grpo.rewards.registry import REWARDS
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.aokvqa.command import main as aokvqa
 from vlm_grpo.tasks.driving import source
 from vlm_grpo.tasks.driving.command import main
 from vlm_grpo.tasks.registry import check_solutions, task_of
+from vlm_grpo.tasks.view import View
 
 
 def built(folder, out, *options):
@@ -68,8 +71,6 @@ def test_an_item_with_two_questions_needs_both(tmp_path):
 
 
 def test_what_sft_teaches_earns_everything(tmp_path):
-    from vlm_grpo.rewards.registry import REWARDS
-
     for boxes in ("bbox", "original"):
         row = dataset.load(
             built(driving_folder(tmp_path / boxes), tmp_path / f"{boxes}_rows", "--boxes", boxes), "train"
@@ -79,6 +80,20 @@ def test_what_sft_teaches_earns_everything(tmp_path):
         scores = {name: REWARDS[name].score(said, row, rule="strict") for name in ("accuracy", "format", "boxes_50")}
         assert scores == {"accuracy": 1.0, "format": 1.0, "boxes_50": named}
         assert ("[" in said) is (boxes == "bbox")
+
+
+def test_rollouts_and_sft_are_told_and_taught_the_models_frame(tmp_path):
+    out = built(driving_folder(tmp_path / "files"), tmp_path / "rows")
+    rows = dataset.load(out, "train")[:1]
+    seen = {rows[0].id: View(frame="resized_pixels", sizes=((200, 100),), shown=((400, 300),))}
+    (of_grpo,) = examples.grpo_dataset(rows, root=out, prompt="reason", views=seen)
+    (of_sft,) = examples.sft_dataset(rows, root=out, prompt="reason", target="explained", views=seen)
+    (bare,) = examples.sft_dataset(rows, root=out, prompt="answer", target="bare", views=seen)
+    for asked in (of_grpo, of_sft):
+        text = asked["prompt"][0]["content"]
+        assert "as [x1,y1,x2,y2 name], its box in pixels of the 400 x 300 image. Think about the image" in text
+    assert of_sft["completion"][0]["content"].startswith("<think> The [20,60,100,150 white van] and")
+    assert "[x1" not in bare["prompt"][0]["content"], "what does not reason names no boxes"
 
 
 def test_the_studys_filters_and_parts(tmp_path):

@@ -1,8 +1,11 @@
 """What an evaluation tells of letters and boxes, from completions made by hand; and seeds with their spread."""
 
 import json
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driving_files import driving_folder
 from tiny_generations import save_arm
@@ -11,6 +14,7 @@ from vlm_grpo.rows import dataset
 from vlm_grpo.store import jsonl
 from vlm_grpo.study.report import main as report
 from vlm_grpo.tasks.driving.command import main as build
+from vlm_grpo.tasks.driving.task import example
 from vlm_grpo.tasks.registry import task_named
 
 VAN, OTHER_VAN, SIGN = "[10,20,50,50 white van]", "[100,50,130,80 white van]", "[150,5,170,25 sign]"
@@ -91,3 +95,13 @@ def test_seeds_stand_beside_each_other_with_their_spread(runs, tmp_path, capsys)
     assert (
         "| grpo | 2 | 1.000 ± 0.000 | 0.750 ± 0.354 | 0.833 ± 0.236 |" in (tmp_path / "report/summary.md").read_text()
     )
+
+
+@given(right=st.sets(st.sampled_from("ABCD"), min_size=1), seed=st.integers(0, 99))
+def test_a_counterfactual_is_another_set_of_letters(right, seed):
+    row = example("driving", "".join(sorted(right)))
+    task = task_named("driving")
+    wrong = task.counterfactuals_of(row).wrong(task.truth(row), row, Random(seed))
+    assert set(wrong) < set("ABCD") or wrong == list("ABCD")
+    assert len(set(wrong) ^ right) == 1
+    assert task.answer(row).same(task.answer(row).parse(task.answer(row).write(wrong), False), wrong)
