@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from vlm_grpo.embedded.driving_questions import (
     LETTERS,
-    QUESTIONS,
     TERSE,
     VIEW,
     as_row,
@@ -57,9 +56,9 @@ def guess(rng: random.Random) -> Exercise[DrivingScene]:
 
 
 def looking(progress: float) -> Mixture:
-    """First stage: only `look_up` at first, then ever more of `look`."""
-    share = min(1.0, max(0.1, 1 - (progress - 0.2) / 0.2))
-    return {look_up: share, look: 1 - share}
+    """First stage: only `look_up` at first, then ever more of `look`; a few guesses, whose words are new too."""
+    share = min(1.0, max(0.05, 1 - (progress - 0.15) / 0.15))
+    return {look_up: 0.95 * share, look: 0.95 * (1 - share), guess: 0.05}
 
 
 def policy(progress: float) -> Mixture:
@@ -74,7 +73,10 @@ LESSONS = Lessons(
         f" {TASK.answer(as_row('taught', draw_question(random.Random(0), pool='train'))).asks_in(VIEW)},",
         MANNER.replace("{frame}", VIEW.in_words()),
         "Select every right option.\n",
-        *(text + "\n" for text in QUESTIONS.values()),
+        "Which of these are on the",
+        "Which of these are",
+        " away?\n",
+        "?\n",
         *(f"{before}({letter})" for letter in LETTERS for before in (" ", "\n", "")),
         "]:",
         ", yes.",
@@ -87,7 +89,7 @@ LESSONS = Lessons(
     probe=look,
     picture=seen,
     stages=(
-        Stage(name="looking", mixture=looking, steps=150, batch_size=32, peak=1e-3),
-        Stage(name="policy", mixture=policy, steps=30, batch_size=32, peak=3e-4),
+        Stage(name="looking", mixture=looking, steps=260, batch_size=32, peak=1.5e-3),
+        Stage(name="policy", mixture=policy, steps=40, batch_size=32, peak=3e-4),
     ),
 )
