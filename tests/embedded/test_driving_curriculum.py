@@ -65,7 +65,7 @@ def test_pretraining_meets_the_training_pool_only_and_mixtures_are_shares() -> N
 
 def test_letters_and_the_terse_thought_are_single_tokens_and_boxes_few() -> None:
     tokenizer = RECIPES["qwen2_5_vl_driving"].built(0).tokenizer
-    for text in (" red", " car", "\n(B)", " (C)", f" {TERSE}", ", yes.", "112"):
+    for text in (" red", " car", "\n(B)", " (C)", f" {TERSE}", ", so B.", "112"):
         assert len(tokenizer(text)["input_ids"]) == 1, text
     assert len(tokenizer(" [31,31,53,53 red car]:")["input_ids"]) == 11
 
@@ -76,9 +76,9 @@ def test_words_start_as_what_the_first_model_knows_them_by() -> None:
     known, shipped = AutoTokenizer.from_pretrained(folder), load_file(folder / "model.safetensors")
     weights = built.model.state_dict()
     for name in (known_words.EMBEDDING, known_words.OUTPUT):
-        for word, its in ((" red", " red"), (" car", " square"), (" far", " above"), ("[", "[")):
+        for word, its in ((" red", " red"), (" car", " square"), ("[", "[")):
             (new,), (old,) = built.tokenizer(word)["input_ids"], known(its)["input_ids"]
             assert torch.equal(weights[name][new], shipped[name][old].float())
-        (new,), pieces = built.tokenizer(", yes.")["input_ids"], known(", yes.")["input_ids"]
+        (new,), pieces = built.tokenizer(", so B.")["input_ids"], known(", so B.")["input_ids"]
         assert len(pieces) > 1
         assert torch.allclose(weights[name][new], shipped[name][pieces].float().mean(0))

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from vlm_grpo.embedded.driving_questions import (
     LETTERS,
+    QUESTIONS,
     TERSE,
     VIEW,
     as_row,
@@ -73,13 +74,10 @@ LESSONS = Lessons(
         f" {TASK.answer(as_row('taught', draw_question(random.Random(0), pool='train'))).asks_in(VIEW)},",
         MANNER.replace("{frame}", VIEW.in_words()),
         "Select every right option.\n",
-        "Which of these are on the",
-        "Which of these are",
-        " away?\n",
-        "?\n",
+        *(text + "\n" for text in QUESTIONS.values()),
         *(f"{before}({letter})" for letter in LETTERS for before in (" ", "\n", "")),
         "]:",
-        ", yes.",
+        *(f", so {letter}." for letter in LETTERS),
         ", no.",
         "].",
         " " + TERSE,
@@ -89,7 +87,7 @@ LESSONS = Lessons(
     probe=look,
     picture=seen,
     stages=(
-        Stage(name="looking", mixture=looking, steps=260, batch_size=32, peak=1.5e-3),
-        Stage(name="policy", mixture=policy, steps=40, batch_size=32, peak=3e-4),
+        Stage(name="looking", mixture=looking, steps=160, batch_size=32, peak=1.5e-3),
+        Stage(name="policy", mixture=policy, steps=30, batch_size=32, peak=3e-4),
     ),
 )

@@ -1,4 +1,4 @@
-"""What is asked about a driving scene: which of three or four things are on one side, or far or near? One or two are.
+"""What is asked about a driving scene: which of three or four things are on the left, or far away? One or two are.
 
 Rows have the columns of the task `driving`, with boxes in pixels of the picture. Two explanations lead to an answer: a
 thorough one looks up every option and names its box, a terse one says nothing of use.
@@ -16,17 +16,15 @@ from vlm_grpo.tasks.driving.columns import SYNTHETIC, DrivingRecord, Entity, to_
 from vlm_grpo.tasks.driving.spelling import spelled
 from vlm_grpo.tasks.view import View
 
-Kind = Literal["left", "right", "far", "near"]
+Kind = Literal["left", "far"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 QUESTIONS: dict[Kind, str] = {
     "left": "Which of these are on the left?",
-    "right": "Which of these are on the right?",
     "far": "Which of these are far away?",
-    "near": "Which of these are near?",
 }
 LETTERS = "ABCD"
 TERSE = "One look is enough."
-TERSE_SHARES: dict[Kind, float] = {"left": 0.2, "right": 0.2, "far": 0.8, "near": 0.8}
+TERSE_SHARES: dict[Kind, float] = {"left": 0.2, "far": 0.8}
 """How often the explanation of a row is terse."""
 VIEW = View(frame="resized_pixels", sizes=((SIDE, SIDE),), shown=((SIZE, SIZE),))
 """How the model sees every picture."""
@@ -57,7 +55,7 @@ class DrivingQuestion:
 
     def place(self, thing: Thing) -> str:
         """Where `thing` is, in the question's terms."""
-        return thing.side if self.kind in ("left", "right") else thing.distance
+        return thing.side if self.kind == "left" else thing.distance
 
 
 def draw_question(rng: random.Random, *, pool: str) -> DrivingQuestion:
@@ -73,10 +71,10 @@ def draw_question(rng: random.Random, *, pool: str) -> DrivingQuestion:
 
 
 def thorough(question: DrivingQuestion, *, boxes: bool) -> str:
-    """Every option looked up, and whether it is right."""
+    """Every option looked up, and its letter again where it is right."""
     return " ".join(
         f"({letter}) {thing.name}{f' {spelled(thing.box, thing.name)}' if boxes else ''}: {question.place(thing)}, "
-        f"{'yes' if question.is_right(thing) else 'no'}."
+        f"{f'so {letter}' if question.is_right(thing) else 'no'}."
         for letter, thing in zip(question.letters, question.options, strict=True)
     )
 
