@@ -34,12 +34,12 @@ class AskedRow:
 
 def question(row: Row, *, template: str, view: View = AS_IS) -> str:
     """The user's text for `row`; `view` is how the model sees its pictures, which an answer in them is asked for in."""
-    return prompts.render(template, _problem(row, template, view), asks=_asks(row, template, view))
+    return prompts.render(template, _told(row, template, view), asks=_asks(row, template, view))
 
 
 def messages(row: Row, *, template: str, view: View = AS_IS) -> list[dict[str, object]]:
     """`row` as one user turn, its images where the task places them, in the chat format that templates read."""
-    marker, asks, problem = task_of(row).marker, _asks(row, template, view), _problem(row, template, view)
+    marker, asks, problem = task_of(row).marker, _asks(row, template, view), _told(row, template, view)
     return prompts.messages(template, problem, images=len(row.images), asks=asks, marker=marker)
 
 
@@ -59,7 +59,7 @@ def content(asked: str, *, task: str, images: int) -> str | list[dict[str, str]]
 
 def texts(row: Row) -> tuple[str, ...]:
     """The parts of the problem of `row` that a model reads as words."""
-    parts = prompts.placed(_with_its_caption(row), images=len(row.images), marker=task_of(row).marker)
+    parts = prompts.placed(_problem(row), images=len(row.images), marker=task_of(row).marker)
     return tuple(part["text"] for part in parts if part["type"] == "text")
 
 
@@ -89,15 +89,7 @@ def with_caption(row: Row, caption: str) -> Row:
     return row.model_copy(update={"meta": {**row.meta, ADDED_CAPTION: caption}})
 
 
-def _problem(row: Row, template: str, view: View) -> str:
-    """The problem with what comes before it and, where the template asks for reasoning, how that is to be written."""
-    problem, manner = _with_its_caption(row), task_of(row).manner(row)
-    if not manner or not prompts.asks_to_reason(template):
-        return problem
-    return f"{problem}{'' if problem.endswith(chr(10)) else ' '}{in_frame(manner, view)}"
-
-
-def _with_its_caption(row: Row) -> str:
+def _problem(row: Row) -> str:
     return f"{row.meta[ADDED_CAPTION]} {row.problem}" if ADDED_CAPTION in row.meta else row.problem
 
 
@@ -107,3 +99,11 @@ def _asks(row: Row, template: str, view: View) -> str:
     if template == YES_NO and kind not in (TRUTH, YES_NO_ANSWER):
         raise UserError(f"prompt {YES_NO!r} asks for Yes or No, row {row.id} for {asks}; use reason or answer")
     return asks
+
+
+def _told(row: Row, template: str, view: View) -> str:
+    """The problem and, where the template asks for reasoning, how that is to be written."""
+    problem, manner = _problem(row), task_of(row).manner(row)
+    if not manner or not prompts.asks_to_reason(template):
+        return problem
+    return f"{problem}{'' if problem.endswith(chr(10)) else ' '}{in_frame(manner, view)}"

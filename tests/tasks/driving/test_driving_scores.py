@@ -66,6 +66,14 @@ def test_spoken_boxes_have_an_iou_precision_and_recall(runs):
     assert [lost[key] for key in keys] == pytest.approx([1, 0, 6, 20 * 20 / (200 * 100), 0, 0])
 
 
+def test_boxes_that_nobody_asked_for_are_kept_and_not_scored():
+    row, task = example("driving"), task_named("driving")
+    original = row.model_copy(update={"meta": {**row.meta, "boxes": "original"}})
+    asked, unasked = (task.outcome(said("A, C", VAN), one, rule="strict") for one in (row, original))
+    assert asked.evidence["boxes"] == unasked.evidence["boxes"] != []
+    assert [task.figures([outcome])["box_recall"] for outcome in (asked, unasked)] == [0.0, None]
+
+
 def test_outcomes_keep_the_boxes_and_are_read_back(runs):
     line = jsonl.read(runs / "half" / "outcomes.jsonl")[0]
     assert (line["said"], line["truth"], line["credit"]) == (["C"], ["B", "C"], 0.0)
@@ -105,3 +113,13 @@ def test_a_counterfactual_is_another_set_of_letters(right, seed):
     assert set(wrong) < set("ABCD") or wrong == list("ABCD")
     assert len(set(wrong) ^ right) == 1
     assert task.answer(row).same(task.answer(row).parse(task.answer(row).write(wrong), False), wrong)
+
+
+def test_the_boxes_of_thoughts_are_drawn_beside_the_true_ones(runs, tmp_path):
+    report([f"--arm=half={runs / 'half'}", "--out", str(tmp_path / "report")])
+    page = (tmp_path / "report" / "drawings.html").read_text()
+    assert page.count(">white van<") >= 3
+    row, task = example("driving"), task_named("driving")
+    assert [outline.label for outline in task.drawn(row)] == ["pedestrian", "red light", "car", "car"]
+    unparsed = task.outcome(said("what?", SIGN), row, rule="strict")
+    assert [(outline.label, outline.points[2]) for outline in task.drawn(row, unparsed)] == [("sign", (170.0, 25.0))]

@@ -16,6 +16,7 @@ from vlm_grpo.tasks.blocks import answer_block
 from vlm_grpo.tasks.driving.columns import NAME, DrivingRecord, Entity, entities_of, to_row
 from vlm_grpo.tasks.driving.measures import distinct, pair_ious
 from vlm_grpo.tasks.driving.spelling import Boxes, respelled, spoken
+from vlm_grpo.tasks.outlines import Outline, of_box
 from vlm_grpo.tasks.view import AS_IS, View
 
 MANNER = "In your reasoning, write each thing that you rely on as [x1,y1,x2,y2 name], its box {frame}."
@@ -48,16 +49,28 @@ def boxes_of(completion: str, view: View) -> Boxes:
 def evidence(completion: str, row: Row, view: View) -> dict[str, Any]:
     """The `boxes` said; of the `distinct` ones, how many there are and the `ious` of their pairs with the `true` ones.
 
-    `true` is how many boxes are annotated, None where nobody annotated any.
+    `true` is how many boxes are annotated, None where nobody annotated any or the row asks for none.
     """
     boxes = boxes_of(completion, view)
-    said, true = distinct(boxes), entities_of(row)
-    shown = {"boxes": boxes, "distinct": len(said), "true": None, "ious": []}
-    return shown if true is None else {**shown, "true": len(distinct(true)), "ious": pair_ious(said, distinct(true))}
+    said, annotated = distinct(boxes), entities_of(row)
+    if annotated is None or not manner(row):
+        return {"boxes": boxes, "distinct": len(said), "true": None, "ious": []}
+    true = distinct(annotated)
+    return {"boxes": boxes, "distinct": len(said), "true": len(true), "ious": pair_ious(said, true)}
+
+
+def annotated(row: Row) -> dict[str, Any]:
+    """The true `boxes` of `row`; none where nobody annotated any."""
+    return {"boxes": entities_of(row) or ()}
+
+
+def outlines(evidence: dict[str, Any], row: Row) -> tuple[Outline, ...]:
+    """Each box with its label."""
+    return tuple(of_box(box["bbox_2d"], box["label"]) for box in evidence["boxes"])
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Micro precision, recall and F1 over letters; of the rows with annotated boxes, what the spoken ones are worth.
+    """Micro precision, recall and F1 over letters; of the rows that ask for boxes, what they are worth.
 
     An answer that cannot be read states no letter. `box_iou`: the mean IoU over distinct boxes said, 0 for one that is
     no true box of its label; `box_precision` and `box_recall`: the shares said and true from an IoU of .5 on. None
@@ -135,6 +148,8 @@ def of_letters(name: str, *, published: str) -> Task:
         lessons={"explained": explained},
         manner=manner,
         evidence=evidence,
+        annotated=annotated,
+        outlines=outlines,
         figures=figures,
         columns=(
             Column("precision", "letter_precision"),
