@@ -24,7 +24,7 @@ QUESTIONS: dict[Kind, str] = {
 }
 LETTERS = "ABCD"
 TERSE = "One look is enough."
-TERSE_SHARES: dict[Kind, float] = {"left": 0.2, "far": 0.8}
+TERSE_SHARES: dict[Kind, float] = {"left": 0.2, "far": 0.7}
 """How often the explanation of a row is terse."""
 VIEW = View(frame="resized_pixels", sizes=((SIDE, SIDE),), shown=((SIZE, SIZE),))
 """How the model sees every picture."""
