@@ -43,8 +43,7 @@ def test_sft_gains_over_the_base_and_grpo_over_sft(tmp_path: Path) -> None:
     for pair in ("base-sft", "sft-sft_grpo"):
         assert summary["pairs"][pair]["c"] > summary["pairs"][pair]["b"]
         assert summary["pairs"][pair]["holm_p"] < 0.05
-    ious = [summary["arms"][arm]["box_iou"] or 0.0 for arm in ("base", "sft", "sft_grpo")]
     recalls = [summary["arms"][arm]["box_recall"] for arm in ("base", "sft", "sft_grpo")]
-    assert ious[0] < ious[1]
-    assert recalls[0] < recalls[1] < recalls[2]
+    assert recalls[0] < 0.1 < 0.8 < min(recalls[1:])
+    assert min(summary["arms"][arm]["box_iou"] for arm in ("sft", "sft_grpo")) > 0.8
     assert all(summary["arms"][arm]["parse_rate"] > 0.9 for arm in summary["arms"])
