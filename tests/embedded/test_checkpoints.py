@@ -42,7 +42,7 @@ REASONING_ACCURACY = {
     "smolvlm": 0.95,
     "qwen2_5_vl_digits": 0.85,
     "qwen2_5_vl_cryptogram": 0.85,
-    "qwen2_5_vl_grounding": 0.8,
+    "qwen2_5_vl_grounding": 0.5,
     "qwen2_5_vl_driving": 0.3,
 }
 

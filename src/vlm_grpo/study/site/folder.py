@@ -18,13 +18,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vlm_grpo.drawing import COLOURS, COLOURS_ON_DARK
 from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.arms import open_arm
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.provenance import file_hash
+from vlm_grpo.study import drawings
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.study.site import answers, chunks, downloads
 from vlm_grpo.study.site.curves import curves
 from vlm_grpo.study.site.overview import address, overview, tones
 from vlm_grpo.study.site.pictures import Mode, Shelf
+from vlm_grpo.study.site.probes import probes_data, probes_page
 from vlm_grpo.study.site.provenance import provenance
 from vlm_grpo.study.site.rollouts import COMPLETIONS, RunRollouts, rollouts
 from vlm_grpo.study.site.source import Source
@@ -36,6 +39,8 @@ PAGES = (
     ("training", "Training"),
     ("rollouts", "Rollouts"),
     ("answers", "Answers"),
+    ("drawings", "Drawings"),
+    ("probes", "Probes"),
     ("provenance", "Provenance"),
 )
 
@@ -74,14 +79,20 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
     site.mkdir(parents=True, exist_ok=True)
     manifest.withdraw(site)
     shelf = Shelf(site, mode=options.pictures, longest_side=options.longest_side)
-    data = answers_data(source, shelf) | training_data(source, shelf, options)
+    data = answers_data(source, shelf) | training_data(source, shelf, options) | probes_data(source, shelf)
     data["answers"]["looks"] = {row: address(page, site) for row, page in source.looks.items()}
     data["study"] = study_data(source) | {"rollouts": [one["run"] for one in data["rollouts"]]}
     used = write_data(site, data, shelf, options)
     write_assets(site)
     figures = downloads.write(source, site)
-    pages = [page for page in PAGES if page[0] != "training" or source.trainings]
-    pages = [page for page in pages if page[0] != "rollouts" or data["rollouts"]]
+    sheets = drawn_sheets(source)
+    shown = {
+        "training": source.trainings,
+        "rollouts": data["rollouts"],
+        "drawings": sheets,
+        "probes": source.faithfulness,
+    }
+    pages = [page for page in PAGES if shown.get(page[0], True)]
     arm = next(iter(source.runs.values()))
     runs = f"{len(source.runs)} runs" if len(source.runs) > 1 else "1 run"
     about = {
@@ -90,9 +101,17 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
         "pages": pages,
         "tone_of": tones(source.coloured) | {run["run"]: run["tone"] for run in data["study"]["runs"]},
     }
-    made = {"index": overview(source, out, shelf), "provenance": provenance(source) | {"figures": figures}}
+    made = {
+        "index": overview(source, out, shelf),
+        "probes": probes_page(source, {run["run"]: run["tone"] for run in data["study"]["runs"]}),
+        "provenance": provenance(source) | {"figures": figures},
+    }
     for name, _ in pages:
-        write_page(out, name, about | made.get(name, {}))
+        if name != "drawings":
+            write_page(out, name, about | made.get(name, {}))
+    if sheets:
+        page = drawings.render(sheets, title=source.title, back=f"../{INDEX}")
+        atomic.write_text(site / drawings.FILE, page)
     size = folder_size(out / INDEX, site)
     manifest.write(
         site,
@@ -103,6 +122,16 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
         seconds=time.monotonic() - started,
     )
     return Written(out / INDEX, size, used, shelf.linked)
+
+
+def drawn_sheets(source: Source) -> list[drawings.Sheet]:
+    """A sheet of the study's rows and one of each further report's, where their answers can be drawn."""
+    first = next(iter(source.runs.values()))
+    reports = {", ".join(dict.fromkeys(row.task for row in first.rows)): source.runs}
+    for name, folder in source.further.items():
+        arms = manifest.read(folder)["config"]["arms"]
+        reports[name] = {run: open_arm(Path(place)) for run, place in arms.items()}
+    return [drawings.sheet_of(runs, name=name) for name, runs in reports.items() if drawings.can_draw(runs)]
 
 
 def study_data(source: Source) -> dict[str, Any]:
