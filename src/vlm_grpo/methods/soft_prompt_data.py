@@ -23,7 +23,7 @@ from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.methods import examples
 from vlm_grpo.methods.soft_prompt import sampling, teacher
 from vlm_grpo.methods.soft_prompt.asked_teacher import Teacher, distributions, open_teacher
-from vlm_grpo.methods.soft_prompt.spoken import of_evaluations
+from vlm_grpo.methods.soft_prompt.spoken import hashes, of_evaluations
 from vlm_grpo.methods.soft_prompt.trace_arguments import TraceArguments
 from vlm_grpo.methods.soft_prompt.traces import Chosen, Said, choose
 from vlm_grpo.rows import dataset
@@ -61,7 +61,7 @@ def build(arguments: TraceArguments) -> dict[str, int]:
     rows = _rows(arguments, data)
     one = open_teacher(arguments) if arguments.teacher is not None else None
     identity = {"kind": dataset.KIND, "rows": dataset.fingerprint(rows), **_deciding(arguments)}
-    manifest.claim(out, identity | ({"teacher": one.fingerprints} if one else {}))
+    manifest.claim(out, identity | {"teacher": one.fingerprints if one else hashes(arguments.generations)})
     with only_writer(out, doing="building"):
         if manifest.exists(out):
             return dict(manifest.read(out)["traces"])
@@ -74,8 +74,15 @@ def build(arguments: TraceArguments) -> dict[str, int]:
         names = dict.fromkeys(name for row in chosen.rows for name in row.images)
         brought = bring({out / name: data / name for name in names})
         if one is not None and arguments.logits is not None:
-            how = {"prompt": arguments.prompt, "count": arguments.logits, "batch_size": arguments.batch_size}
-            teacher.write(out, distributions(one, chosen.rows, root=out, **how))
+            kept = distributions(
+                one,
+                chosen.rows,
+                root=out,
+                prompt=arguments.prompt,
+                count=arguments.logits,
+                batch_size=arguments.batch_size,
+            )
+            teacher.write(out, kept)
         dataset.save(
             out,
             {arguments.split: chosen.rows},
@@ -86,7 +93,7 @@ def build(arguments: TraceArguments) -> dict[str, int]:
             seeds={"seed": arguments.seed, "row_seed": arguments.row_seed},
             traces=chosen.counts,
             pictures=brought,
-            teacher=one.fingerprints if one else None,
+            teacher=one.fingerprints if one else hashes(arguments.generations),
         )
     return chosen.counts
 
@@ -103,7 +110,7 @@ def _rows(arguments: TraceArguments, data: Path) -> list[Row]:
 
 
 def _deciding(arguments: TraceArguments) -> dict[str, Any]:
-    places = ("data", "out", "teacher", "adapter", "batch_size")
+    places = ("data", "out", "teacher", "adapter", "generations")
     return {name: value for name, value in asdict(arguments).items() if name not in places and value is not None}
 
 

@@ -7,22 +7,29 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.methods.soft_prompt.traces import Said
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.store.provenance import file_hash
 
 KIND = "evaluation"
 GENERATIONS, OUTCOMES = "generations.jsonl", "outcomes.jsonl"
 """What an evaluation writes, one line a row each."""
 
 
+def hashes(folders: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of what each of the finished evaluations `folders` has its model say."""
+    for folder in folders:
+        manifest.read(Path(folder), kind=KIND)
+    return {folder: file_hash(Path(folder) / GENERATIONS) for folder in folders}
+
+
 def of_evaluations(folders: Sequence[str], rows: Sequence[Row]) -> dict[str, list[Said]]:
     """The completions of `rows` in `folders`, by row id; rows that an evaluation has not asked have none of it.
 
-    `UserError` for a folder that is no finished evaluation, that reads answers by another rule than strict, or that
-    asked a row of one of these ids another question.
+    `UserError` for one that reads answers by another rule than strict, or that asked a row of one of these ids another
+    question.
     """
     said: dict[str, list[Said]] = {row.id: [] for row in rows}
     by_id = {row.id: row for row in rows}
     for folder in map(Path, folders):
-        manifest.read(folder, kind=KIND)
         outcomes = {line["id"]: line for line in jsonl.read(folder / OUTCOMES, is_finished=True)}
         for line in jsonl.read(folder / GENERATIONS, is_finished=True):
             row = by_id.get(line["id"])
