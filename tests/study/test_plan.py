@@ -52,6 +52,22 @@ def changed(old: str, new: str) -> str:
     return STUDY.replace(old, new)
 
 
+def test_a_teacher_is_given_to_the_command_that_builds_from_its_traces(tmp_path):
+    """A merged arm as a checkpoint, a soft prompt as its base and an adapter; both of the first seed."""
+    plan = planned(tmp_path, changed("of: drive}", "of: drive, teacher: sft}"))
+    assert plan.builder("biased")[-2:] == ("--teacher", "runs/x/sft/42/merged")
+    assert plan.builder("drive") == plan.data["drive"].command
+    soft = changed("of: drive}", "of: drive, teacher: sft}").replace("method: sft,", "method: soft_prompt,")
+    soft = soft.replace("sft_grpo: {start: sft,", "sft_grpo: {start: base,")
+    words = ("--teacher", "embedded:qwen2_5_vl", "--adapter", "runs/x/sft/42/train/final")
+    assert planned(tmp_path, soft).builder("biased")[-4:] == words
+    unasked = changed("split: test}", "split: test, arms: [sft_grpo, again]}")
+    unasked = unasked.replace("start: sft, method: grpo", "start: base, method: grpo").split("judge:")[0]
+    with pytest.raises(UserError, match="is trained for nothing"):
+        planned(tmp_path, unasked)
+    assert planned(tmp_path, unasked.replace("of: drive}", "of: drive, teacher: sft}")).data["biased"].teacher == "sft"
+
+
 def test_arms_start_from_one_another_seed_by_seed(tmp_path):
     plan = planned(tmp_path)
     assert [plan.start(arm, 43) for arm in ("sft", "sft_grpo", "again")] == [
@@ -204,6 +220,9 @@ MISTAKES = [
     ("arguments: --limit 20", 'arguments: "--limit \'20"', "transfer.arguments: no closing quotation in"),
     ("of: drive", "of: biased", "datasets.biased.of: 'biased' is made of itself"),
     ("of: drive", "of: drove", "datasets.biased.of: no data set 'drove'"),
+    ("of: drive", "teacher: base", "datasets.biased.teacher: no arm 'base'"),
+    ("data/vsr}", "data/vsr, teacher: again}", "datasets.vsr.teacher: 'again' learns from 'vsr' itself"),
+    ("data/drive}", "data/drive, teacher: again}", "datasets.drive.teacher: 'again' learns from 'drive' itself"),
     ("data: vsr, split", "data: vrs, split", "evaluations.transfer.data: no data set 'vrs'; did you mean 'vsr'?"),
     (
         "[base, sft_grpo], arguments",

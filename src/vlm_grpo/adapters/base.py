@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from PIL import Image
 
+from vlm_grpo.adapters import virtual_tokens as virtual
 from vlm_grpo.errors import UserError
 
 
@@ -96,6 +97,7 @@ class Adapter:
         generation: overrides of `generate` that the family needs.
         box_frame: frame in which the model writes boxes: "resized_pixels" (after the processor's resize) or
             "thousandths" (0-1000 of each side).
+        virtual_tokens: how many tokens of a soft prompt stand before every prompt (`soft_prompt.behind`).
     """
 
     family: str
@@ -114,6 +116,7 @@ class Adapter:
     refuses: Callable[[Size], str | None] = takes_every_size
     shares_prefix: bool = False
     generation: dict[str, Any] = field(default_factory=dict)
+    virtual_tokens: int = 0
 
     def image_settings(self, **options: Any) -> dict[str, Any]:
         """The processor's settings for the user's picture options; None keeps the checkpoint's own value.
@@ -138,4 +141,5 @@ class Adapter:
     def encode(self, processor: Any, texts: list[str], images: list[list[Image.Image]]) -> Any:
         """Left-padded model inputs of a batch of rendered prompts: `input_ids` (B, L), masks and pixels."""
         pictures = images if any(images) else None
-        return processor(text=texts, images=pictures, padding=True, padding_side="left", return_tensors="pt")
+        encoded = processor(text=texts, images=pictures, padding=True, padding_side="left", return_tensors="pt")
+        return virtual.insert(encoded, self.virtual_tokens)

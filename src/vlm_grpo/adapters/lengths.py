@@ -50,7 +50,8 @@ class PromptLengths:
     def __call__(self, row: Row) -> int:
         """Tokens of the prompt of `row`, with those that open the assistant's turn and what that begins with."""
         text = self._render(self._ask(row)) + self._begin(row)
-        return self._text_tokens(text) + sum(self._picture(name) - 1 for name in row.images)
+        pictures = sum(self._picture(name) - 1 for name in row.images)
+        return self._adapter.virtual_tokens + self._text_tokens(text) + pictures
 
     def _render(self, conversation: Conversation) -> str:
         rendered: str = self._processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
@@ -82,7 +83,7 @@ class PromptLengths:
     def _by_encoding(self, size: Size) -> int:
         text = self._render(prompts.messages("answer", "?", images=1))
         encoded = self._adapter.encode(self._processor, [text], [[Image.new("RGB", size)]])
-        return int(encoded["input_ids"].shape[1]) - self._text_tokens(text) + 1
+        return int(encoded["input_ids"].shape[1]) - self._adapter.virtual_tokens - self._text_tokens(text) + 1
 
 
 def too_long(tokens: int, limit: int) -> str:

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from vlm_grpo.adapters import finite, intact, lora_fit
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint, weights_fingerprint
 from vlm_grpo.adapters.derived import BASE
+from vlm_grpo.adapters.files import read_json
 from vlm_grpo.adapters.lora_fit import CONFIG, WEIGHTS
 from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.errors import UserError
@@ -53,9 +54,19 @@ class LoraAdapter:
 def open_lora(folder: Path, *, base: str | None = None) -> LoraAdapter:
     """Vet the adapter in `folder` for the checkpoint called `base` (None: the base that training noted).
 
-    `UserError` when the folder holds no adapter, a damaged one, one that is not finite, no `base.json`, or when the
-    base is another one.
+    `UserError` when the folder holds no LoRA adapter, a damaged one, one that is not finite, no `base.json`, or when
+    the base is another one.
     """
+    checkpoint = vet(folder, base=base)
+    if read_json(folder / CONFIG).get("peft_type") == "PROMPT_TUNING":
+        raise UserError(
+            f"adapter {folder} is a soft prompt, which no weights can take in; ask its base with --adapter {folder}"
+        )
+    return LoraAdapter(path=folder, base=checkpoint)
+
+
+def vet(folder: Path, *, base: str | None) -> Checkpoint:
+    """The base of the adapter in `folder`, whatever its kind; `UserError` as for `open_lora`."""
     where = f"adapter {folder}"
     if (folder / "config.json").is_file() and not (folder / CONFIG).is_file():
         raise UserError(
@@ -78,4 +89,4 @@ def open_lora(folder: Path, *, base: str | None = None) -> LoraAdapter:
             f"adapter {folder} was trained on {noted['name']} ({noted['fingerprint'][:12]}), and {checkpoint.name} is "
             f"another checkpoint ({checkpoint.fingerprint[:12]}); give the adapter's own base"
         )
-    return LoraAdapter(path=folder, base=checkpoint)
+    return checkpoint

@@ -27,7 +27,8 @@ class Shown:
         pictures: the row's pictures.
         look: the figures.
         tokens: the completion, a piece a token.
-        context: the prompt around its pictures: (place, piece) of each token that stands for no picture.
+        context: the prompt around its pictures: (place, piece) of each token that stands for no picture; those of a
+            soft prompt are numbers.
         on_picture, on_prompt, on_completion: what of each token's attention went where; they sum to one.
     """
 
@@ -96,7 +97,8 @@ def show(seen: Look, inputs: EvaluationInputs, *, name: str) -> Shown:
         [round(value, 6) for value in seen.weights[:, places].sum(dim=1).tolist()]
         for places in (sorted(cells), [at for at in range(start) if at not in cells], list(range(start, len(seen.ids))))
     ]
-    pieces = pieces_of(tokenizer, seen.ids[:start])
+    virtual = inputs.model.adapter.virtual_tokens
+    pieces = [f"[{number}]" for number in range(1, virtual + 1)] + pieces_of(tokenizer, seen.ids[virtual:start])
     return Shown(
         name=name,
         row=row.id,

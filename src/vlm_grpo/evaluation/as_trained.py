@@ -16,6 +16,7 @@ from vlm_grpo.adapters.asked import Asked, picture_settings
 from vlm_grpo.adapters.checkpoint import Checkpoint
 from vlm_grpo.adapters.lora import LoraAdapter
 from vlm_grpo.adapters.precision import pick_dtype
+from vlm_grpo.adapters.soft_prompt import SoftPrompt
 from vlm_grpo.evaluation.settings import EvaluationArguments
 
 
@@ -37,7 +38,11 @@ class Settled:
 
 
 def settle(
-    settings: EvaluationArguments, *, given: Collection[str] | None, model: Checkpoint, adapter: LoraAdapter | None
+    settings: EvaluationArguments,
+    *,
+    given: Collection[str] | None,
+    model: Checkpoint,
+    adapter: LoraAdapter | SoftPrompt | None,
 ) -> Settled:
     """`settings` completed by how the training of `adapter` (without one, of `model`) asked.
 

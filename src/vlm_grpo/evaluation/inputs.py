@@ -10,7 +10,8 @@ from vlm_grpo.adapters.askable import Askable, check_askable
 from vlm_grpo.adapters.checkpoint import Checkpoint, open_checkpoint
 from vlm_grpo.adapters.files import model_type
 from vlm_grpo.adapters.lengths import PromptLengths, check_lengths, context_length
-from vlm_grpo.adapters.lora import LoraAdapter, open_lora
+from vlm_grpo.adapters.lora import LoraAdapter
+from vlm_grpo.adapters.soft_prompt import SoftPrompt, open_adapter
 from vlm_grpo.environments.base import Environment, Protocol
 from vlm_grpo.environments.native import NativeCalls
 from vlm_grpo.environments.registry import settled
@@ -35,7 +36,7 @@ class EvaluationInputs:
     Attributes:
         settled: the evaluation's settings, completed by how the model's training asked, and its processor.
         model: the vetted checkpoint.
-        adapter: the LoRA adapter to put on it, if any.
+        adapter: the LoRA adapter or the soft prompt to put on it, if any.
         rows: the rows to answer, in the split's order, of the `split_rows` that the split has.
         asked: the rows as prompts, longest first, each with the pictures that are shown.
         views: how the model sees the pictures of each row, by row id.
@@ -45,7 +46,7 @@ class EvaluationInputs:
 
     settled: Settled
     model: Checkpoint
-    adapter: LoraAdapter | None
+    adapter: LoraAdapter | SoftPrompt | None
     rows: list[Row]
     split_rows: int
     asked: list[AskedRow]
@@ -71,9 +72,9 @@ def open_inputs(
     `given` are the settings that the user set; None takes those whose values are not the defaults. With a `row_id`
     only that row is asked. `control` says what is shown in place of the rows' pictures.
     """
-    lora = open_lora(Path(settings.adapter), base=settings.model) if settings.adapter else None
-    model = lora.base if lora else open_checkpoint(settings.model)
-    as_trained = settle(settings, given=given, model=model, adapter=lora)
+    adapter = open_adapter(Path(settings.adapter), base=settings.model) if settings.adapter else None
+    model = adapter.base if adapter else open_checkpoint(settings.model)
+    as_trained = settle(settings, given=given, model=model, adapter=adapter)
     settings, processor = as_trained.settings, as_trained.processor
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
@@ -95,7 +96,7 @@ def open_inputs(
     check_lengths(shown, lengths, limit=context_length(model.path) - settings.max_new_tokens, where=where)
     described = native.rendering if native is not None else {}
     asked = batches.longest_first(render(shown, processor, template=settings.prompt, views=seen, **described), lengths)
-    return EvaluationInputs(as_trained, model, lora, chosen, split_rows, asked, seen, environment, native)
+    return EvaluationInputs(as_trained, model, adapter, chosen, split_rows, asked, seen, environment, native)
 
 
 def _environment(settings: EvaluationArguments, model: Checkpoint) -> tuple[Environment | None, Protocol]:

@@ -27,7 +27,9 @@ class EvaluationArguments(ImageOptions):
     model: str = field(metadata={"help": "Checkpoint folder (merged or base), embedded:<family>, or hub id org/name."})
     data: str = field(metadata={"help": "Data set folder; ${VARIABLES} are filled in."})
     out: str = field(metadata={"help": "Output folder: generations.jsonl, scores.json, manifest.json."})
-    adapter: str | None = field(default=None, metadata={"help": "LoRA adapter folder to put on the model."})
+    adapter: str | None = field(
+        default=None, metadata={"help": "Folder of a LoRA adapter or a soft prompt to put on the model."}
+    )
     split: str = field(
         default="validation", metadata={"help": "Split to answer; validation+test are both as one, each question once."}
     )

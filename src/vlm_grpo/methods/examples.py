@@ -20,6 +20,9 @@ from vlm_grpo.tasks.asking import content, question
 from vlm_grpo.tasks.registry import task_of
 from vlm_grpo.tasks.view import AS_IS, View
 
+TRACE = "trace"
+"""Column of a teacher's words (`soft_prompt_data`), and the target that teaches them."""
+
 
 def draw(rows: list[Row], *, count: int | None, seed: int, where: str) -> list[Row]:
     """`count` rows without replacement in a seeded order, or all of them in order when `count` is None."""
@@ -68,9 +71,22 @@ def sft_dataset(
     seen = {row.id: (views or {}).get(row.id, AS_IS) for row in rows}
 
     def completion(row: Row) -> list[dict[str, str]]:
-        return [{"role": "assistant", "content": task_of(row).target(row, target, seen[row.id])}]
+        return [{"role": "assistant", "content": wanted(row, target, seen[row.id])}]
 
     return _lazy([_common(row, prompt, seen[row.id]) | {"completion": completion(row)} for row in rows], root)
+
+
+def wanted(row: Row, target: str, view: View = AS_IS) -> str:
+    """What the assistant is taught to say to `row`: a wording of its task, or with `TRACE` what a teacher said."""
+    if target != TRACE:
+        return task_of(row).target(row, target, view)
+    trace = row.meta.get(TRACE)
+    if not isinstance(trace, str) or not trace:
+        raise UserError(
+            f"row {row.id} has no column {TRACE!r}, which target: {TRACE} teaches; build the data set with python -m "
+            "vlm_grpo.methods.soft_prompt_data"
+        )
+    return trace
 
 
 def _common(row: Row, prompt: str, view: View) -> dict[str, Any]:

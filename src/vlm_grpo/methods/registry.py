@@ -24,5 +24,16 @@ METHODS = {
                 "completions/clipped_ratio": "clipped",
             },
         ),
+        Method(
+            name="soft_prompt",
+            module="vlm_grpo.training.soft_prompt",
+            merges=False,
+            state_files=("sft_state.json",),
+            watched={
+                "loss": "loss",
+                "mean_token_accuracy": "token accuracy",
+                "distance_from_teacher": "from the teacher",
+            },
+        ),
     )
 }

@@ -35,8 +35,10 @@ def chain(study: Study, arm: str, layers: Layers) -> list[str]:
 
 
 def check_data_sets(study: Study, layers: Layers) -> None:
-    """`UserError` where a data set is made of one that is unknown, or of itself."""
-    for name in study.datasets:
+    """`UserError` where a data set is made of one that is unknown, or of itself, or taught by such an arm."""
+    for name, entry in study.datasets.items():
+        if entry.teacher is not None:
+            _check_teacher(study, name, entry.teacher, layers)
         made_of = [name]
         while (of := study.datasets[made_of[-1]].of) is not None:
             keys = ("datasets", made_of[-1], "of")
@@ -44,3 +46,22 @@ def check_data_sets(study: Study, layers: Layers) -> None:
             if of in made_of:
                 raise layers.mistake(f"{of!r} is made of itself; one of them is built first", *keys)
             made_of.append(of)
+
+
+def _check_teacher(study: Study, data: str, teacher: str, layers: Layers) -> None:
+    """`UserError` where the arm `teacher` is unknown, trains on no data, or learns from `data` in the end."""
+    keys = ("datasets", data, "teacher")
+    check_known(teacher, study.arms, layers, *keys, what="arm")
+    learnt_from: list[str] = []
+    arms = [teacher]
+    while arms:
+        for link in chain(study, arms.pop(), layers)[1:]:
+            source: str | None = study.arms[link].data
+            if source is None:
+                raise layers.mistake(f"key 'data' is missing: data set {data!r} is taught by this arm", "arms", link)
+            while source in study.datasets and source not in learnt_from:
+                learnt_from.append(source)
+                arms += [one for one in (study.datasets[source].teacher,) if one in study.arms]
+                source = study.datasets[source].of
+    if data in learnt_from:
+        raise layers.mistake(f"{teacher!r} learns from {data!r} itself; name another arm", *keys)

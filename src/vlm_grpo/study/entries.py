@@ -14,7 +14,8 @@ def planned_data(study: Study, name: str, layers: Layers) -> PlannedData:
     entry = study.datasets[name]
     keys = ("datasets", name)
     command = words(entry.command, layers, *keys, "command")
-    return PlannedData(folder=filled(entry.folder, layers, *keys, "folder"), command=command, of=entry.of)
+    folder = filled(entry.folder, layers, *keys, "folder")
+    return PlannedData(folder=folder, command=command, of=entry.of, teacher=entry.teacher)
 
 
 def planned_base(study: Study, name: str, layers: Layers) -> PlannedBase:

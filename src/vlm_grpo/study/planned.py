@@ -25,11 +25,12 @@ NO_GPU = ("data", "judge")
 
 @dataclass(frozen=True)
 class PlannedData:
-    """A data set: its folder, the words of the command that builds it, and the data set that it is made `of`."""
+    """A data set: its folder, the words of the command that builds it, and what it is made `of`: a data set, an arm."""
 
     folder: str
     command: tuple[str, ...]
     of: str | None
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,13 @@ class Plan:
     def trained(self, name: str, seed: int | str) -> str:
         """The folder whose manifest says that the model of a run is there: the training's, or the merge's."""
         return f"{self.run(name, seed)}/{'merged' if self.arms[name].merges else 'train'}"
+
+    def builder(self, data: str) -> tuple[str, ...]:
+        """The words of the command that builds `data`, its teacher's among them."""
+        planned = self.data[data]
+        if planned.teacher is None:
+            return planned.command
+        return (*planned.command, "--teacher", *self.model(planned.teacher, self.study.seeds[0]))
 
     def start(self, arm: str, seed: int | str) -> str:
         """The checkpoint that `arm` is trained from."""

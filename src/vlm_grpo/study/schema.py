@@ -66,11 +66,16 @@ class Cluster(_Section):
 
 
 class DataSetEntry(_Section):
-    """A data set's folder, the command that builds it (less `--out`), and the data set that it is made `of`."""
+    """A data set's folder, the command that builds it (less `--out`), and the data set that it is made `of`.
+
+    With a `teacher`, an arm, the command is given its model (`--teacher`, and `--adapter` where it has one), trained
+    with the study's first seed.
+    """
 
     command: str
     folder: str
     of: str | None = None
+    teacher: str | None = None
 
 
 class BaseEntry(_Section):

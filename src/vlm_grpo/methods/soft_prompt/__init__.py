@@ -1,0 +1,1 @@
+"""Soft prompts: learnt embeddings in front of a model that stays as it is."""
