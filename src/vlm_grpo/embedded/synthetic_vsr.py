@@ -3,8 +3,10 @@
 Every row has a picture of its own. Splits share no layout (see `scenes`), labels are balanced within each relation, and
 one seed always gives the same bytes. The rows follow the project's schema; VSR's columns (`image_path`, `caption`,
 `label`, `relation`, `subj`, `obj`) stand beside it, and once more in `<split>.jsonl` for readers without `datasets`.
+With a habit (`habits`) training rows also have a `completion`, which SFT can teach (`target: completion`).
 
     python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr --seed 0
+    python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr_slips --seed 0 --habit slips
 """
 
 import argparse
@@ -14,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlm_grpo.embedded.habits import HABITS
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import seed, whole
@@ -21,6 +24,7 @@ from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
+from vlm_grpo.tasks.base import OWN_COMPLETION
 from vlm_grpo.tasks.synthetic_vsr import NAME
 from vlm_grpo.tasks.vsr.columns import VsrRecord, to_row
 
@@ -77,11 +81,30 @@ def as_row(item: SceneRow) -> Row:
     )
 
 
-def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
-    """Write pictures, `<split>.jsonl` and the data set under `out`; `rows` maps each split to its number of rows."""
+def with_completions(rows: list[Row], items: list[SceneRow], habit: str, *, seed: int) -> list[Row]:
+    """`rows` with what a model of `habit` says to each in the column `completion`; `items` are their scenes."""
+    rng = random.Random(f"synthetic_vsr {habit} {seed}")
+    return [
+        row.model_copy(
+            update={
+                "meta": {
+                    **row.meta,
+                    OWN_COMPLETION: HABITS[habit](item.scene, item.record.relation, bool(item.record.label), rng),
+                }
+            }
+        )
+        for row, item in zip(rows, items, strict=True)
+    ]
+
+
+def build(out: Path, *, seed: int, rows: dict[str, int] | None = None, habit: str | None = None) -> None:
+    """Write pictures, `<split>.jsonl` and the data set under `out`; `rows` maps each split to its number of rows.
+
+    Training rows get completions of `habit`, if any.
+    """
     started = time.monotonic()
     rows = rows or DEFAULT_ROWS
-    config = {"source": SOURCE, "seed": seed, "rows": rows}
+    config = {"source": SOURCE, "seed": seed, "rows": rows} | ({"habit": habit} if habit else {})
     splits = {split: draw_split(split, rows[split], seed=seed) for split in POOLS}
     manifest.claim(out, {"kind": dataset.KIND, **config})
     for split, items in splits.items():
@@ -91,9 +114,12 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
         columns = (item.record.model_dump(exclude_none=True) for item in items)
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in columns)
         atomic.write_text(out / f"{split}.jsonl", "".join(lines))
+    stored = {split: [as_row(item) for item in items] for split, items in splits.items()}
+    if habit:
+        stored["train"] = with_completions(stored["train"], splits["train"], habit, seed=seed)
     dataset.save(
         out,
-        {split: [as_row(item) for item in items] for split, items in splits.items()},
+        stored,
         source=SOURCE,
         config=config,
         seconds=time.monotonic() - started,
@@ -107,11 +133,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m vlm_grpo.embedded.synthetic_vsr", description=__doc__)
     parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
     parser.add_argument("--seed", type=seed("--seed"), default=0)
+    parser.add_argument("--habit", choices=HABITS, help="give training rows completions of a model with this habit")
     for split, default in DEFAULT_ROWS.items():
         read = whole(f"--{split}", least=1)
         parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
     given = parser.parse_args(arguments)
-    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS})
+    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS}, habit=given.habit)
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
 
 

@@ -23,6 +23,8 @@ Outlines = Callable[[Any, Row], Sequence[Outline]]
 """(answer, row) -> what is drawn of it on the row's first picture; the answer is in its pixels."""
 Wording = Callable[[Any, AnswerKind], str]
 """(truth, kind of answer) -> what SFT teaches the model to say."""
+OWN_COMPLETION = "completion"
+"""The wording, of any task, that is the text in the row's own column of this name."""
 Probe = Callable[[str, Row], bool]
 """(completion, row) -> whether it shows what is watched for."""
 
@@ -153,10 +155,26 @@ class Task:
         return Outcome(said, truth, credit, right=credit >= self.right_from)
 
     def target(self, row: Row, wording: str, view: View = AS_IS) -> str:
-        """What SFT teaches a model that sees `row` in `view` to say to it, in the `wording` of that name."""
+        """What SFT teaches a model that sees `row` in `view` to say to it, in the `wording` of that name.
+
+        `OWN_COMPLETION` is the text that the row itself brings in the column of that name, as it stands.
+        """
+        if wording == OWN_COMPLETION:
+            return _own_completion(row)
         if wording not in self.wordings:
-            raise UserError(f"unknown target {wording!r} of task {self.name}; known: {', '.join(self.wordings)}")
+            known = ", ".join((*self.wordings, OWN_COMPLETION))
+            raise UserError(f"unknown target {wording!r} of task {self.name}; known: {known}")
         return self.wordings[wording](self.to_frame(self.truth(row), view), self.answer(row))
+
+
+def _own_completion(row: Row) -> str:
+    text = row.meta.get(OWN_COMPLETION)
+    if not isinstance(text, str) or not text.strip():
+        raise UserError(
+            f"row {row.id} has no text in its column {OWN_COMPLETION!r}, which target {OWN_COMPLETION!r} teaches; "
+            "give it one, or choose another target"
+        )
+    return text
 
 
 def always(kind: AnswerKind) -> Callable[[Row], AnswerKind]:
