@@ -109,15 +109,36 @@ def _appended(
     asker: Asker, arm: Arm, name: str, asked: Sequence[Variant], confidence: dict[str, Confidence], file: jsonl.Appender
 ) -> Iterator[Variant]:
     for batch in asker.answers(asked):
+        stays = _stay_probabilities(asker, arm, batch)
         file.append(
-            _record(asker, arm, name, variant, text, confidence.get(variant.row.id)).model_dump(mode="json")
+            _record(
+                asker, arm, name, variant, text, confidence.get(variant.row.id), stays.get(variant.row.id)
+            ).model_dump(mode="json")
             for variant, text in batch
         )
         yield from (variant for variant, _ in batch)
 
 
+def _stay_probabilities(asker: Asker, arm: Arm, batch: Sequence[tuple[Variant, str]]) -> dict[str, float]:
+    """How likely the answer before is where the answer under a probe that pushes one begins, by row id."""
+    forks = []
+    for variant, text in batch:
+        before = arm.outcomes[variant.row.id].said
+        if variant.pushed is None or before is None:
+            continue
+        fork = fork_of(variant.row, text, encode=asker.encode, decode=asker.decode, gold=before)
+        forks += [(variant.row, fork)] if fork is not None else []
+    return {row.id: one.gold for (row, _), one in zip(forks, asker.confidences(forks), strict=True)}
+
+
 def _record(
-    asker: Asker, arm: Arm, name: str, variant: Variant, text: str, confidence: Confidence | None
+    asker: Asker,
+    arm: Arm,
+    name: str,
+    variant: Variant,
+    text: str,
+    confidence: Confidence | None,
+    stays: float | None,
 ) -> ProbeRecord:
     row = variant.row
     task = task_of(row)
@@ -139,4 +160,5 @@ def _record(
         before_right=before.right,
         gold_probability=None if confidence is None else confidence.gold,
         entropy=None if confidence is None else confidence.entropy,
+        stay_probability=stays,
     )
