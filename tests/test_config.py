@@ -9,8 +9,11 @@ from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import RewardArguments, SFTArguments, SFTTargetArguments, StudyArguments
 from vlm_grpo.methods.settings import GRPO_COMMON, GRPO_NO_EFFECT, GRPO_TYPES, SFT_NO_EFFECT, check_grpo
+from vlm_grpo.yaml_layers import read_layers
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+FAMILIES = ("qwen_grpo", "smolvlm_grpo", "internvl_grpo")
+ABOUT_THINKING = {"prompt", "rewards", "reward_weights", "answers", "output_dir"}
 
 
 def parse_grpo(*words: str) -> Parsed:
@@ -142,9 +145,9 @@ def test_bad_words_are_told(words, message):
 )
 def test_settings_that_contradict_each_other(config, tmp_path, words, message):
     parsed = parse_grpo("--config", str(config), "--output_dir", str(tmp_path), *words)
-    _, rewards, watch, _, training = parsed.arguments
+    study, rewards, watch, _, training = parsed.arguments
     with pytest.raises(UserError, match=message):
-        check_grpo(training, rewards, watch, parsed.given)
+        check_grpo(training, rewards, watch, parsed.given, prompt=study.prompt)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*_grpo.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
@@ -153,7 +156,7 @@ def test_shipped_grpo_configs_hold_the_studys_choices(path, monkeypatch, tmp_pat
     monkeypatch.setenv("OUT_PATH", str(tmp_path))
     parsed = parse_grpo("--config", str(path))
     study, rewards, watch, fast, training = parsed.arguments
-    check_grpo(training, rewards, watch, parsed.given)
+    check_grpo(training, rewards, watch, parsed.given, prompt=study.prompt)
     assert (watch.advantages, watch.kl_alarm) == ("plain", "tell")
     is_vlm_r1 = parsed.sources.get("lora_r", "").endswith("vlm_r1.yaml")
     lora = (None, None) if study.full_finetuning else (64, 128) if is_vlm_r1 else (16, 32)
@@ -164,6 +167,19 @@ def test_shipped_grpo_configs_hold_the_studys_choices(path, monkeypatch, tmp_pat
         assert (training.beta, training.num_generations, training.learning_rate) == (0.04, 4, 1e-5)
         assert (study.num_rows, study.row_seed, training.num_train_epochs) == (1000, 42, 2)
         assert (study.lora_dropout, training.save_steps, training.save_total_limit) == (0.05, 0.05, 3)
+
+
+def test_every_task_that_reasons_has_an_arm_that_may_not():
+    """It differs from the arm beside it in what is asked and what is paid for, and in nothing else."""
+    thinking = [path for path in sorted(CONFIGS.glob("*/*_grpo.yaml")) if path.stem in FAMILIES]
+    assert len({path.parent for path in thinking}) >= 10
+    for path in thinking:
+        without = path.with_name(path.name.replace("_grpo", "_no_think_grpo"))
+        own, shared = read_layers(without).values, read_layers(path).values
+        changed = {key for key in own | shared if own.get(key) != shared.get(key)}
+        assert {"prompt", "rewards", "output_dir"} <= changed <= ABOUT_THINKING, without
+        assert own["rewards"][0] == shared["rewards"][0] or path.parent.name == "cryptogram", without
+        assert not {"format", "line_format", "chars_format", "mask_format"} & {*own["rewards"]}
 
 
 @pytest.mark.parametrize("folder, others", [("vsr", ["smolvlm", "internvl"]), ("embedded", ["smolvlm"])])

@@ -1,7 +1,8 @@
 """What the model is asked: templates by name, in our own words around the study's tags.
 
-`reason` asks for `<think>` and `<answer>` blocks (GRPO and its evaluation); `answer` is the bare problem (SFT on
-answers, as in the study); `yes_no` is the bare problem asking for Yes or No (the study's SFT prompt for SmolVLM).
+`reason` asks for `<think>` and `<answer>` blocks (GRPO and its evaluation); `no_think` for the `<answer>` block alone
+(the arm beside it that may not reason); `answer` is the bare problem (SFT on answers, as in the study); `yes_no` is the
+bare problem asking for Yes or No (the study's SFT prompt for SmolVLM).
 Training and evaluation share these, so the two never differ by a question mark (reference, sections 1.2 and 12.1).
 `asks` says what the final answer looks like; a row's task knows it (`vlm_grpo.tasks.asking`).
 """
@@ -13,11 +14,15 @@ REASON = (
     "Think about the image first and put your reasoning inside <think> </think>, "
     "then put the final answer, {asks}, inside <answer> </answer>."
 )
+NO_THINK = "Do not reason: put nothing but the final answer, {asks}, inside <answer> </answer>."
 
 REASON_TRUE_FALSE = REASON.replace("{asks}", TRUE_FALSE)
 
+TAGGED = ("reason", "no_think")
+"""The templates that ask for tags."""
 TEMPLATES = {
     "reason": "{problem} " + REASON,
+    "no_think": "{problem} " + NO_THINK,
     "answer": "{problem}",
     "yes_no": "{problem} Please answer with Yes or No.",
 }

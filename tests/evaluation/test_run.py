@@ -14,6 +14,7 @@ from tiny_data import save_pictures, save_tiny_data, tiny_rows
 from vlm_grpo.decoding import serving
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.__main__ import main
+from vlm_grpo.evaluation.arms import open_arm
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.store import manifest
@@ -128,6 +129,13 @@ def test_a_limit_is_seeded_and_told(tiny_qwen, tiny_data, tmp_path):
         assert (scores["n"], scores["limit"], scores["split_rows"]) == (5, 5, 12)
         drawn.append(set(generations.read(tmp_path / name)))
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_an_all_set_answers_each_question_once(tiny_qwen, tiny_data, tmp_path, capsys):
+    scores = evaluate(settings(tiny_qwen, tiny_data, tmp_path / "all", split="validation+test", max_new_tokens=1))
+    assert scores["n"] == scores["split_rows"] == 12
+    assert "6 rows ask what another one asks; each question is asked once" in capsys.readouterr().err
+    assert open_arm(tmp_path / "all").scores["split"] == "validation+test"
 
 
 def test_a_dry_run_writes_nothing(tiny_qwen, tiny_data, tmp_path, capsys):

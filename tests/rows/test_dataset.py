@@ -116,3 +116,30 @@ def test_the_fingerprint_tells_order_and_content_apart() -> None:
     assert dataset.fingerprint(two) == dataset.fingerprint(list(two))
     assert dataset.fingerprint(two) != dataset.fingerprint(two[::-1])
     assert dataset.fingerprint(two) != dataset.fingerprint(rows("a.png", "b.png", x=1))
+
+
+def named(split: str, *images: str, **changed: Any) -> list[Row]:
+    return [row.model_copy(update={"id": f"{split}-{row.id}", **changed}) for row in rows(*images)]
+
+
+def test_splits_join_with_each_question_once(tmp_path: Path) -> None:
+    validation, test = named("v", "a.png", "b.png", "b.png"), named("t", "b.png", "c.png")
+    save(tmp_path, {"validation": validation, "test": test})
+    assert dataset.load(tmp_path, "validation+test") == [*validation, test[1]]
+    assert dataset.load(tmp_path, "test+validation") == [*test, validation[0]]
+    assert dataset.stored_rows(tmp_path, "validation+test") == 5
+
+
+@pytest.mark.parametrize(
+    "test, asked, message",
+    [
+        (named("t", "b.png"), "validation+validation", "names a split twice"),
+        (named("t", "b.png"), "validation+tset", "has no split 'tset'"),
+        (named("t", "a.png", solution="False"), "validation+test", "row 't-r0' asks what row 'v-r0' of another split"),
+        (named("v", "b.png"), "validation+test", "id 'v-r0' is one row of 'validation' and another of 'test'"),
+    ],
+)
+def test_splits_that_cannot_be_joined(tmp_path: Path, test: list[Row], asked: str, message: str) -> None:
+    save(tmp_path, {"validation": named("v", "a.png"), "test": test})
+    with pytest.raises(UserError, match=message):
+        dataset.load(tmp_path, asked)

@@ -1,5 +1,6 @@
 """The model, the adapter and the rows of an evaluation, vetted before a folder is claimed or a weight is loaded."""
 
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from vlm_grpo.evaluation.as_trained import Settled, settle
 from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.evaluation.graded import check_judge
 from vlm_grpo.evaluation.settings import EvaluationArguments
+from vlm_grpo.rows import dataset
 from vlm_grpo.rows.pictures import check_pictures
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import AskedRow, asker, render, texts
@@ -75,6 +77,8 @@ def open_inputs(
     settings, processor = as_trained.settings, as_trained.processor
     where = f"{settings.root} split {settings.split!r}"
     chosen, split_rows = rows.load(settings.root, settings.split, limit=settings.limit, seed=settings.seed)
+    if repeated := dataset.stored_rows(settings.root, settings.split) - split_rows:
+        print(f"{where}: {repeated} rows ask what another one asks; each question is asked once", file=sys.stderr)
     if row_id is not None:
         chosen = rows.named(chosen, row_id, where=where)
     check_solutions(chosen, where=where)

@@ -28,11 +28,13 @@ class EvaluationArguments(ImageOptions):
     data: str = field(metadata={"help": "Data set folder; ${VARIABLES} are filled in."})
     out: str = field(metadata={"help": "Output folder: generations.jsonl, scores.json, manifest.json."})
     adapter: str | None = field(default=None, metadata={"help": "LoRA adapter folder to put on the model."})
-    split: str = field(default="validation", metadata={"help": "Split to answer."})
+    split: str = field(
+        default="validation", metadata={"help": "Split to answer; validation+test are both as one, each question once."}
+    )
     limit: int | None = field(
         default=None, metadata={"help": "Answer only this many rows, drawn with the seed; all of them if unset."}
     )
-    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
+    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, no_think, answer or yes_no."})
     answers: Rule = field(default="strict", metadata={"help": "How an answer is read from a completion."})
     judge_model: str | None = field(
         default=None, metadata={"help": "Model that tells what is right where rows leave it to a judge (method llm)."}

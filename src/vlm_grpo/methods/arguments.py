@@ -44,7 +44,7 @@ class StudyArguments(ImageOptions):
         default=None, metadata={"help": "Rows to draw from the split without replacement; all of them if unset."}
     )
     row_seed: int = field(default=42, metadata={"help": "Seed of that draw; it does not depend on the training seed."})
-    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, answer or yes_no."})
+    prompt: str = field(default="reason", metadata={"help": "Prompt template: reason, no_think, answer or yes_no."})
     attention: str = field(
         default="sdpa", metadata={"help": "Attention implementation: sdpa, eager, flash_attention_2."}
     )

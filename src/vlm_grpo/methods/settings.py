@@ -4,6 +4,7 @@ import sys
 
 from transformers.trainer_utils import SaveStrategy
 
+from vlm_grpo import prompts
 from vlm_grpo.environments.registry import by_name
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.arguments import GRPOArguments, RewardArguments, SFTArguments, StudyArguments
@@ -130,10 +131,15 @@ _CALLS = "max_tool_calling_iterations"
 _REF_SYNC_ONLY = ("ref_model_mixup_alpha", "ref_model_sync_steps")
 
 
-def check_grpo(training: GRPOArguments, rewards: RewardArguments, watch: WatchArguments, given: frozenset[str]) -> None:
+def check_grpo(
+    training: GRPOArguments, rewards: RewardArguments, watch: WatchArguments, given: frozenset[str], *, prompt: str
+) -> None:
     """`UserError` for GRPO settings that contradict each other or do nothing beside the others."""
-    if rewards.answers.startswith("bare"):
-        raise UserError(f"answers {rewards.answers!r} reads texts without tags; GRPO asks for tags: strict or relaxed")
+    if rewards.answers.startswith("bare") and prompt in prompts.TAGGED:
+        raise UserError(
+            f"answers {rewards.answers!r} reads texts without tags and prompt {prompt!r} asks for tags; "
+            "read them with strict or relaxed, or ask with prompt answer"
+        )
     if training.reward_weights is not None and len(training.reward_weights) != len(rewards.rewards):
         raise UserError(
             f"reward_weights has {len(training.reward_weights)} numbers for {len(rewards.rewards)} rewards; "

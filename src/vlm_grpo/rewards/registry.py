@@ -12,6 +12,7 @@ MODULES = (
     "accuracy",
     "credit",
     "format",
+    "answer_only",
     "line_format",
     "decoding",
     "correctness",

@@ -9,6 +9,7 @@ from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.pair_names import pair_names
+from vlm_grpo.rows import joined
 from vlm_grpo.rows.records import Row, check_unique, parse_row
 from vlm_grpo.store import manifest
 from vlm_grpo.store.provenance import text_hash
@@ -72,7 +73,20 @@ def _table(rows: list[Row]) -> Dataset:
 
 
 def load(root: Path, split: str) -> list[Row]:
-    """Return the rows of one split of the data set under `root`, validated."""
+    """The rows of a split of the data set under `root`, validated; of `a+b`, those of both, each question once."""
+    names = joined.parts(split, where=str(root))
+    if len(names) == 1:
+        return _load_one(root, split)
+    return joined.join({name: _load_one(root, name) for name in names}, where=str(root))
+
+
+def stored_rows(root: Path, split: str) -> int:
+    """How many rows `split` has on disk; where it joins several, those that ask the same are all counted."""
+    counts = manifest.read(root, kind=KIND)["counts"]
+    return sum(counts[name] for name in joined.parts(split, where=str(root)))
+
+
+def _load_one(root: Path, split: str) -> list[Row]:
     stored = manifest.read(root, kind=KIND)
     if split not in stored["counts"]:
         raise UserError(f"{root} has no split {split!r}; it has {', '.join(stored['counts'])}")

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     study, reward_arguments, watch, _, training = parsed.arguments
     old_flags.check_passed_over(argv, full_finetuning=study.full_finetuning)
     rewards = registry.by_names(reward_arguments.rewards)
-    check_grpo(training, reward_arguments, watch, parsed.given)
+    check_grpo(training, reward_arguments, watch, parsed.given, prompt=study.prompt)
     rewards += constrained(watch, training, named=rewards) + ranked_by(watch, training, named=rewards)
     check_generation_kwargs(training.generation_kwargs, use_vllm=training.use_vllm)
     run.check_settings(training)
