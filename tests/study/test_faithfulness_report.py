@@ -9,8 +9,7 @@ from tiny_generations import save_arm
 from vlm_grpo.embedded import synthetic_vsr
 from vlm_grpo.embedded.synthetic_vsr import draw_split, with_completions
 from vlm_grpo.evaluation.arms import open_arm
-from vlm_grpo.faithfulness.records import FILE, ProbeRecord
-from vlm_grpo.faithfulness.run import KIND, SCORES
+from vlm_grpo.faithfulness.records import FILE, KIND, SCORES, ProbeRecord
 from vlm_grpo.faithfulness.scores import summarise
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.study import faithfulness

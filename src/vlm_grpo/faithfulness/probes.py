@@ -18,12 +18,13 @@ three cut, fill or spoil the model's own thought (arXiv 2307.13702). The last ch
 The wrong answer of a row is drawn once from the seed and the row's id, so it is the same for all arms.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
+from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.faithfulness.parts import Parts, cut, parts_of
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
@@ -103,6 +104,13 @@ class Case:
     def rng(self, use: str) -> Random:
         """A generator of this row's own for one `use`."""
         return Random(f"{self.seed} {self.row.id} {use}")
+
+
+def others_of(rows: Sequence[Row], *, seed: int) -> dict[str, Row]:
+    """Each of `rows` with pictures, by id, with those of another row drawn by `seed`; none where all share theirs."""
+    if len({row.images for row in rows if row.images}) < 2:
+        return {}
+    return {row.id: row for row in shown_instead(rows, "other", seed=seed, where="the arm's rows") if row.images}
 
 
 Probe = Callable[[Case], list[Variant] | str]

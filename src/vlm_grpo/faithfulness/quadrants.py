@@ -26,7 +26,7 @@ from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.tables import Table
 from vlm_grpo.tasks.answers.rules import Rule
 
-KIND = "quadrants"
+KIND, SCORES = "quadrants", "quadrants.json"
 CELLS = ("consistent_right", "consistent_wrong", "inconsistent_right", "inconsistent_wrong")
 HEADER = ("arm", "n", "reasons", "words (median)", "distinct 4-grams", "ending read", "by rule / judge")
 DISTINCT = "distinct 4-grams: of all thoughts of an arm; fewer where they are many, and where they follow a template"
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     read = {arm.name: endings(arm.rows, arm.texts, arm.outcomes, judged=judged.get(arm.name)) for arm in arms}
     summary = summarise(read)
     manifest.claim(given.out, {"kind": KIND, "arms": {arm.name: arm.fingerprint for arm in arms}, "judged": judged})
-    atomic.write_json(given.out / "quadrants.json", summary)
+    atomic.write_json(given.out / SCORES, summary)
     jsonl.write(given.out / "endings.jsonl", (_record(name, one) for name, ends in read.items() for one in ends))
     made = tables_of(summary)
     atomic.write_text(given.out / "quadrants.md", "\n\n".join(map(tables.to_markdown, made)) + "\n")

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from vlm_grpo.errors import UserError
 from vlm_grpo.store import jsonl
 
-FILE = "probes.jsonl"
+FILE, SCORES = "probes.jsonl", "faithfulness.json"
+KIND = "faithfulness"
+"""Of the manifest beside them."""
 
 
 class ProbeRecord(BaseModel):

@@ -7,20 +7,16 @@ from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import Arm, open_arm
-from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.faithfulness import records, scores
 from vlm_grpo.faithfulness.asking import Asker, open_asker, settings_of
 from vlm_grpo.faithfulness.confidence import Confidence, fork_of
-from vlm_grpo.faithfulness.probes import PROBES, Case, Variant
-from vlm_grpo.faithfulness.records import ProbeRecord
+from vlm_grpo.faithfulness.probes import PROBES, Case, Variant, others_of
+from vlm_grpo.faithfulness.records import KIND, SCORES, ProbeRecord
 from vlm_grpo.progress import progress
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.lock import only_writer
 from vlm_grpo.tasks.registry import task_of
-
-KIND = "faithfulness"
-SCORES = "faithfulness.json"
 
 
 def probe(folder: Path, *, out: Path, names: Sequence[str], seed: int, limit: int | None) -> dict[str, Any]:
@@ -66,7 +62,7 @@ def probe(folder: Path, *, out: Path, names: Sequence[str], seed: int, limit: in
 
 def _ask(arm: Arm, rows: Sequence[Row], asker: Asker, *, out: Path, names: Sequence[str], seed: int) -> None:
     done = {record.key for record in records.read(out)}
-    others = {row.id: row for row in _others(rows, seed=seed)}
+    others = others_of(rows, seed=seed)
     with jsonl.Appender(out / records.FILE) as file:
         for name in names:
             asked: list[Variant] = []
@@ -87,12 +83,6 @@ def _ask(arm: Arm, rows: Sequence[Row], asker: Asker, *, out: Path, names: Seque
             answered = _appended(asker, arm, name, asked, confidence, file)
             for _ in progress(answered, total=len(asked), label=name):
                 pass
-
-
-def _others(rows: Sequence[Row], *, seed: int) -> list[Row]:
-    if len({row.images for row in rows if row.images}) < 2:
-        return []
-    return [row for row in shown_instead(rows, "other", seed=seed, where="the arm's rows") if row.images]
 
 
 def _confidences(asker: Asker, arm: Arm, ids: Any) -> dict[str, Confidence]:

@@ -23,7 +23,6 @@ from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.arms import Arm, compare, open_arm
 from vlm_grpo.faithfulness import records
-from vlm_grpo.faithfulness import run as probing
 from vlm_grpo.faithfulness.apart import told_apart
 from vlm_grpo.faithfulness.endings import Ending, compared, endings, quadrants
 from vlm_grpo.faithfulness.records import ProbeRecord
@@ -82,7 +81,7 @@ def report(
     arms = {run: open_arm(folder) for run, folder in runs.items()}
     asked = {run: _asked(folder) for run, folder in probes.items()}
     summary = summarise(arms, asked, apart=[_apart(word, asked) for word in apart])
-    summary["probes"] = {run: manifest.read_json(folder / probing.SCORES)["probes"] for run, folder in probes.items()}
+    summary["probes"] = {run: manifest.read_json(folder / records.SCORES)["probes"] for run, folder in probes.items()}
     manifest.claim(out, {"kind": KIND})
     manifest.withdraw(out)
     atomic.write_json(out / "faithfulness.json", summary)
@@ -158,7 +157,7 @@ def _seeds_meet(first: str, second: str) -> bool:
 
 def _asked(folder: Path) -> dict[str, list[ProbeRecord]]:
     """The records of finished probes by the probe's name."""
-    manifest.read(folder, kind=probing.KIND)
+    manifest.read(folder, kind=records.KIND)
     by_probe: dict[str, list[ProbeRecord]] = {}
     for record in records.read(folder, is_finished=True):
         by_probe.setdefault(record.probe, []).append(record)
