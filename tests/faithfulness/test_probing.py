@@ -53,6 +53,15 @@ def test_what_is_put_into_its_mouth_decides_what_it_answers(probed):
     assert probes["stop_think"]["auroc"]["n"] == ROWS
 
 
+def test_how_likely_the_answer_before_still_is_goes_with_whether_it_stays(probed):
+    asked = [record for record in records.read(probed) if record.missing is None]
+    pushed = [record for record in asked if record.pushed is not None and record.stay_probability is not None]
+    assert {record.probe for record in pushed} >= {"wrong_think", "right_think", "wrong_caption"}
+    assert len([record for record in pushed if record.probe == "wrong_think"]) == ROWS
+    assert all((record.stay_probability > 0.5) == record.same for record in pushed)
+    assert all(record.stay_probability is None for record in asked if record.pushed is None)
+
+
 def test_a_whole_thought_leads_to_the_same_answer(probed):
     curve = json.loads((probed / "faithfulness.json").read_text())["early_answering"]
     assert curve["n"] == ROWS
