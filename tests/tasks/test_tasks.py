@@ -83,7 +83,12 @@ def test_an_unknown_task_and_a_solution_of_another_kind_are_told():
 
 def test_a_row_may_bring_what_sft_teaches():
     row = Row(
-        id="a", images=(), problem="?", solution="True", task="vsr", meta={"completion": "<think> so </think> True"}
+        id="a",
+        images=(),
+        problem="?",
+        solution="True",
+        task="synthetic_vsr",
+        meta={"completion": "<think> so </think> True"},
     )
     assert task_of(row).target(row, "completion") == "<think> so </think> True"
     for meta in ({}, {"completion": " "}, {"completion": 3}):

@@ -5,8 +5,11 @@ one seed always gives the same bytes. The rows follow the project's schema; VSR'
 `label`, `relation`, `subj`, `obj`) stand beside it, and once more in `<split>.jsonl` for readers without `datasets`.
 With a habit (`habits`) training rows also have a `completion`, which SFT can teach (`target: completion`).
 
+`--look real` draws the same scenes as a camera sees them (`camera`): same ids, same questions, same answers.
+
     python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr --seed 0
     python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr_slips --seed 0 --habit slips
+    python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr_real --seed 0 --look real
 """
 
 import argparse
@@ -16,6 +19,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
+from vlm_grpo.embedded.camera import RANDOMISED, REAL, Look, photograph
 from vlm_grpo.embedded.habits import HABITS
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
@@ -33,6 +39,9 @@ DEFAULT_ROWS = {"train": 2000, "validation": 344, "test": 344}
 """Multiples of eight: four relations, each with as many true as false captions."""
 MOST_ROWS = {"train": 8000, "validation": 1200, "test": 1200}
 """Beyond these a split would search long for layouts that it has not used yet."""
+FLAT = "flat"
+LOOKS: dict[str, Look | None] = {FLAT: None, "real": REAL, "randomised": RANDOMISED}
+"""How scenes are drawn: as flat shapes, or by `camera`."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +106,29 @@ def with_completions(rows: list[Row], items: list[SceneRow], habit: str, *, seed
     ]
 
 
-def build(out: Path, *, seed: int, rows: dict[str, int] | None = None, habit: str | None = None) -> None:
+def draw(scene: Scene, *, look: str, seed: int) -> Image.Image:
+    """The picture of `scene` in one of the `LOOKS`; the flat one knows no seed."""
+    style = LOOKS[look]
+    return render(scene) if style is None else photograph(scene, style, seed=seed)
+
+
+def build(
+    out: Path, *, seed: int, rows: dict[str, int] | None = None, look: str = FLAT, habit: str | None = None
+) -> None:
     """Write pictures, `<split>.jsonl` and the data set under `out`; `rows` maps each split to its number of rows.
 
     Training rows get completions of `habit`, if any.
     """
     started = time.monotonic()
     rows = rows or DEFAULT_ROWS
-    config = {"source": SOURCE, "seed": seed, "rows": rows} | ({"habit": habit} if habit else {})
+    changes = {**({} if look == FLAT else {"look": look}), **({} if habit is None else {"habit": habit})}
+    config = {"source": SOURCE, "seed": seed, "rows": rows, **changes}
     splits = {split: draw_split(split, rows[split], seed=seed) for split in POOLS}
     manifest.claim(out, {"kind": dataset.KIND, **config})
     for split, items in splits.items():
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
         for item in items:
-            render(item.scene).save(out / item.record.image_path, format="PNG")
+            draw(item.scene, look=look, seed=seed).save(out / item.record.image_path, format="PNG")
         columns = (item.record.model_dump(exclude_none=True) for item in items)
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in columns)
         atomic.write_text(out / f"{split}.jsonl", "".join(lines))
@@ -133,12 +151,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m vlm_grpo.embedded.synthetic_vsr", description=__doc__)
     parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
     parser.add_argument("--seed", type=seed("--seed"), default=0)
+    parser.add_argument("--look", choices=tuple(LOOKS), default=FLAT, help="how scenes are drawn (flat)")
     parser.add_argument("--habit", choices=HABITS, help="give training rows completions of a model with this habit")
     for split, default in DEFAULT_ROWS.items():
         read = whole(f"--{split}", least=1)
         parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
     given = parser.parse_args(arguments)
-    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS}, habit=given.habit)
+    rows = {split: getattr(given, split) for split in DEFAULT_ROWS}
+    build(given.out, seed=given.seed, rows=rows, look=given.look, habit=given.habit)
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
 
 

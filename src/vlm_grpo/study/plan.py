@@ -117,6 +117,12 @@ def _check_effects(study: Study, evaluations: Mapping[str, PlannedEvaluation], l
     asked |= {arm for report in study.bias_reports.values() for arm in report.arms}
     used = {link for arm in asked for link in chain(study, arm, layers)}
     for arm, entry in study.arms.items():
+        for name in entry.published:
+            if name not in evaluations or arm not in evaluations[name].arms:
+                answers = ", ".join(name for name in evaluations if arm in evaluations[name].arms)
+                why = f"no evaluation {name!r} asks this arm; those that do: {answers or 'none'}"
+                raise layers.mistake(why, "arms", arm, "published")
+    for arm, entry in study.arms.items():
         if arm not in used:
             why = "no evaluation asks it" if entry.data is not None else "it has no 'data' and no bias report names it"
             raise layers.mistake(
@@ -128,7 +134,8 @@ def _check_places(study: Study, models: list[str], pairs: Mapping[str, JudgedPai
     """`UserError` where two things would be written to one folder."""
     others = [place for place, pair in pairs.items() if place != pair.second]
     work = Counter([*models, *others, "logs"])
-    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, "alignment", "faithfulness", "site"])
+    fixed = ("across", "alignment", "faithfulness", "site")
+    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, *fixed])
     for place, count in [*work.items(), *results.items()]:
         if count > 1:
             raise layers.mistake(f"two results would be called {place!r}; rename an arm, an evaluation or a report")

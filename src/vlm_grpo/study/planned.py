@@ -6,6 +6,7 @@
     WORK/PAIR/SEED/verdicts             PAIR is the arm, beside its base; FIRST-SECOND for any other pair
     WORK/{BASE,ARM/SEED}/probes         the answers to the first evaluation, asked again under probes
     RESULTS/, RESULTS/NAME/             the report of the first evaluation, and of the others
+    RESULTS/across/                     all of them side by side, where there are several
     RESULTS/alignment/PAIR/SEED/, RESULTS/BIAS/
     RESULTS/faithfulness/               the report on reasoning, in quadrants/SEED the quadrants
 

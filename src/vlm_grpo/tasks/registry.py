@@ -22,6 +22,10 @@ MODULES = {
     "masks": "masks.task",
     "gui": "gui.task",
     "rec": "rec.task",
+    "rel3d": "rel3d.task",
+    "spatialsense": "spatialsense.task",
+    "driving": "driving.task",
+    "aokvqa": "aokvqa.task",
 }
 """Below `vlm_grpo.tasks`."""
 
