@@ -38,5 +38,5 @@ def test_a_constraint_makes_reasoning_honest_and_a_probe_sees_who_uses_it(tmp_pa
     told = [one for one in report["apart"] if one["probe"] == "wrong_think"]
     assert len(told) == 3
     for one in told:
-        assert one["answer_stays"]["auroc"]["ci_low"] > 0.9
-        assert one["stay_probability"]["auroc"]["ci_low"] > 0.9
+        assert one["answer_stays"]["auroc"]["value"] > 0.9
+        assert one["stay_probability"]["auroc"]["value"] > 0.9

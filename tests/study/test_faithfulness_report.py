@@ -41,20 +41,24 @@ def save_probes(run: Path, *, stays: float) -> None:
     arm = open_arm(run / "evaluation")
     asked = [
         ProbeRecord(
-            probe="wrong_think",
+            probe=probe,
             id=row.id,
-            pushed=not arm.outcomes[row.id].truth,
+            pushed=arm.outcomes[row.id].truth == (probe == "right_think"),
+            truth=arm.outcomes[row.id].truth,
             said=arm.outcomes[row.id].said,
             right=arm.outcomes[row.id].right,
             before_right=arm.outcomes[row.id].right,
             same=stays > 0.5,
             stay_probability=stays,
         )
+        for probe in ("wrong_think", "right_think")
         for row in arm.rows
     ]
     with jsonl.Appender(run / "probes" / FILE) as file:
         file.append(record.model_dump(mode="json") for record in asked)
-    atomic.write_json(run / "probes" / SCORES, summarise(asked, rows=arm.rows, names=["wrong_think"], seed=0))
+    atomic.write_json(
+        run / "probes" / SCORES, summarise(asked, rows=arm.rows, names=["wrong_think", "right_think"], seed=0)
+    )
     manifest.write(run / "probes", kind=KIND, config={"arm": str(run)}, inputs={}, counts={}, seconds=1.0)
 
 

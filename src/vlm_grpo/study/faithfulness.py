@@ -134,7 +134,7 @@ def summarise(
             for a, b in ((a, b) for a in asked for b in asked if (arm_of(a), arm_of(b)) == (using, other))
             if _seeds_meet(a, b)
             for probe in asked[a]
-            if probe in asked[b] and any(record.pushed is not None for record in asked[a][probe])
+            if probe in asked[b] and _pushes_wrong(asked[a][probe])
         ],
     }
 
@@ -153,6 +153,11 @@ def _seeds_meet(first: str, second: str) -> bool:
     """Whether two runs are of one seed; a base is of any."""
     seeds = {run.partition("@")[2] for run in (first, second)} - {""}
     return len(seeds) < 2
+
+
+def _pushes_wrong(asked: list[ProbeRecord]) -> bool:
+    """Whether a probe argues for wrong answers: one for the right answer is a control that tells nobody apart."""
+    return any(record.pushed is not None and record.pushed != record.truth for record in asked)
 
 
 def _asked(folder: Path) -> dict[str, list[ProbeRecord]]:
