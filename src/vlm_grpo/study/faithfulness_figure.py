@@ -17,7 +17,10 @@ LIMIT = 0.05
 
 
 def inconsistency(runs: Mapping[str, Any], logged: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """Left a dot a run with Wilson's interval, right what `logged` says by step: a mean over a tenth of the run."""
+    """Left a dot a run with Wilson's interval, right what `logged` says by step: a mean over a tenth of the run.
+
+    The runs of one arm share its colour and its name.
+    """
     arms = list(dict.fromkeys(map(arm_of, runs)))
     curves = {run: steps for run, steps in logged.items() if any(CONSISTENT in step for step in steps)}
     figure = Figure(figsize=(9.2 if curves else 5.4, 1.6 + max(0.4 * len(runs), 1.6)), layout="constrained")
@@ -31,14 +34,14 @@ def inconsistency(runs: Mapping[str, Any], logged: Mapping[str, Sequence[Mapping
     dots.set_yticks(range(len(runs)), [escapes.figure(run) for run in runs])
     dots.set(xlim=(0, 1), ylim=(len(runs) - 0.4, -0.6), xlabel="inconsistent, of what could be read, with its interval")
     for axes in others:
+        named: set[str] = set()
         for run, steps in curves.items():
-            colour = arm_colour(arm_of(run), arms)
-            axes.plot(
-                *_smooth(steps, CONSISTENT), color=colour, linewidth=2, label=escapes.figure(f"{run}: inconsistent")
-            )
-            axes.plot(
-                *_smooth(steps, RIGHT), color=colour, linewidth=1, linestyle=":", label=escapes.figure(f"{run}: wrong")
-            )
+            arm = arm_of(run)
+            line = {"color": arm_colour(arm, arms)}
+            label = escapes.figure(arm) if arm not in named else ""
+            axes.plot(*_smooth(steps, CONSISTENT), linewidth=2, label=label and f"{label}: inconsistent", **line)
+            axes.plot(*_smooth(steps, RIGHT), linewidth=1, linestyle=":", label=label and f"{label}: wrong", **line)
+            named.add(arm)
         axes.set(ylim=(0, 1), xlabel="step", ylabel="share of sampled completions")
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.spines[["top", "right"]].set_visible(False)
