@@ -9,6 +9,7 @@ from tiny_generations import make_generation, make_row
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.outcomes import judge_rows
 from vlm_grpo.evaluation.scores import NO_VALUE, score
+from vlm_grpo.statistics.intervals import wilson
 from vlm_grpo.tasks import registry
 from vlm_grpo.tasks.vsr.task import TASK as VSR
 
@@ -70,6 +71,34 @@ def test_counts_agree_with_each_other(pairs):
     assert scores["accuracy"] <= scores["parse_rate"]
     assert 0 <= scores["ci_low"] <= scores["accuracy"] <= scores["ci_high"] <= 1
     assert 0 <= scores["f1"] <= 1
+
+
+def test_a_pair_is_right_where_both_of_it_are_and_rows_alone_are_counted_apart():
+    said = {"a": (True, True), "b": (True, False), "c": (False, False), "lost": (True,), None: (True,)}
+    rows, generations = [], {}
+    for pair, answers in said.items():
+        for right in answers:
+            row = make_row(len(rows), truth := len(rows) % 2 == 0)
+            rows.append(row.model_copy(update={"task": "rel3d", "meta": {**row.meta, "pair": pair}}))
+            generations[row.id] = make_generation(row, truth is right)
+    scores, _ = judged(generations, rows)
+    pairs = scores["pairs"]
+    assert (pairs["n"], pairs["correct"], pairs["unpaired"]) == (3, 1, 2)
+    assert (pairs["ci_low"], pairs["ci_high"]) == pytest.approx(wilson(1, 3))
+    assert scores["correct"] == 5
+    alone, _ = judged({id: generations[id] for id in ("r6", "r7")}, rows[6:])
+    assert "pairs" not in alone
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=20))
+def test_one_answer_to_everything_gets_no_pair_right(words):
+    generations, rows = arm([(actual, word) for word in words for actual in (True, False)])
+    paired = [
+        row.model_copy(update={"task": "rel3d", "meta": {**row.meta, "pair": f"p{number // 2}"}})
+        for number, row in enumerate(rows)
+    ]
+    scores, _ = judged(generations, paired)
+    assert (scores["pairs"]["n"], scores["pairs"]["correct"], scores["accuracy"]) == (len(words), 0, 0.5)
 
 
 def test_relations_clipping_and_lengths():

@@ -30,3 +30,17 @@ def test_slices_of_many_values_are_left_to_the_file(values, tables):
 
 def test_scores_of_several_tasks_have_no_slices():
     assert slices_tables({**ARM, "task": "mixed"}) == []
+
+
+def test_pairs_stand_beside_the_accuracy_where_rows_come_in_pairs():
+    pairs = {**accuracy_share(9, 30), "unpaired": 2}
+    table = arms_table({"grpo": {**ARM, "task": "rel3d", "pairs": pairs}, "old": {**ARM, "task": "rel3d"}}, title="T")
+    place = table.header.index("pairs right")
+    assert [row[place] for row in table.rows] == ["9 of 30: 0.300 (0.167 to 0.479)", "–"]
+    assert any(note.startswith("pairs right: both rows of a pair right") for note in table.notes)
+    assert "pairs right" not in arms_table({"grpo": {**ARM, "task": "vsr"}}, title="T").header
+
+
+def test_slices_tell_the_mean_over_their_values():
+    (table,) = slices_tables({**ARM, "task": "spatialsense", "relations": {"on": WORDS["1"], "in": WORDS["3"]}})
+    assert table.notes == ("mean over the 2 values: 0.750",)

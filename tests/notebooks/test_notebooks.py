@@ -15,6 +15,7 @@ import nbformat
 import pytest
 from PIL import Image
 
+import statement_files
 from picture_server import PictureServer
 from vlm_grpo.bias.vision import command as vision
 from vlm_grpo.rows import dataset
@@ -36,6 +37,37 @@ def check_vsr(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """The data set is there, and the table has the share of True: 3 of 5 in train."""
     assert len(dataset.load(folder / "data" / "vsr", "train")) == 5
     assert "0.6000" in outputs(notebook, "text/html")[0]
+
+
+def small_rel3d(server: PictureServer, folder: Path) -> dict[str, str]:
+    """Eight pairs of rendered scenes."""
+    source = statement_files.save_rel3d(folder / "Rel3D")
+    return {"DATA_PATH": str(folder / "data"), "REL3D": str(source), "REL3D_ROWS": "6"}
+
+
+def check_rel3d(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """The data set is there, the tables have its pairs and predicates, and three pairs are drawn."""
+    assert manifest.read(folder / "data/rel3d")["pairs"]["train"] == {"pairs": 3, "unpaired": 0}
+    counts, predicates, dropped = outputs(notebook, "text/html")
+    assert "pairs" in counts
+    assert "behind (wrt you)" in predicates
+    assert "reason" in dropped
+
+
+def small_spatialsense(server: PictureServer, folder: Path) -> dict[str, str]:
+    """Eleven statements about six photographs, two of which are the same."""
+    return {
+        "DATA_PATH": str(folder / "data"),
+        "SPATIALSENSE": str(statement_files.save_spatialsense(folder / "source")),
+    }
+
+
+def check_spatialsense(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """The data set is there; the notebook tells the photograph left out and what the study's splits share."""
+    assert len(dataset.load(folder / "data/spatialsense", "train")) == 3
+    dropped = outputs(notebook, "text/html")[2]
+    assert all(part in dropped for part in ("59fb0200", "59fb0201", "2_b.jpg is shown in"))
+    assert "shown in train too" in "".join(outputs(notebook, "text/plain"))
 
 
 def small_biased(server: PictureServer, folder: Path) -> dict[str, str]:
@@ -89,6 +121,8 @@ class Case(NamedTuple):
 
 CASES = {
     "create_dataset": Case(small_vsr, check_vsr),
+    "rel3d_dataset": Case(small_rel3d, check_rel3d),
+    "spatialsense_dataset": Case(small_spatialsense, check_spatialsense),
     "create_text_biased": Case(small_biased, check_text),
     "create_vision_biased": Case(small_biased, check_vision),
     "probe": Case(small_biased, check_probe),

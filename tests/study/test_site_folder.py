@@ -18,6 +18,7 @@ from vlm_grpo.store import manifest
 from vlm_grpo.study.page import main
 from vlm_grpo.study.report import report
 from vlm_grpo.study.site import chunks
+from vlm_grpo.study.site.graph import HEIGHT, graph
 from vlm_grpo.study.site.notes import notes
 from vlm_grpo.study.site.overview import overview
 from vlm_grpo.study.site.pictures import Shelf
@@ -211,6 +212,21 @@ def test_the_graph_goes_from_the_base_over_each_arm(tmp_path):
     across = {node.name: node.x for node in drawn.nodes}
     assert across["base"] < across["sft"] < across["sft_grpo"]
     assert [edge.label for edge in drawn.edges] == ["sft", "grpo"]
+
+
+def test_a_training_starts_at_the_base_that_is_asked_as_it_was(tmp_path):
+    data = save_tiny_data(tmp_path / "data")
+    arms = {name: save_tiny_arm(tmp_path / name, data, right=range(6)) for name in ("base", "base_no_think", "grpo")}
+    save_training(tmp_path / "train", data)
+    for folder, prompt in (("base", "reason"), ("base_no_think", "no_think"), ("train", "no_think")):
+        file = tmp_path / folder / "manifest.json"
+        written = json.loads(file.read_text())
+        file.write_text(json.dumps(written | {"config": written["config"] | {"model": "one", "prompt": prompt}}))
+    report(tmp_path / "r", runs=arms, metrics={}, stages={"train grpo": tmp_path / "train"}, title="t")
+    source = open_source(tmp_path / "r")
+    drawn = graph(source, dict.fromkeys(source.arms, 0))
+    height = {node.name: node.y for node in drawn.nodes}
+    assert [float(edge.path.split()[1]) - HEIGHT / 2 for edge in drawn.edges] == [height["base_no_think"]]
 
 
 def test_answers_are_drawn_and_looks_linked_where_there_are_any(tmp_path):

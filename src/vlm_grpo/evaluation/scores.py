@@ -3,7 +3,8 @@
 All shares are fractions. A completion without a readable answer is not right, so accuracy is right answers over all
 rows; how many such completions there are is told beside it (`parse_rate`), how many were cut off (`clip_rate`) and how
 many reason (`reasoning_rate`: a `<think>` block that is not empty). Where a task gives partial credit, its mean stands
-beside the accuracy, with a bootstrap interval over pictures. A task adds figures of its own.
+beside the accuracy, with a bootstrap interval over pictures. Where rows come in pairs, `pairs` is the share of those
+with both right. A task adds figures of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ NO_VALUE = "(none)"
 MIXED = "mixed"
 """Stands for the task where rows are of several."""
 BOOTSTRAP_SEED = 0
+PAIRS = "pairs"
+"""Key of the share of pairs with both right."""
 
 
 def score(
@@ -62,7 +65,23 @@ def _of_tasks(
     figures |= task.figures(judged)
     for name, column in task.slices.items():
         figures[name] = _by_value(right, rows, lambda row, column=column: str(row.meta.get(column) or NO_VALUE))
+    if task.pair is not None:
+        figures |= _of_pairs(right, rows, task.pair)
     return figures
+
+
+def _of_pairs(right: Mapping[str, bool], rows: Sequence[Row], column: str) -> dict[str, Any]:
+    """`pairs`: of the pairs that are whole the share with both right; nothing where none is.
+
+    `unpaired` counts the rows whose other one is not among `rows`.
+    """
+    pairs: dict[str, list[bool]] = {}
+    for row in rows:
+        if row.meta.get(column):
+            pairs.setdefault(row.meta[column], []).append(right[row.id])
+    whole = [all(both) for both in pairs.values() if len(both) > 1]
+    unpaired = len(rows) - sum(len(both) for both in pairs.values() if len(both) > 1)
+    return {PAIRS: {**accuracy_share(sum(whole), len(whole), CONFIDENCE), "unpaired": unpaired}} if whole else {}
 
 
 def _mean_credit(rows: Sequence[Row], judged: Sequence[Outcome]) -> dict[str, float | None]:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlm_grpo.evaluation.scores import NO_VALUE
+from vlm_grpo.evaluation.scores import NO_VALUE, PAIRS
 from vlm_grpo.tables import NOTHING, Table, estimate_cell
 from vlm_grpo.tasks.base import Column, Task
 from vlm_grpo.tasks.registry import MODULES, task_named
 
-FEW = 12
+FEW = 30
 """Slices of more values stand in `scores.json` only."""
 NOTE = "Wilson intervals; an answer that cannot be read is not right; reasons: a thought that is not empty"
+PAIRS_NOTE = "pairs right: both rows of a pair right, of the pairs asked whole; guessing earns a quarter, one word none"
 CONTROL_NOTE = "blank, other pictures: accuracy without the row's own picture; p: exact McNemar test on the same rows"
 
 
@@ -21,11 +22,13 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
     published = (task.published for task in _tasks(scores.values()) if task.published)
     told = (note for figures in scores.values() for task in _tasks([figures]) for note in task.notes(figures))
     is_graded = any("mean_credit" in figures for figures in scores.values())
+    is_paired = any(PAIRS in figures for figures in scores.values())
     return Table(
         title=title,
         header=(
             *(name, "n", "correct", "accuracy", "95 % interval"),
             *(("mean credit",) if is_graded else ()),
+            *(("pairs right",) if is_paired else ()),
             *(f"{control} pictures" for control in controls),
             "parsed",
             *(column.header for column in columns),
@@ -39,6 +42,7 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
                 f"{figures['accuracy']:.3f}",
                 f"{figures['ci_low']:.3f} to {figures['ci_high']:.3f}",
                 *((estimate_cell(figures.get("mean_credit")),) if is_graded else ()),
+                *((_pairs(figures.get(PAIRS)),) if is_paired else ()),
                 *(_control(figures.get("controls", {}).get(control)) for control in controls),
                 f"{figures['parse_rate']:.3f}",
                 *(_cell(figures.get(column.key), column) for column in columns),
@@ -47,7 +51,13 @@ def arms_table(scores: Mapping[str, Mapping[str, Any]], *, title: str, name: str
             )
             for arm, figures in scores.items()
         ),
-        notes=(NOTE, *((CONTROL_NOTE,) if controls else ()), *dict.fromkeys(told), *published),
+        notes=(
+            NOTE,
+            *((PAIRS_NOTE,) if is_paired else ()),
+            *((CONTROL_NOTE,) if controls else ()),
+            *dict.fromkeys(told),
+            *published,
+        ),
     )
 
 
@@ -83,10 +93,19 @@ def slices_tables(scores: Mapping[str, Any]) -> list[Table]:
                 )
                 for value, share in scores[name].items()
             ),
+            notes=_mean_over(scores[name]),
         )
         for name, column in names.items()
         if len(scores[name]) <= FEW and scores[name].keys() != {NO_VALUE}
     ]
+
+
+def _mean_over(shares: Mapping[str, Any]) -> tuple[str, ...]:
+    """The accuracy in which each value counts as much, as SpatialSense's authors report it."""
+    if len(shares) < 2:
+        return ()
+    mean = sum(share["accuracy"] for share in shares.values()) / len(shares)
+    return (f"mean over the {len(shares)} values: {mean:.3f}",)
 
 
 def task_columns(scores: Any) -> Sequence[Column]:
@@ -102,6 +121,12 @@ def _tasks(scores: Any) -> list[Task]:
 
 def _cell(value: Any, column: Column) -> str:
     return NOTHING if value is None else format(value, column.format)
+
+
+def _pairs(share: Mapping[str, Any] | None) -> str:
+    if share is None:
+        return NOTHING
+    return f"{share['correct']} of {share['n']}: {estimate_cell({**share, 'value': share['accuracy']})}"
 
 
 def _control(compared: Mapping[str, Any] | None) -> str:

@@ -20,7 +20,7 @@ from vlm_grpo.store import manifest
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.tables import Table, estimate_cell
 
-SHOWN_WHERE_THERE = ("task", "mean_credit", "controls", "reasoned", "reasoning_rate")
+SHOWN_WHERE_THERE = ("task", "mean_credit", "pairs", "controls", "reasoned", "reasoning_rate")
 """Evaluations of earlier versions have none of these."""
 
 

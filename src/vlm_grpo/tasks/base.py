@@ -96,6 +96,8 @@ class Task:
         published: what others report on it, to stand below the tables of arms.
         notes: what to read beside an arm's figures, to stand there too.
         slices: tables of right answers by a column of the rows: name of the table -> column.
+        pair: column of the rows that is the same in both of a pair, of which a model is asked to get both right; None:
+            rows stand alone.
         marker: what stands in a problem where a picture stands, once for each; None, or none of them in a problem: the
             pictures come first.
         gold: (completion, row) pairs that are right, with full credit, under the strict rule.
@@ -120,6 +122,7 @@ class Task:
     published: str = ""
     notes: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_notes
     slices: Mapping[str, str] = field(default_factory=dict)
+    pair: str | None = None
     marker: str | None = None
     gold: tuple[tuple[str, Row], ...]
     hacks: tuple[tuple[str, Row], ...]

@@ -22,6 +22,8 @@ MODULES = {
     "masks": "masks.task",
     "gui": "gui.task",
     "rec": "rec.task",
+    "rel3d": "rel3d.task",
+    "spatialsense": "spatialsense.task",
 }
 """Below `vlm_grpo.tasks`."""
 

@@ -1,5 +1,6 @@
 """The arms as a small graph: from which checkpoint each was trained, laid out in columns for an SVG."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,24 +67,28 @@ def graph(source: Source, tones: dict[str, int]) -> Graph:
 def _starts(source: Source) -> dict[str, tuple[str, str]]:
     """By arm, where it starts and by which method it is trained."""
     merged = {str(folder): arm_of(name.removeprefix(MERGE)) for name, (folder, _) in source.stages.items()}
-    asked: dict[Any, list[str]] = {}
+    asked: dict[Any, dict[str, str]] = {}
     for run, arm in source.runs.items():
-        asked.setdefault(arm.manifest["config"]["model"], []).append(arm_of(run))
+        config = arm.manifest["config"]
+        asked.setdefault(config["model"], {})[arm_of(run)] = config["prompt"]
     starts: dict[str, tuple[str, str]] = {}
     for name, (_, written) in source.stages.items():
         if name.startswith(TRAIN):
-            model = written["config"].get("model")
+            model, prompt = written["config"].get("model"), written["config"].get("prompt")
             trained = arm_of(name.removeprefix(TRAIN))
-            start = merged.get(model) or _of_one_study(trained, asked.get(model, [])) or str(model)
+            start = merged.get(model) or _likeliest(trained, prompt, asked.get(model, {})) or str(model)
             if start != trained:
                 starts.setdefault(trained, (start, written["kind"]))
     return starts
 
 
-def _of_one_study(trained: str, starts: list[str]) -> str | None:
-    """Of the arms `starts`, all of one checkpoint, that of the same study where two are compared."""
+def _likeliest(trained: str, prompt: str | None, starts: Mapping[str, str]) -> str | None:
+    """Of the arms of one checkpoint, `starts` with the prompt that each is asked with, the one to be `trained`'s start.
+
+    It is of the same study where two are compared, and asked as `trained` was while it trained.
+    """
     study = trained.rpartition(":")[0]
-    return min(starts, key=lambda start: start.rpartition(":")[0] != study, default=None)
+    return min(starts, key=lambda start: (start.rpartition(":")[0] != study, starts[start] != prompt), default=None)
 
 
 def _note(source: Source, name: str) -> str:

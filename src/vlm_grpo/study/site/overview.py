@@ -21,7 +21,7 @@ from vlm_grpo.study.summary import runs_table, seconds_table, spread_table
 from vlm_grpo.tables import Table, estimate_cell
 from vlm_grpo.tasks.registry import task_of
 
-FEW = 12
+FEW = 30
 """Slices of more values are left to the answers page."""
 
 

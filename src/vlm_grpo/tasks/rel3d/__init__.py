@@ -1,0 +1,1 @@
+"""Rel3D: rendered scenes in pairs that differ in one relation only."""

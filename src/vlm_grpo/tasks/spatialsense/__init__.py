@@ -1,0 +1,1 @@
+"""SpatialSense: relations in photographs, gathered against what a model guesses without looking."""
