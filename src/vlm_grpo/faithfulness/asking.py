@@ -1,20 +1,17 @@
 """The model of an evaluated arm, asked once more: prompts with a beginning of the answer, pictures changed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from PIL import Image, ImageOps
 
-from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.decoding.cache_choice import choose_cache
-from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation import run
 from vlm_grpo.evaluation.arms import Arm
+from vlm_grpo.evaluation.asked_again import next_token_log_probabilities, open_again, settings_of
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
-from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
+from vlm_grpo.evaluation.inputs import EvaluationInputs
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.faithfulness.confidence import Confidence, Fork, confidence_at
 from vlm_grpo.faithfulness.probes import Variant
@@ -22,23 +19,6 @@ from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import AskedRow, render
 from vlm_grpo.tasks.view import View, views
-
-
-def settings_of(arm: Arm) -> EvaluationArguments:
-    """The settings that the arm was evaluated with; `UserError` where the arm was sampled or had several turns."""
-    known = {field.name for field in fields(EvaluationArguments)}
-    settings = EvaluationArguments(**{key: value for key, value in arm.manifest["config"].items() if key in known})
-    if settings.temperature > 0:
-        raise UserError(
-            f"{arm.folder} was sampled at temperature {settings.temperature}, so its answers change by themselves; "
-            "evaluate greedily and probe that"
-        )
-    if settings.played is not None:
-        raise UserError(
-            f"{arm.folder} was answered in the turns of environment {settings.played}, and a probe asks once; evaluate "
-            "with environment: none and probe that"
-        )
-    return settings
 
 
 @dataclass
@@ -94,12 +74,11 @@ class Asker:
             confidence for start in range(0, len(forks), size) for confidence in self._at(forks[start : start + size])
         ]
 
-    @torch.inference_mode()
     def _at(self, forks: Sequence[tuple[Row, Fork]]) -> list[Confidence]:
         variants = [Variant(row=row, prefill=fork.prefill) for row, fork in forks]
         encoded = self._encoded(list(zip(self._prompts(variants), variants, strict=True)))
-        logits = self.decoder.model(**encoded.to(self.decoder.model.device), use_cache=False).logits[:, -1].float()
-        return [confidence_at(fork, logits[i, list(fork.tokens)].tolist()) for i, (_, fork) in enumerate(forks)]
+        says = next_token_log_probabilities(self.decoder.model, encoded)
+        return [confidence_at(fork, says[i, list(fork.tokens)].tolist()) for i, (_, fork) in enumerate(forks)]
 
     def _prompts(self, variants: Sequence[Variant]) -> list[AskedRow]:
         return [AskedRow(v.row, self._asked(v.row).text + v.prefill) for v in variants]
@@ -126,14 +105,8 @@ class Asker:
 def open_asker(arm: Arm) -> Asker:
     """Load the model of `arm` as its evaluation did; `UserError` where the weights are others now."""
     settings = settings_of(arm)
-    inputs = open_inputs(settings, given={"prompt", "answers", "dtype", "environment"})
+    inputs, model = open_again(arm, settings)
     settings = inputs.settled.settings
-    there = arm.manifest["inputs"]
-    here = {"model": inputs.model.fingerprint, "adapter": inputs.adapter.fingerprint if inputs.adapter else None}
-    for name, fingerprint in here.items():
-        if there[name] != fingerprint:
-            raise UserError(f"{arm.folder} was evaluated with another {name} than there is now; evaluate again")
-    model = run.load_model(settings, inputs, pick_dtype(settings.dtype))
     decoder = Decoder(
         model=model,
         processor=inputs.processor,

@@ -7,9 +7,10 @@ from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import Arm, open_arm
+from vlm_grpo.evaluation.asked_again import settings_of
 from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.faithfulness import records, scores
-from vlm_grpo.faithfulness.asking import Asker, open_asker, settings_of
+from vlm_grpo.faithfulness.asking import Asker, open_asker
 from vlm_grpo.faithfulness.confidence import Confidence, fork_of
 from vlm_grpo.faithfulness.probes import PROBES, Case, Variant
 from vlm_grpo.faithfulness.records import ProbeRecord
