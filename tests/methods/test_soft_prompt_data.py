@@ -8,6 +8,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tiny_data import tiny_rows
+from vlm_grpo.attention import __main__ as attention
 from vlm_grpo.embedded import synthetic_vsr
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.run import evaluate
@@ -109,6 +110,10 @@ def test_a_teacher_is_sampled_and_its_traces_are_learnt(scenes, tmp_path, capsys
     lengths = [next(iter(generations.read(tmp_path / name).values())).prompt_tokens for name in ("said", "plain")]
     assert plain["n"] == 8
     assert lengths[0] - lengths[1] == 5, "the virtual tokens are counted as the prompt's"
+    looked = words(adapter=run / "final", data=scenes, split="test", row="test/00000", max_new_tokens=2)
+    attention.main([*looked, "--out", str(tmp_path / "look")])
+    page = (tmp_path / "look" / "index.html").read_text()
+    assert [f"[{number}]" in page for number in (1, 5, 6)] == [True, True, False]
 
 
 def test_an_evaluation_is_read_in_place_of_a_teacher(scenes, tmp_path, capsys):

@@ -61,6 +61,11 @@ def test_a_teacher_is_given_to_the_command_that_builds_from_its_traces(tmp_path)
     soft = soft.replace("sft_grpo: {start: sft,", "sft_grpo: {start: base,")
     words = ("--teacher", "embedded:qwen2_5_vl", "--adapter", "runs/x/sft/42/train/final")
     assert planned(tmp_path, soft).builder("biased")[-4:] == words
+    unasked = changed("split: test}", "split: test, arms: [sft_grpo, again]}")
+    unasked = unasked.replace("start: sft, method: grpo", "start: base, method: grpo").split("judge:")[0]
+    with pytest.raises(UserError, match="is trained for nothing"):
+        planned(tmp_path, unasked)
+    assert planned(tmp_path, unasked.replace("of: drive}", "of: drive, teacher: sft}")).data["biased"].teacher == "sft"
 
 
 def test_arms_start_from_one_another_seed_by_seed(tmp_path):

@@ -113,6 +113,7 @@ def _check_effects(study: Study, evaluations: Mapping[str, PlannedEvaluation], l
     """`UserError` for an arm that is trained for nothing."""
     asked = {arm for evaluation in evaluations.values() for arm in evaluation.arms}
     asked |= {arm for report in study.bias_reports.values() for arm in report.arms}
+    asked |= {entry.teacher for entry in study.datasets.values() if entry.teacher is not None}
     used = {link for arm in asked for link in chain(study, arm, layers)}
     for arm, entry in study.arms.items():
         if arm not in used:
