@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from peft import PromptTuningConfig
 
+from tiny_soft_prompt import WORDS, save_tiny_soft_prompt
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.adapters.soft_prompt import SoftPromptModel
 from vlm_grpo.embedded import synthetic_vsr
 from vlm_grpo.evaluation import generations
 from vlm_grpo.evaluation.arms import open_arm
@@ -23,7 +22,6 @@ from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.tasks.asking import render
 
 ROWS = 24
-WORDS = "True False above"
 
 
 @pytest.fixture(scope="module")
@@ -131,16 +129,7 @@ def test_a_killed_run_asks_for_what_is_missing_only(asked, arm, capsys):
 def soft(tiny_qwen: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An evaluation behind virtual tokens that are the embeddings of `WORDS`, its pictures blanked once more."""
     root = tmp_path_factory.mktemp("soft")
-    checkpoint = open_checkpoint(str(tiny_qwen))
-    model = checkpoint.load_model(dtype=torch.float32)
-    ids = checkpoint.load_processor().tokenizer(WORDS, add_special_tokens=False)["input_ids"]
-    wrapped = SoftPromptModel(model, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=len(ids)))
-    with torch.no_grad():
-        rows = wrapped.prompt_encoder["default"].embedding.weight
-        rows.copy_(model.get_input_embeddings().weight[ids])
-    wrapped.save_pretrained(root / "soft")
-    noted = {"name": str(tiny_qwen), "fingerprint": checkpoint.fingerprint}
-    (root / "soft" / "base.json").write_text(json.dumps(noted))
+    save_tiny_soft_prompt(root / "soft", str(tiny_qwen))
     evaluate(
         EvaluationArguments(
             model=str(tiny_qwen),

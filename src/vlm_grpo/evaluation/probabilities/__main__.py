@@ -48,7 +48,7 @@ def show(summary: dict[str, Any], *, arm: Path, out: Path) -> None:
     made = probability_tables(summary, title=str(arm))
     atomic.write_text(out / "probabilities.md", "\n\n".join(map(tables.to_markdown, made)) + "\n")
     if summary["n"]:
-        draw_reliability(summary["calibration"], out / "reliability.png", title=str(arm))
+        draw_reliability(summary["calibration"], out / "reliability.png", title="/".join(arm.parts[-3:]))
     print("\n\n".join(map(tables.to_text, made)))
 
 

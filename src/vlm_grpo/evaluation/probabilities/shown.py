@@ -66,14 +66,15 @@ def draw_reliability(calibration: Mapping[str, Any], path: Path, *, title: str) 
     ]
     above.plot((0, 1), (0, 1), color="#999999", linewidth=1, linestyle="--", label="calibrated")
     label = f"ECE {calibration['ece']:.3f}"
-    above.errorbar(confidences, accuracies, yerr=reach, fmt="o-", color=COLOURS[2], capsize=3, label=label)
-    above.set(ylabel="share of right answers", ylim=(-0.03, 1.03), title=title)
+    above.errorbar(confidences, accuracies, yerr=reach, fmt="o", color=COLOURS[2], capsize=3, label=label)
+    above.set(ylabel="share of right answers", ylim=(-0.03, 1.03))
+    above.set_title(title, fontsize=9)
     above.legend(frameon=False, loc="upper left")
     middles = [(line["low"] + line["high"]) / 2 for line in lines]
     bars = below.bar(middles, [line["n"] for line in lines], width=0.9 / calibration["bins"], color=COLOURS[0])
     below.bar_label(bars, fontsize=8)
     below.margins(y=0.25)
-    below.set(xlabel="confidence", ylabel="answers", xlim=(0, 1))
+    below.set(xlabel="confidence", ylabel="answers", xlim=(0, 1.02))
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     save(figure, path)
