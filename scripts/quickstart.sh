@@ -48,7 +48,13 @@ python -m snakemake "$target" --snakefile workflow/Snakefile --configfile "$stud
 if ! $is_dry; then
     logs=runs/study/$name/logs
     for table in "$logs"/report.log "results/$name"/alignment/**/alignment.txt "$logs"/report-*.log; do
-        if [[ -f $table ]]; then echo && cat "$table"; fi
+        if [[ ! -f $table ]]; then continue; fi
+        echo
+        if [[ $table == "$logs"/report-*.log ]]; then
+            table_name=${table##*/report-}
+            echo "== ${table_name%.log}"
+        fi
+        cat "$table"
     done
     if [[ -f results/$name/manifest.json ]]; then
         echo && python -m vlm_grpo.study.page "results/$name"

@@ -35,6 +35,11 @@ def render(template: str, problem: str, *, asks: str = TRUE_FALSE) -> str:
     return TEMPLATES[template].replace("{asks}", asks).replace("{problem}", problem)
 
 
+def asks_to_reason(template: str) -> bool:
+    """Whether the template of that name asks for a `<think>` block."""
+    return "<think>" in TEMPLATES.get(template, "")
+
+
 def messages(
     template: str, problem: str, *, images: int, asks: str = TRUE_FALSE, marker: str | None = None
 ) -> list[dict[str, object]]:

@@ -1,7 +1,6 @@
 """A small study whose second arm starts from the first one's weights, run by the workflow in an odd checkout."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from study_checkout import copy_checkout, quickstart
 from vlm_grpo.adapters.checkpoint import weights_fingerprint
 from vlm_grpo.store import manifest
 
-ROOT = Path(__file__).parents[2]
 DATA = "python -m vlm_grpo.embedded.synthetic_vsr --train 16 --validation 8 --test 16 --seed"
 STUDY = {
     "title": "A chained study",
@@ -52,28 +51,15 @@ WHOLE = {"extends": "embedded/qwen_sft.yaml", "lora_r": None, "lora_alpha": None
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    folder = tmp_path / "it's a (b) & $x"
-    for name in ("scripts", "slurm", "workflow", "alignment_judge", "configs"):
-        shutil.copytree(ROOT / name, folder / name)
-    (folder / "src").symlink_to(ROOT / "src")
+    folder = copy_checkout(tmp_path)
     (folder / "configs/whole_sft.yaml").write_text(yaml.safe_dump(WHOLE))
     (folder / "configs/study/embedded_chained.yaml").write_text(yaml.safe_dump(STUDY))
     return folder
 
 
-def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The quickstart in `checkout`, whose data and runs lie in it; with the interpreter of the tests."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("OUT_PATH", "VIRTUAL_ENV", "PYTHONPATH")}
-    variables = {"VLM_GRPO_PYTHON": sys.executable, "OMP_NUM_THREADS": "1", "DATA_PATH": f"{checkout}/data"}
-    command = ["bash", "scripts/quickstart.sh", *words]
-    return subprocess.run(
-        command, cwd=checkout, env=kept | variables, capture_output=True, text=True, timeout=1800, check=False
-    )
-
-
 @pytest.mark.slow
 def test_grpo_goes_on_from_sft_and_is_asked_on_other_data(checkout):
-    done = run(checkout, "--study", "chained")
+    done = quickstart(checkout, "--study", "chained")
     assert done.returncode == 0, done.stdout + done.stderr
     runs, results = checkout / "runs/study/embedded_chained", checkout / "results/embedded_chained"
     started_from = manifest.read(runs / "sft_grpo/7/train")["inputs"]["base"]
@@ -87,26 +73,34 @@ def test_grpo_goes_on_from_sft_and_is_asked_on_other_data(checkout):
     assert [list(summary["arms"]) for summary in summaries] == [["base", "sft_grpo"], ["sft_grpo"]]
     assert [summary["arms"]["sft_grpo"]["n"] for summary in summaries] == [16, 8]
     assert manifest.read(runs / "sft_grpo/7/evaluation_on_transfer")["config"]["data"] == f"{checkout}/data/other"
+    across = manifest.read_json(results / "across/summary.json")
+    assert {run: list(asked) for run, asked in across["runs"].items()} == {
+        "base": ["test"],
+        "sft_grpo": ["test", "transfer"],
+    }
+    assert [gap["is_paired"] for gap in across["gaps"]] == [False], "the rows are others"
+    assert "Accuracy on each evaluation" in (results / "index.html").read_text()
     assert (results / "reward.png").exists()
     assert manifest.exists(results / "alignment/sft_grpo/7")
     for words in (
         "Accuracy on test",
         "Pairs of arms on the same rows",
         "report: results/embedded_chained/transfer/summary.md",
+        "Accuracy on each evaluation",
     ):
         assert words in done.stdout, "the tables are printed at the end"
 
-    again = run(checkout, "--study", "chained", "--dry-run")
+    again = quickstart(checkout, "--study", "chained", "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
 def test_the_quickstart_knows_its_studies(checkout):
-    unknown = run(checkout, "--study", "chianed")
+    unknown = quickstart(checkout, "--study", "chianed")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     known = sorted(path.stem.removeprefix("embedded_") for path in (checkout / "configs/study").glob("embedded_*.yaml"))
     line = f"error: --study 'chianed': there is no configs/study/embedded_chianed.yaml; known: {' '.join(known)}\n"
     assert unknown.stderr == line
-    without = run(checkout, "--study=chained", "--no-bias")
+    without = quickstart(checkout, "--study=chained", "--no-bias")
     assert without.stderr == "error: --no-bias: configs/study/embedded_chained.yaml has no bias reports to leave out\n"
 
 

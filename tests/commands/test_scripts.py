@@ -17,6 +17,7 @@ TRAINING = [
     pytest.param("run_grpo_seg_lora.sh", marks=pytest.mark.nightly),
     "run_grpo_rec.sh",
     pytest.param("run_grpo_rec_lora.sh", marks=pytest.mark.nightly),
+    pytest.param("run_grpo_sim2real.sh", marks=pytest.mark.nightly),
     "SmolVLM/run_sft_lora.sh",
 ]
 BATCH = {

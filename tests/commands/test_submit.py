@@ -111,9 +111,9 @@ def test_the_studys_dry_run_lists_each_job_with_what_it_asks_for(tmp_path):
     head, *jobs, empty, total = output.splitlines()
     assert head.split() == ["job", "GPUs", "CPUs", "memory", "limit", "expected"]
     asks = {re.split(r"  +", job)[0]: re.split(r"  +", job)[1:] for job in jobs}
-    assert len(asks) == len(jobs) == 39
+    assert len(asks) == len(jobs) == 53
     assert asks[f"build {tmp_path}/data/vsr"] == ["0", "4", "8 GB", "4.0 h", "1.0 h"]
     assert asks["train smolvlm/grpo, seed 44"] == ["1", "8", "32 GB", "12.0 h", "12.0 h"]
     assert asks["merge qwen/sft, seed 42"] == ["1", "8", "32 GB", "1.0 h", "0.1 h"]
     hours = sum(float(expected.split()[0]) for gpus, *_, expected in asks.values() if gpus == "1")
-    assert (empty, total) == ("", f"39 jobs, about {hours:.0f} GPU hours, by the guesses of configs/study/vsr.yaml")
+    assert (empty, total) == ("", f"53 jobs, about {hours:.0f} GPU hours, by the guesses of configs/study/vsr.yaml")

@@ -13,7 +13,7 @@ from vlm_grpo.methods.base import Method
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.study.plan import open_plan
 from vlm_grpo.study.planned import JudgedPair, Plan, Question
-from vlm_grpo.study.report_words import arm_words, base_words, bias_runs, metrics_words, stage_words
+from vlm_grpo.study.report_words import across_words, arm_words, base_words, bias_runs, metrics_words, stage_words
 
 ROOT = Path(__file__).parents[2]
 STUDY = """
@@ -123,6 +123,15 @@ def test_evaluations_cross_data_sets_and_have_folders_of_their_own(tmp_path):
     assert asked == (2, 3 * 2), "all bases and arms, where none are named"
 
 
+def test_all_evaluations_are_put_side_by_side_with_what_is_published(tmp_path):
+    plan = planned(tmp_path, changed("again: {start", "again: {published: {test: 0.5}, start"))
+    assert across_words(plan) == [
+        "--report=test=results/x",
+        "--report=transfer=results/x/transfer",
+        "--published=again/test=0.5",
+    ]
+
+
 def test_reward_curves_are_of_the_methods_that_have_them(tmp_path):
     plan = planned(tmp_path, seeds=[7])
     assert metrics_words(plan, "test") == [
@@ -202,6 +211,12 @@ MISTAKES = [
     ("method: sft,", "", "arms.sft: key 'method' is missing"),
     ("data: drive, training: sft", "data: drove, training: sft", "arms.sft.data: no data set 'drove'; did you mean"),
     ("data: drive, training: sft", "training: sft", "arms.sft: key 'data' is missing: 'sft_grpo' starts"),
+    ("method: sft,", "method: sft, published: {test: 53.6},", "arms.sft.published.test: input should be less than or"),
+    (
+        "method: sft,",
+        "method: sft, published: {transfer: 0.5},",
+        "arms.sft.published: no evaluation 'transfer' asks this",
+    ),
     ("arguments: --limit 20", 'arguments: "--limit \'20"', "transfer.arguments: no closing quotation in"),
     ("of: drive", "of: biased", "datasets.biased.of: 'biased' is made of itself"),
     ("of: drive", "of: drove", "datasets.biased.of: no data set 'drove'"),

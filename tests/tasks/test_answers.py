@@ -12,6 +12,7 @@ from vlm_grpo.errors import UserError
 from vlm_grpo.tasks.answers.box import BOX, BOXES
 from vlm_grpo.tasks.answers.choice import CHOICE
 from vlm_grpo.tasks.answers.formula import FORMULA
+from vlm_grpo.tasks.answers.letters import LETTERS
 from vlm_grpo.tasks.answers.number import NUMBER, NUMBERS
 from vlm_grpo.tasks.answers.polygon import POLYGON
 from vlm_grpo.tasks.answers.rules import RULES
@@ -19,7 +20,7 @@ from vlm_grpo.tasks.answers.text import TEXT
 from vlm_grpo.tasks.answers.truth import TRUTH, YES_NO
 from vlm_grpo.tasks.blocks import answer_block, reasons, thoughts
 
-KINDS = (TRUTH, YES_NO, NUMBER, NUMBERS, TEXT, CHOICE, FORMULA, BOX, BOXES, POLYGON)
+KINDS = (TRUTH, YES_NO, NUMBER, NUMBERS, TEXT, CHOICE, LETTERS, FORMULA, BOX, BOXES, POLYGON)
 SAME = object()
 
 
@@ -69,6 +70,20 @@ SAME = object()
         (TEXT, "  a  red\ncar ", "a red car", SAME),
         (TEXT, '"Red car."', '"Red car."', "Red car"),
         (TEXT, " ", None, None),
+        (LETTERS, "A, C", ["A", "C"], SAME),
+        (LETTERS, "c;a", ["A", "C"], SAME),
+        (LETTERS, "(A) and (C).", ["A", "C"], SAME),
+        (LETTERS, "**B**", ["B"], SAME),
+        (LETTERS, "A, A", ["A"], SAME),
+        (LETTERS, "Answer(s): C, A.", None, ["A", "C"]),
+        (LETTERS, "The right answers are A and C", None, ["A", "C"]),
+        (LETTERS, "AC", None, ["A", "C"]),
+        (LETTERS, "A) I stop, at once; C) I wait", None, ["A", "C"]),
+        (LETTERS, "A car, C", None, None),
+        (LETTERS, "A or C", None, None),
+        (LETTERS, "none", None, None),
+        (LETTERS, ", ", None, None),
+        (LETTERS, "", None, None),
         (CHOICE, "B", "B", SAME),
         (CHOICE, "(b).", "B", SAME),
         (CHOICE, "B) the red one", None, "B"),
@@ -200,11 +215,12 @@ def test_thoughts_and_whether_there_are_any():
 
 FLOOD = """
 import sys
-from vlm_grpo.tasks.answers import box, choice, number, polygon, text, truth
+from vlm_grpo.tasks.answers import box, choice, letters, number, polygon, text, truth
 from vlm_grpo.tasks.blocks import reasons
 from vlm_grpo.rewards.registry import REWARDS
 from vlm_grpo.tasks.registry import task_named
 kinds = (truth.TRUTH, number.NUMBER, number.NUMBERS, text.TEXT, choice.CHOICE, box.BOX, box.BOXES, polygon.POLYGON)
+kinds += (letters.LETTERS,)
 row = task_named("vsr").gold[0][1]
 for flood in ("<think>", "<think></think>", "</think><answer>", "[", "n't ", "1 ", "[1, 2", "```", " "):
     for frame in ("{}", "<think> a </think> <answer> {} </answer>"):

@@ -4,7 +4,10 @@ Every row has a picture of its own. Splits share no layout (see `scenes`), label
 one seed always gives the same bytes. The rows follow the project's schema; VSR's columns (`image_path`, `caption`,
 `label`, `relation`, `subj`, `obj`) stand beside it, and once more in `<split>.jsonl` for readers without `datasets`.
 
+`--look real` draws the same scenes as a camera sees them (`camera`): same ids, same questions, same answers.
+
     python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr --seed 0
+    python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr_real --seed 0 --look real
 """
 
 import argparse
@@ -14,6 +17,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
+from vlm_grpo.embedded.camera import RANDOMISED, REAL, Look, photograph
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import seed, whole
@@ -29,6 +35,9 @@ DEFAULT_ROWS = {"train": 2000, "validation": 344, "test": 344}
 """Multiples of eight: four relations, each with as many true as false captions."""
 MOST_ROWS = {"train": 8000, "validation": 1200, "test": 1200}
 """Beyond these a split would search long for layouts that it has not used yet."""
+FLAT = "flat"
+LOOKS: dict[str, Look | None] = {FLAT: None, "real": REAL, "randomised": RANDOMISED}
+"""How scenes are drawn: as flat shapes, or by `camera`."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +86,23 @@ def as_row(item: SceneRow) -> Row:
     )
 
 
-def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
+def draw(scene: Scene, *, look: str, seed: int) -> Image.Image:
+    """The picture of `scene` in one of the `LOOKS`; the flat one knows no seed."""
+    style = LOOKS[look]
+    return render(scene) if style is None else photograph(scene, style, seed=seed)
+
+
+def build(out: Path, *, seed: int, rows: dict[str, int] | None = None, look: str = FLAT) -> None:
     """Write pictures, `<split>.jsonl` and the data set under `out`; `rows` maps each split to its number of rows."""
     started = time.monotonic()
     rows = rows or DEFAULT_ROWS
-    config = {"source": SOURCE, "seed": seed, "rows": rows}
+    config = {"source": SOURCE, "seed": seed, "rows": rows, **({} if look == FLAT else {"look": look})}
     splits = {split: draw_split(split, rows[split], seed=seed) for split in POOLS}
     manifest.claim(out, {"kind": dataset.KIND, **config})
     for split, items in splits.items():
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
         for item in items:
-            render(item.scene).save(out / item.record.image_path, format="PNG")
+            draw(item.scene, look=look, seed=seed).save(out / item.record.image_path, format="PNG")
         columns = (item.record.model_dump(exclude_none=True) for item in items)
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in columns)
         atomic.write_text(out / f"{split}.jsonl", "".join(lines))
@@ -107,11 +122,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m vlm_grpo.embedded.synthetic_vsr", description=__doc__)
     parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
     parser.add_argument("--seed", type=seed("--seed"), default=0)
+    parser.add_argument("--look", choices=tuple(LOOKS), default=FLAT, help="how scenes are drawn (flat)")
     for split, default in DEFAULT_ROWS.items():
         read = whole(f"--{split}", least=1)
         parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
     given = parser.parse_args(arguments)
-    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS})
+    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS}, look=given.look)
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
 
 

@@ -1,8 +1,8 @@
 """`outcomes.jsonl`: what each generation of an evaluation is worth, read once; everything else joins it by id.
 
 One line a row: `id`, `task`, `rule` (how the answer was read), `said` (null: no answer could be read), `truth`,
-`credit` (0 to 1) and `right`. Evaluations of earlier versions have no such file: there the answers are read from the
-generations, by the rule that the evaluation states.
+`credit` (0 to 1), `right` and, where the task reads more than the answer, `evidence`. Evaluations of earlier versions
+have no such file: there the answers are read from the generations, by the rule that the evaluation states.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,12 @@ class OutcomeRecord(RowRecord):
     truth: Any
     credit: float
     right: bool
+    evidence: Any = None
 
     @property
     def outcome(self) -> Outcome:
         """The line without the row's names."""
-        return Outcome(self.said, self.truth, self.credit, self.right)
+        return Outcome(self.said, self.truth, self.credit, self.right, self.evidence)
 
 
 def judge_rows(
@@ -93,7 +94,8 @@ def write(folder: Path, outcomes: Mapping[str, Outcome], rows: Sequence[Row], *,
                 truth=outcomes[row.id].truth,
                 credit=outcomes[row.id].credit,
                 right=outcomes[row.id].right,
-            ).model_dump()
+                evidence=outcomes[row.id].evidence,
+            ).model_dump(exclude={"evidence"} if outcomes[row.id].evidence is None else None)
             for row in rows
         ],
     )

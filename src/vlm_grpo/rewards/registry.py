@@ -23,6 +23,7 @@ MODULES = (
     "length",
     "repetition",
     "iou",
+    "spoken_boxes",
     "consistency",
 )
 """Below `vlm_grpo.rewards`."""

@@ -73,14 +73,12 @@ def render(
 
 def _drawn(row: Row, arms: Mapping[str, Mapping[str, Outcome]], root: Path) -> Drawn:
     task = task_of(row)
-    assert task.outlines is not None
     picture = open_picture(root, row.images[0])
     width, height = picture.size
     panels = []
     for name, outcomes in arms.items():
         outcome = outcomes[row.id]
         worth = "unparsed" if outcome.said is None else f"{outcome.credit:.2f}"
-        said = () if outcome.said is None else task.outlines(outcome.said, row)
-        panels.append(Panel(name, worth, tuple(said)))
-    truth = tuple(task.outlines(task.truth(row), row))
+        panels.append(Panel(name, worth, tuple(task.drawn(row, outcome))))
+    truth = tuple(task.drawn(row))
     return Drawn(row.id, row.problem, data_uri(picture), width, height, truth, tuple(panels))

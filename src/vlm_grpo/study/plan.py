@@ -116,6 +116,12 @@ def _check_effects(study: Study, evaluations: Mapping[str, PlannedEvaluation], l
     asked |= {entry.teacher for entry in study.datasets.values() if entry.teacher is not None}
     used = {link for arm in asked for link in chain(study, arm, layers)}
     for arm, entry in study.arms.items():
+        for name in entry.published:
+            if name not in evaluations or arm not in evaluations[name].arms:
+                answers = ", ".join(name for name in evaluations if arm in evaluations[name].arms)
+                why = f"no evaluation {name!r} asks this arm; those that do: {answers or 'none'}"
+                raise layers.mistake(why, "arms", arm, "published")
+    for arm, entry in study.arms.items():
         if arm not in used:
             why = "no evaluation asks it" if entry.data is not None else "it has no 'data' and no bias report names it"
             raise layers.mistake(
@@ -127,7 +133,7 @@ def _check_places(study: Study, models: list[str], pairs: Mapping[str, JudgedPai
     """`UserError` where two things would be written to one folder."""
     others = [place for place, pair in pairs.items() if place != pair.second]
     work = Counter([*models, *others, "logs"])
-    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, "alignment", "site"])
+    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, "across", "alignment", "site"])
     for place, count in [*work.items(), *results.items()]:
         if count > 1:
             raise layers.mistake(f"two results would be called {place!r}; rename an arm, an evaluation or a report")

@@ -5,6 +5,7 @@
     WORK/ARM/SEED/evaluation[_on_NAME]
     WORK/PAIR/SEED/verdicts             PAIR is the arm, beside its base; FIRST-SECOND for any other pair
     RESULTS/, RESULTS/NAME/             the report of the first evaluation, and of the others
+    RESULTS/across/                     all of them side by side, where there are several
     RESULTS/alignment/PAIR/SEED/, RESULTS/BIAS/
 
 An arm of a bias report is trained once more for each level, on the level's data set DATA, as ARM_DATA, and so are the

@@ -40,6 +40,15 @@ def stage_words(plan: Plan) -> list[str]:
     return [f"--stage={stage}" for stage in stages]
 
 
+def across_words(plan: Plan) -> list[str]:
+    """`--report=EVALUATION=FOLDER` for each evaluation, and `--published=ARM/EVALUATION=SHARE` for each figure."""
+    folders = {name: plan.results if name == plan.main else f"{plan.results}/{name}" for name in plan.evaluations}
+    reports = [f"--report={name}={folder}" for name, folder in folders.items()]
+    arms = plan.study.arms
+    published = [(f"{arm}/{name}", share) for arm in plan.studied for name, share in arms[arm].published.items()]
+    return [*reports, *(f"--published={name}={share}" for name, share in published)]
+
+
 def _runs(plan: Plan, arms: Sequence[str], place: str) -> list[str]:
     seeds = plan.study.seeds
     return [f"{run_name(plan, arm, seed)}={plan.run(arm, seed)}/{place}" for arm in arms for seed in seeds]

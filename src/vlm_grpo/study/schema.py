@@ -91,7 +91,8 @@ class ArmEntry(_Section):
     """A training: from where it starts, by which method, on which data.
 
     Without `data` it is trained for bias reports alone. Without `evaluation` it is asked as its base is. With
-    `full_finetuning` (language, or all) the weights themselves train, and what comes of it needs no merge.
+    `full_finetuning` (language, or all) the weights themselves train, and what comes of it needs no merge. `published`
+    maps evaluations to the accuracy that others report of this arm, a fraction, which tables show beside ours.
     """
 
     old_keys = {
@@ -106,6 +107,7 @@ class ArmEntry(_Section):
     full_finetuning: Literal["language", "all"] | None = None
     arguments: str = ""
     evaluation: str | None = None
+    published: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
     cluster: Asks = Asks()
 
 

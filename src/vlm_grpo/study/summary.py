@@ -1,9 +1,9 @@
 """The study's numbers: arms, pairs of arms, seeds and their spread, seconds of every stage.
 
 An arm may have several runs, one a seed (`grpo@42`, `grpo@7`). The first run of an arm stands for it in `arms` and
-`pairs`; every run is listed in `runs` with its own test against the first arm, and `spread` says how far apart the
-seeds lie. Runs of one arm are never pooled: they answer the same rows. A pair is called `base-sft` and names both of
-its arms, since an arm's own name may have a hyphen.
+`pairs`; every run is listed in `runs` with its own test against the first arm, `spread` says how far apart the seeds
+lie, and `figures_spread` the same of the figures that the task adds. Runs of one arm are never pooled: they answer the
+same rows. A pair is called `base-sft` and names both of its arms, since an arm's own name may have a hyphen.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from vlm_grpo.pair_names import pair_names
 from vlm_grpo.statistics.paired import holm
 from vlm_grpo.store import manifest
 from vlm_grpo.study.run_names import arm_of
-from vlm_grpo.tables import Table, estimate_cell
+from vlm_grpo.tables import NOTHING, Table, estimate_cell
 
 SHOWN_WHERE_THERE = ("task", "mean_credit", "pairs", "controls", "reasoned", "reasoning_rate")
 """Evaluations of earlier versions have none of these."""
@@ -50,6 +50,7 @@ def summarise(runs: Mapping[str, Arm], *, stages: Mapping[str, Path]) -> dict[st
             for run, arm in runs.items()
         },
         "spread": {arm: _spread([a.scores for run, a in runs.items() if arm_of(run) == arm]) for arm in first},
+        "figures_spread": {arm: _figures([a.scores for run, a in runs.items() if arm_of(run) == arm]) for arm in first},
         "seconds": _seconds(runs, stages),
     }
 
@@ -71,6 +72,13 @@ def _spread(scores: list[dict[str, Any]]) -> dict[str, Any]:
         "min": min(accuracies),
         "max": max(accuracies),
     }
+
+
+def _figures(scores: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean and sd of each of the task's columns that all runs of the arm have; none where there is one run."""
+    columns = [column.key for column in task_columns(scores)] if len(scores) > 1 else []
+    values = {key: [value for s in scores if (value := s.get(key)) is not None] for key in columns}
+    return {key: {"mean": mean(of), "sd": stdev(of)} for key, of in values.items() if len(of) == len(scores)}
 
 
 def _seconds(runs: Mapping[str, Arm], stages: Mapping[str, Path]) -> dict[str, float]:
@@ -130,6 +138,28 @@ def spread_table(summary: Mapping[str, Any]) -> Table:
     )
 
 
+def figures_table(summary: Mapping[str, Any]) -> Table:
+    """Mean and standard deviation of the task's own columns, of the arms that have several seeds."""
+    columns = task_columns(summary["arms"].values())
+    arms = {arm: figures for arm, figures in summary["figures_spread"].items() if figures}
+    return Table(
+        title="Seeds: mean ± sd",
+        header=("arm", "runs", *(column.header for column in columns)),
+        rows=tuple(
+            (
+                arm,
+                str(summary["spread"][arm]["runs"]),
+                *(_plus_minus(figures.get(column.key)) for column in columns),
+            )
+            for arm, figures in arms.items()
+        ),
+    )
+
+
+def _plus_minus(spread: Mapping[str, float] | None) -> str:
+    return NOTHING if spread is None else f"{spread['mean']:.3f} ± {spread['sd']:.3f}"
+
+
 def seconds_table(summary: Mapping[str, Any]) -> Table:
     """Wall time by stage."""
     rows = [(stage, f"{seconds:.0f}") for stage, seconds in summary["seconds"].items()]
@@ -139,5 +169,11 @@ def seconds_table(summary: Mapping[str, Any]) -> Table:
 
 def all_tables(summary: Mapping[str, Any]) -> list[Table]:
     """The tables of the report, those without rows left out."""
-    made = (runs_table(summary), pairs_table(summary), spread_table(summary), seconds_table(summary))
+    made = (
+        runs_table(summary),
+        pairs_table(summary),
+        spread_table(summary),
+        figures_table(summary),
+        seconds_table(summary),
+    )
     return [table for table in made if table.rows]

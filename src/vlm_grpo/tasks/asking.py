@@ -8,6 +8,7 @@ from vlm_grpo import prompts
 from vlm_grpo.errors import UserError
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store.provenance import text_hash
+from vlm_grpo.tasks.answers.base import in_frame
 from vlm_grpo.tasks.answers.truth import TRUTH
 from vlm_grpo.tasks.answers.truth import YES_NO as YES_NO_ANSWER
 from vlm_grpo.tasks.registry import task_named, task_of
@@ -33,13 +34,13 @@ class AskedRow:
 
 def question(row: Row, *, template: str, view: View = AS_IS) -> str:
     """The user's text for `row`; `view` is how the model sees its pictures, which an answer in them is asked for in."""
-    return prompts.render(template, _problem(row), asks=_asks(row, template, view))
+    return prompts.render(template, _told(row, template, view), asks=_asks(row, template, view))
 
 
 def messages(row: Row, *, template: str, view: View = AS_IS) -> list[dict[str, object]]:
     """`row` as one user turn, its images where the task places them, in the chat format that templates read."""
-    marker, asks = task_of(row).marker, _asks(row, template, view)
-    return prompts.messages(template, _problem(row), images=len(row.images), asks=asks, marker=marker)
+    marker, asks, problem = task_of(row).marker, _asks(row, template, view), _told(row, template, view)
+    return prompts.messages(template, problem, images=len(row.images), asks=asks, marker=marker)
 
 
 def asker(template: str, views: Mapping[str, View]) -> Callable[[Row], list[dict[str, object]]]:
@@ -98,3 +99,11 @@ def _asks(row: Row, template: str, view: View) -> str:
     if template == YES_NO and kind not in (TRUTH, YES_NO_ANSWER):
         raise UserError(f"prompt {YES_NO!r} asks for Yes or No, row {row.id} for {asks}; use reason or answer")
     return asks
+
+
+def _told(row: Row, template: str, view: View) -> str:
+    """The problem and, where the template asks for reasoning, how that is to be written."""
+    problem, manner = _problem(row), task_of(row).manner(row)
+    if not manner or not prompts.asks_to_reason(template):
+        return problem
+    return f"{problem}{'' if problem.endswith(chr(10)) else ' '}{in_frame(manner, view)}"

@@ -20,9 +20,13 @@ Credit = Callable[[Any, Any, Row, View], float]
 Move = Callable[[Any, View], Any]
 """(answer, view) -> the same answer in another frame."""
 Outlines = Callable[[Any, Row], Sequence[Outline]]
-"""(answer, row) -> what is drawn of it on the row's first picture; the answer is in its pixels."""
+"""(answer or evidence, row) -> what is drawn of it on the row's first picture; it is in its pixels."""
 Wording = Callable[[Any, AnswerKind], str]
 """(truth, kind of answer) -> what SFT teaches the model to say."""
+Lesson = Callable[[Row, View], str]
+"""(row, view) -> a whole completion that SFT teaches, made of more of the row than its answer."""
+Evidence = Callable[[str, Row, View], Any]
+"""(completion, row, view) -> what the completion shows beside its answer, as a JSON value, in pixels."""
 Probe = Callable[[str, Row], bool]
 """(completion, row) -> whether it shows what is watched for."""
 
@@ -36,12 +40,14 @@ class Outcome:
         truth: the row's true answer.
         credit: partial credit, 0 to 1; 0 for an answer that cannot be read.
         right: whether it counts as right, which feeds the exact tests.
+        evidence: what the completion shows beside its answer, where the task reads that; no part of credit.
     """
 
     said: Any
     truth: Any
     credit: float
     right: bool
+    evidence: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,11 @@ def nothing(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {}
 
 
+def no_manner(row: Row) -> str:
+    """The reasoning may be written in any way."""
+    return ""
+
+
 def no_notes(scores: Mapping[str, Any]) -> tuple[str, ...]:
     """Nothing to say of an arm's scores."""
     return ()
@@ -89,8 +100,13 @@ class Task:
         right_from: credit from which an answer counts as right.
         to_pixels: an answer in the model's frame, as it was read, in pixels of the picture as it is: once, here.
         to_frame: a true answer, which is in pixels, in the model's frame, as SFT teaches it.
-        outlines: an answer, said or true, as what is drawn of it; None: it cannot be drawn.
-        wordings: what SFT can teach the model to say, by name.
+        outlines: an answer, said or true, as what is drawn of it; the evidence, where `annotated` says what is true of
+            it; None: nothing can be drawn.
+        wordings: what SFT can teach the model to say, by name; `lessons` the same, made of more than the answer.
+        manner: how the reasoning to a row is to be written, told where reasoning is asked for; `{frame}` in it is where
+            the frame of coordinates is told.
+        evidence: what a completion shows beside its answer, for `figures`; None: nothing is read.
+        annotated: the evidence that a row holds, in the same form.
         figures: the task's own figures of an arm, as keys of `scores.json`.
         columns: which of them stand in the tables of arms.
         published: what others report on it, to stand below the tables of arms.
@@ -117,6 +133,10 @@ class Task:
     to_frame: Move = in_place
     outlines: Outlines | None = None
     wordings: Mapping[str, Wording] = field(default_factory=lambda: {"bare": bare, "tagged": tagged})
+    lessons: Mapping[str, Lesson] = field(default_factory=dict)
+    manner: Callable[[Row], str] = no_manner
+    evidence: Evidence | None = None
+    annotated: Callable[[Row], Any] | None = None
     figures: Callable[[Sequence[Outcome]], dict[str, Any]] = nothing
     columns: tuple[Column, ...] = ()
     published: str = ""
@@ -149,16 +169,30 @@ class Task:
             raise UserError(f"row {row.id} leaves it to a judge what is right, and none is asked here")
         kind, truth = self.answer(row), self.truth(row)
         said = kind.read(text, rule)
+        evidence = self.evidence(text, row, view) if self.evidence else None
         if said is None:
-            return Outcome(None, truth, 0.0, right=False)
+            return Outcome(None, truth, 0.0, right=False, evidence=evidence)
         said = self.to_pixels(said, view)
         credit = float(kind.same(said, truth)) if self.credit is None else self.credit(said, truth, row, view)
-        return Outcome(said, truth, credit, right=credit >= self.right_from)
+        return Outcome(said, truth, credit, right=credit >= self.right_from, evidence=evidence)
+
+    def drawn(self, row: Row, outcome: Outcome | None = None) -> Sequence[Outline]:
+        """What is drawn on the picture of `row`: of `outcome`, or without one of the truth."""
+        if self.outlines is None:
+            return ()
+        if self.annotated is None:
+            value = self.truth(row) if outcome is None else outcome.said
+        else:
+            value = self.annotated(row) if outcome is None else outcome.evidence
+        return () if value is None else self.outlines(value, row)
 
     def target(self, row: Row, wording: str, view: View = AS_IS) -> str:
         """What SFT teaches a model that sees `row` in `view` to say to it, in the `wording` of that name."""
+        if wording in self.lessons:
+            return self.lessons[wording](row, view)
         if wording not in self.wordings:
-            raise UserError(f"unknown target {wording!r} of task {self.name}; known: {', '.join(self.wordings)}")
+            known = ", ".join((*self.wordings, *self.lessons))
+            raise UserError(f"unknown target {wording!r} of task {self.name}; known: {known}")
         return self.wordings[wording](self.to_frame(self.truth(row), view), self.answer(row))
 
 

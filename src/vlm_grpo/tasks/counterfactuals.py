@@ -97,6 +97,15 @@ def _other_letter(truth: str, row: Row, rng: Random) -> str | None:
     return rng.choice(others) if others else None
 
 
+def _other_letters(truth: list[str], row: Row, rng: Random) -> list[str] | None:
+    """One option more or less; None where the problem has no others."""
+    flips = [letter for letter in letters(row) if truth != [letter]]
+    if not flips:
+        return None
+    flipped = rng.choice(flips)
+    return [letter for letter in letters(row) if (letter in truth) != (letter == flipped)]
+
+
 def _truth_values(row: Row) -> tuple[bool, ...]:
     return (True, False)
 
@@ -107,6 +116,7 @@ OF_KIND = {
     "number": Counterfactuals(wrong=_other_number),
     "numbers": Counterfactuals(wrong=_other_numbers),
     "choice": Counterfactuals(wrong=_other_letter, options=letters),
+    "letters": Counterfactuals(wrong=_other_letters),
     "box": Counterfactuals(wrong=_moved),
 }
 """What holds for a kind of answer where its task says nothing else."""

@@ -24,6 +24,8 @@ MODULES = {
     "rec": "rec.task",
     "rel3d": "rel3d.task",
     "spatialsense": "spatialsense.task",
+    "driving": "driving.task",
+    "aokvqa": "aokvqa.task",
 }
 """Below `vlm_grpo.tasks`."""
 

@@ -52,7 +52,7 @@ def details(source: Source, rows: Sequence[Row], shelf: Shelf) -> list[dict[str,
             "truth": written(_truth(source, row), row),
             "facts": [[column, str(row.meta[column])] for column in _sliced(row) if row.meta.get(column) is not None],
             "pictures": shelf.want(root, row.images),
-            "shapes": shapes_of(_truth(source, row), row),
+            "shapes": shapes_of(row),
             "said": {run: _said(arm, row, source.verdicts.get(run, {})) for run, arm in source.runs.items()},
         }
         for row in rows
@@ -75,7 +75,7 @@ def _truth(source: Source, row: Row) -> Any:
 
 def _said(arm: Arm, row: Row, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
     generation, outcome, verdict = arm.generations[row.id], arm.outcomes[row.id], verdicts.get(row.id)
-    shapes = shapes_of(outcome.said, row)
+    shapes = shapes_of(row, outcome)
     return {
         "text": generation.text,
         "answer": None if outcome.said is None else written(outcome.said, row),

@@ -53,6 +53,7 @@ def overview(source: Source, out: Path, shelf: Shelf) -> dict[str, Any]:
         "verdicts_table": verdicts_table(source),
         "notes": notes(source),
         "seconds_table": seconds_table(source.summary),
+        "across": source.across,
         "further": [_further(name, folder, out) for name, folder in source.further.items()],
         "files": [(path.relative_to(source.results).as_posix(), address(path, out)) for path in source.files],
     }

@@ -115,7 +115,7 @@ def _asked(row: Row, root: Path, shelf: Shelf) -> dict[str, Any]:
         "problem": row.problem,
         "truth": written(truth, row),
         "pictures": shelf.want(root, row.images),
-        "shapes": shapes_of(truth, row),
+        "shapes": shapes_of(row),
     }
 
 
@@ -125,11 +125,11 @@ def _said(line: dict[str, Any], row: Row, config: dict[str, Any]) -> dict[str, A
     view = View.model_validate(line["view"]) if "view" in line else AS_IS
     is_known = _is_known(line, row)
     if task.needs_judge(row):
-        answer, is_right = task.answer(row).read(text, config["answers"]), False
+        answer, is_right, shapes = task.answer(row).read(text, config["answers"]), False, []
     else:
         outcome = task.outcome(text, row, rule=config["answers"], view=view)
         answer, is_right = outcome.said, outcome.right and is_known
-    shapes = shapes_of(answer, row) if is_known else []
+        shapes = shapes_of(row, outcome) if is_known else []
     marks = (UNPARSED if answer is None else "") + (CUT if line.get("clipped") else "") + (RIGHT * is_right)
     seen = [name for name, probe in task.probes.items() if probe(text, row)]
     return {

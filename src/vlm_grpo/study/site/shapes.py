@@ -6,6 +6,7 @@ What is drawn of an answer is its task's to say (`outlines`); tasks whose answer
 from typing import Any
 
 from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.base import Outcome
 from vlm_grpo.tasks.registry import task_of
 
 Shape = dict[str, Any]
@@ -16,13 +17,15 @@ def are_drawn(row: Row) -> bool:
     return task_of(row).outlines is not None
 
 
-def shapes_of(value: Any, row: Row) -> list[Shape]:
-    """The shapes of an answer to `row` on its first picture: `{"points": [x, y, ...], "label": text}` each."""
-    outlines = task_of(row).outlines
+def shapes_of(row: Row, outcome: Outcome | None = None) -> list[Shape]:
+    """The shapes of `outcome`, or of the truth, on the first picture of `row`.
+
+    `{"points": [x, y, ...], "label": text}` each.
+    """
     return [
         {
             "points": [round(number, 2) for point in outline.points for number in point],
             **({"label": outline.label} if outline.label else {}),
         }
-        for outline in (outlines(value, row) if outlines is not None and value is not None else ())
+        for outline in task_of(row).drawn(row, outcome)
     ]

@@ -10,8 +10,10 @@ from typing import Any
 
 from vlm_grpo.evaluation.arms import Arm, open_arm
 from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.study import across
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.study.summary import summarise
+from vlm_grpo.tables import Table
 
 REPORT = "study"
 """Kind of the manifest that a report leaves."""
@@ -57,6 +59,7 @@ class Source:
         stages: folder and manifest of every stage, evaluations among them, by the stage's name.
         verdicts: by run and row id.
         further: reports of the same study on other rows, by name: folders below `results`.
+        across: the tables of all evaluations side by side, where there are several.
         files: other results there that are made for reading.
         looks: pages of `vlm_grpo.attention` there, by row id.
         is_judge_checked: whether people's labels were compared with the judge's there.
@@ -70,6 +73,7 @@ class Source:
     stages: dict[str, tuple[Path, dict[str, Any]]]
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     further: dict[str, Path] = field(default_factory=dict)
+    across: tuple[Table, ...] = ()
     files: tuple[Path, ...] = ()
     looks: dict[str, Path] = field(default_factory=dict)
     is_judge_checked: bool = False
@@ -103,6 +107,7 @@ def open_source(results: Path) -> Source:
         stages=stages,
         verdicts=_verdicts(results, runs),
         further={folder.name: folder for folder in _reports_below(results)},
+        across=_across(results / "across"),
         files=tuple(sorted(path for path in results.rglob("*") if _is_to_read(path.relative_to(results)))),
         looks=_looks(results),
         is_judge_checked=any(results.glob("alignment/**/agreement*")),
@@ -122,6 +127,10 @@ def _claimed(folder: Path) -> dict[str, Any]:
 def _reports_below(results: Path) -> list[Path]:
     folders = sorted(path.parent for path in results.glob(f"*/{manifest.MANIFEST}"))
     return [folder for folder in folders if manifest.read(folder).get("kind") == REPORT]
+
+
+def _across(folder: Path) -> tuple[Table, ...]:
+    return tuple(across.all_tables(manifest.read_json(folder / "summary.json"))) if manifest.exists(folder) else ()
 
 
 def _is_to_read(place: Path) -> bool:

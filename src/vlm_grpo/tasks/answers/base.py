@@ -17,6 +17,14 @@ def _in_no_other_way(value: Any, relaxed: bool) -> tuple[str, ...]:
     return ()
 
 
+def in_frame(text: str, view: View) -> str:
+    """`text` with the frame of `view` in words in place of `{frame}`."""
+    if FRAME not in text:
+        return text
+    assert view.sizes, f"{text!r} is told of a picture of unknown size"
+    return text.replace(FRAME, view.in_words())
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnswerKind:
     """A kind of answer; its values are JSON values.
@@ -42,10 +50,7 @@ class AnswerKind:
 
     def asks_in(self, view: View) -> str:
         """`asks` with the frame of `view` in words."""
-        if FRAME not in self.asks:
-            return self.asks
-        assert view.sizes, f"a {self.name} is asked for in a picture of unknown size"
-        return self.asks.replace(FRAME, view.in_words())
+        return in_frame(self.asks, view)
 
     def read(self, text: str, rule: Rule = "strict") -> Any:
         """The value that the completion `text` states under `rule`; None when it states none, or cannot be told."""

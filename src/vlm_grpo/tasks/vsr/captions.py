@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HFValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vlm_grpo.errors import UserError
+from vlm_grpo.rows import hub
 from vlm_grpo.rows.records import first_fault
 from vlm_grpo.store import jsonl, provenance
 
@@ -95,20 +94,8 @@ def from_folder(folder: Path, splits: tuple[str, ...] = SPLITS) -> CaptionSource
 
 def from_hub(repository: str = HUB_ID, revision: str | None = None, splits: tuple[str, ...] = SPLITS) -> CaptionSource:
     """The captions of a data set on the hub; `revision` (a branch, tag or commit) is resolved to its commit."""
-    try:
-        files = {
-            split: Path(hf_hub_download(repository, FILES[split][0], repo_type="dataset", revision=revision))
-            for split in splits
-        }
-    except (OSError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"{repository} cannot be had from the hub ({reason}); check name, revision and network, or use --jsonl"
-        ) from None
-    commits = {file.parent.name for file in files.values()}
-    if len(commits) != 1:
-        raise UserError(f"{repository} changed while it was read; run the command again, or give --revision")
-    return _read(repository, commits.pop(), files)
+    files, commit = hub.fetch(repository, [FILES[split][0] for split in splits], revision=revision, instead="--jsonl")
+    return _read(repository, commit, dict(zip(splits, files, strict=True)))
 
 
 def read_captions(path: Path, split: str) -> list[Caption]:

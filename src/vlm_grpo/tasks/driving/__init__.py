@@ -1,0 +1,1 @@
+"""Several right options and reasoning that names its boxes: DrivingVQA."""
