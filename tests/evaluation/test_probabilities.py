@@ -162,9 +162,9 @@ def test_behind_a_soft_prompt_of_words_it_is_as_behind_the_words(soft, tiny_qwen
     assert blank[row.id].mass != pytest.approx(found[row.id].mass, rel=1e-3), "a control is asked as it was shown"
 
 
-def test_where_no_answer_opens_rows_are_missing_and_still_have_a_first_token(tiny_qwen, tiny_data, tmp_path, capsys):
+def test_where_no_answer_opens_rows_are_missing_and_still_have_a_first_token(tiny_smolvlm, tiny_data, tmp_path, capsys):
     settings = {"data": str(tiny_data), "split": "test", "max_new_tokens": 2}
-    evaluate(EvaluationArguments(model=str(tiny_qwen), out=str(tmp_path / "arm"), **settings))
+    evaluate(EvaluationArguments(model=str(tiny_smolvlm), out=str(tmp_path / "arm"), **settings))
     command.main(["--arm", str(tmp_path / "arm"), "--out", str(tmp_path / "stated")])
     assert scores(tmp_path / "stated")["missing"] == {"the completion opens no answer, or several": 6}
     assert "6 rows missing" in capsys.readouterr().out

@@ -8,6 +8,7 @@ the same confidences stands beside it (consistency resampling, Bröcker and Smit
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,10 +74,13 @@ def consistency(
     p, hits = _checked(confidences, right, bins)
     places = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], p)
     of_bin = np.eye(bins)[places]
-    drawn = np.random.default_rng(seed).random((resamples, len(p))) < p
-    errors = np.abs((drawn - p) @ of_bin).sum(axis=1) / len(p)
-    observed = np.abs((hits - p) @ of_bin).sum() / len(p)
-    reached = int((errors >= observed - 1e-12).sum())
+    rng = np.random.default_rng(seed)
+
+    def error(outcomes: npt.NDArray[Any]) -> float:
+        return float(np.abs((outcomes - p) @ of_bin).sum()) / len(p)
+
+    errors = np.array([error(rng.random(len(p)) < p) for _ in range(resamples)])
+    reached = int((errors >= error(hits) - 1e-12).sum())
     return Consistency(float(errors.mean()), float(np.quantile(errors, 0.95)), (reached + 1) / (resamples + 1))
 
 

@@ -133,27 +133,28 @@ class _Asking:
         )
 
     def _read(self, batch: list[AskedRow], encoded: Any) -> list[ProbabilityRecord]:
-        says = next_token_log_probabilities(self._model, encoded).exp().cpu()
+        says = next_token_log_probabilities(self._model, encoded).cpu().double()
         return [self._record(prompt, row) for prompt, row in zip(batch, says, strict=True)]
 
     def _record(self, prompt: AskedRow, says: torch.Tensor) -> ProbabilityRecord:
+        """From the log-probabilities `says` (vocabulary,) of the next token."""
         words, row = self._words[prompt.row.id], prompt.row
         assert isinstance(words, AnswerWords)
         task = task_of(row)
         kind, truth = task.answer(row), task.truth(row)
-        held = [float(says[list(tokens)].sum()) for tokens in words.tokens]
-        mass, likeliest = sum(held), max(range(len(held)), key=held.__getitem__)
-        said, token = words.values[likeliest], int(says.argmax())
+        held = torch.stack([says[list(tokens)].logsumexp(dim=0) for tokens in words.tokens])
+        likeliest, token = int(held.argmax()), int(says.argmax())
+        said = words.values[likeliest]
         return ProbabilityRecord(
             id=row.id,
-            probabilities={kind.write(value): share for value, share in zip(words.values, held, strict=True)},
-            mass=mass,
+            probabilities=dict(zip(map(kind.write, words.values), held.exp().tolist(), strict=True)),
+            mass=float(held.logsumexp(dim=0).exp()),
             said=said,
             truth=truth,
             right=kind.same(said, truth),
-            confidence=held[likeliest] / mass if mass > 0 else 1 / len(held),
+            confidence=float(held.softmax(dim=0)[likeliest]),
             token=self._decode([token]),
-            token_probability=float(says[token]),
+            token_probability=float(says[token].exp()),
         )
 
     def _decode(self, ids: list[int]) -> str:
