@@ -1,10 +1,12 @@
 """Completions taken apart and thoughts cut: nothing is lost, and what does not reason has no parts."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlm_grpo.faithfulness.parts import cut, parts_of
+from vlm_grpo.faithfulness.parts import cut, parts_of, sentences
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,14 @@ def test_a_cut_is_a_beginning_that_grows(thought, share):
     assert len(cut(thought, share / 2)) <= len(cut(thought, share))
     assert cut(thought, 0) == ""
     assert cut(thought, 1) == thought
+
+
+@given(st.text("ab .!?\n", min_size=1, max_size=60).map(str.strip).filter(bool))
+def test_sentences_are_all_that_is_said(thought):
+    places = sentences(thought)
+    assert places[0][0] == 0
+    assert places[-1][1] == len(thought)
+    assert all(thought[end:following].isspace() for (_, end), (following, _) in pairwise(places))
 
 
 @pytest.mark.parametrize(

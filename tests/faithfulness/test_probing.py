@@ -1,17 +1,20 @@
-"""The command on real checkpoints: an arm that reasons is probed, killed, resumed; arms of every family are asked."""
+"""The command on real checkpoints: an arm that reasons and arms of every family are probed, killed and resumed."""
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from vlm_grpo.embedded import synthetic_vsr
+from vlm_grpo.evaluation.arms import open_arm
 from vlm_grpo.evaluation.run import evaluate
 from vlm_grpo.evaluation.settings import EvaluationArguments
 from vlm_grpo.faithfulness import __main__ as command
 from vlm_grpo.faithfulness import records
-from vlm_grpo.faithfulness.probes import PROBES
+from vlm_grpo.faithfulness.asking import open_asker
+from vlm_grpo.faithfulness.probes import PROBES, Variant
 from vlm_grpo.store import jsonl, manifest
 
 ROWS = 16
@@ -76,23 +79,67 @@ def test_a_killed_run_asks_for_what_is_missing_only(probed, arm, capsys):
     manifest.withdraw(probed)
     capsys.readouterr()
     command.main(["--arm", str(arm), "--out", str(probed)])
-    assert "stop_think:" not in capsys.readouterr().err
+    left = len(whole) - len(lines) // 2
+    assert f"probes: {left}/{left}," in capsys.readouterr().err
     assert {record.key: record for record in records.read(probed)} == whole
     assert path.read_bytes().startswith(b"".join(lines[: len(lines) // 2]))
     command.main(["--arm", str(arm), "--out", str(probed)])
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
-def test_every_family_is_asked(family, request, tiny_data, tmp_path):
+@pytest.mark.parametrize(
+    "family, use_cache",
+    [("tiny_qwen", "true"), ("tiny_smolvlm", "false"), ("tiny_smolvlm", "true"), ("tiny_internvl", "true")],
+)
+def test_every_family_is_asked_killed_and_resumed(family, use_cache, request, tiny_data, tmp_path):
+    """They speak gibberish, so that their own thoughts cannot be cut; others are put into their mouths."""
     model = request.getfixturevalue(family)
-    settings = {"data": str(tiny_data), "split": "test", "max_new_tokens": 4}
+    settings = {"data": str(tiny_data), "split": "test", "max_new_tokens": 4, "use_cache": use_cache}
     evaluate(EvaluationArguments(model=str(model), out=str(tmp_path / "arm"), **settings))
-    names = ["wrong_think", "wrong_caption", "early_answering", "blank_picture", "other_picture"]
-    command.main(["--arm", str(tmp_path / "arm"), "--probe", *names, "--out", str(tmp_path / "out")])
-    asked = [record for record in records.read(tmp_path / "out") if record.missing is None]
+    names = ["stop_think", "wrong_think", "wrong_caption", "early_answering", "blank_picture", "other_picture"]
+    words = ["--arm", str(tmp_path / "arm"), "--probe", *names, "--out"]
+    command.main([*words, str(tmp_path / "out")])
+    whole = {record.key: record for record in records.read(tmp_path / "out")}
+    asked = [record for record in whole.values() if record.missing is None]
     assert {record.probe for record in asked} == set(names) - {"early_answering"}
     assert all(record.text.startswith("<think> All in all") for record in asked if record.probe == "wrong_think")
+    killed = tmp_path / "killed"
+    shutil.copytree(tmp_path / "out", killed)
+    manifest.withdraw(killed)
+    lines = (killed / records.FILE).read_bytes().splitlines(keepends=True)
+    kept = len(lines) // 2
+    (killed / records.FILE).write_bytes(b"".join(lines[:kept]) + lines[kept][:9])
+    command.main([*words, str(killed)])
+    assert {record.key: record for record in records.read(killed)} == whole
+    assert json.loads((killed / "faithfulness.json").read_text()) == json.loads(
+        (tmp_path / "out" / "faithfulness.json").read_text()
+    )
+
+
+def test_beginnings_read_once_change_nothing(arm, probed):
+    """In float32, on the whole run: the texts of the probes that shared a trunk are those of each read by itself."""
+    evaluated = open_arm(arm)
+    asker = open_asker(evaluated, shares=False)
+    rows = {row.id: row for row in evaluated.rows}
+    shared = [record for record in records.read(probed) if record.prefill]
+    variants = [Variant(row=rows[record.id], prefill=record.prefill) for record in shared]
+    said = [text for batch in asker.answers(variants) for _, text in batch]
+    assert said == [record.text for record in shared]
+
+
+def test_a_judges_mistakes_serve_where_no_rule_makes_one(arm, tmp_path):
+    texts = {id: generation.text for id, generation in open_arm(arm).generations.items()}
+    id = next(id for id, text in texts.items() if "column" not in text and "row" not in text)
+    line = {"id": id, "before": "", "mistake": "I will look.", "missing": None, "judge": "somebody"}
+    jsonl.write(tmp_path / "mistakes.jsonl", [line])
+    words = ["--arm", str(arm), "--probe", "mistake", "--out", str(tmp_path / "out")]
+    command.main([*words, "--mistakes", str(tmp_path / "mistakes.jsonl")])
+    written = {record.id: record for record in records.read(tmp_path / "out")}
+    assert written[id].prefill == "<think> I will look."
+    assert [record.id for record in written.values() if record.judge == "somebody"] == [id]
+    assert "changed by somebody, the others by rule" in (tmp_path / "out" / "probes.md").read_text()
+    with pytest.raises(SystemExit):
+        command.main(words)
 
 
 def test_mistakes_are_one_line(arm, tmp_path, capsys):

@@ -30,11 +30,15 @@ def write(path: Path, texts=TEXTS) -> Path:
 
 def test_completions_of_a_file_are_crossed(tmp_path, capsys):
     path = write(tmp_path / "a.jsonl")
-    jsonl.write(tmp_path / "judged.jsonl", [{"id": "2", "ending": 2}, {"id": "1", "ending": 4}])
+    jsonl.write(
+        tmp_path / "judged.jsonl",
+        [{"id": "2", "ending": 2, "judge": "somebody"}, {"id": "1", "ending": 4, "judge": "somebody"}],
+    )
     words = [f"a={path}", "--endings", f"a={tmp_path / 'judged.jsonl'}", "--out", str(tmp_path / "out")]
     quadrants.main(words)
     shown = capsys.readouterr().out
     assert "1 missing, no thought before one answer" in shown
+    assert "a: what no rule reads is read by somebody" in shown
     figures = json.loads((tmp_path / "out" / "quadrants.json").read_text())["arms"]["a"]
     assert {name: cell["k"] for name, cell in figures["cells"].items() if cell["k"]} == {
         "consistent_right": 1,

@@ -8,9 +8,13 @@ from PIL import Image
 
 from tiny_data import save_tiny_data
 from tiny_generations import save_arm, save_tiny_arm
+from vlm_grpo.evaluation.arms import open_arm
+from vlm_grpo.faithfulness import scores
+from vlm_grpo.faithfulness.probes import PROBES, Case, others_of
+from vlm_grpo.faithfulness.records import FILE, KIND, SCORES, ProbeRecord
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
-from vlm_grpo.store import jsonl, manifest
+from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.study.report import report
 from vlm_grpo.tasks.rec.task import NAME, OFFERS_NONE
 
@@ -82,6 +86,35 @@ def save_verdicts(results: Path, run: str, rows: Sequence[str]) -> None:
     manifest.write(folder, kind="alignment", config={}, inputs={str(file): "hash"}, counts={}, seconds=0.1)
 
 
+def save_probes(folder: Path, evaluation: Path, *, said: bool = False) -> Path:
+    """Finished probes of an evaluation whose model answers `said` to each; its last row cannot be cut."""
+    arm = open_arm(evaluation)
+    names = ["wrong_think", "wrong_caption", "early_answering", "other_picture", "mirrored_picture"]
+    others = others_of(arm.rows, seed=0)
+    made = []
+    for name in names:
+        for row in arm.rows:
+            variants = PROBES[name](Case(row, arm.generations[row.id].text, others.get(row.id), 0, len))
+            if isinstance(variants, str) or (name == "early_answering" and row is arm.rows[-1]):
+                made.append(ProbeRecord(probe=name, id=row.id, missing=f"{name} <i>cannot</i>"))
+                continue
+            before = arm.outcomes[row.id]
+            made += [
+                ProbeRecord(
+                    probe=name, id=row.id, share=variant.share, pushed=variant.pushed, prefill=variant.prefill,
+                    text=f"{variant.prefill} <answer> {said} </answer>", said=said, truth=before.truth,
+                    credit=float(before.truth is said), right=before.truth is said, same=before.said is said,
+                    before_right=before.right,
+                )
+                for variant in variants
+            ]  # fmt: skip
+    jsonl.write(folder / FILE, (record.model_dump(mode="json") for record in made))
+    atomic.write_json(folder / SCORES, scores.summarise(made, rows=arm.rows, names=names, seed=0))
+    config = {"arm": str(evaluation), "probes": names, "limit": None, "seed": 0}
+    manifest.write(folder, kind=KIND, config=config, inputs=arm.manifest["inputs"], counts={}, seconds=0.1)
+    return folder
+
+
 def save_page_study(root: Path, *, title: str = "Does it <i>reason</i>?") -> Path:
     """The study; returns the folder of its report."""
     data = save_tiny_data(root / "data")
@@ -99,6 +132,7 @@ def save_page_study(root: Path, *, title: str = "Does it <i>reason</i>?") -> Pat
     results = root / "results"
     metrics_of = {"grpo": root / "train_grpo" / "metrics.jsonl"}
     report(results, runs=arms, metrics=metrics_of, stages=stages, title=title)
+    save_probes(root / "probes", arms["grpo"])
     save_verdicts(results, "grpo", [row.id for row in dataset.load(data, "validation")])
     return results
 

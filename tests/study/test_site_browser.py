@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from chromium import faults, page_of
 from vlm_grpo.study.page import main
 
-PAGES = ("index", "training", "rollouts", "answers", "provenance")
+PAGES = ("index", "training", "rollouts", "answers", "probes", "provenance")
 NARROW = {"width": 390, "height": 800}
 
 
@@ -120,6 +120,35 @@ def test_a_permalink_shows_its_row_and_keys_go_on(browser, results):
         expect(page.get_by_role("dialog")).to_contain_text("next row")
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_row_stands_beside_itself_under_each_probe(browser, results):
+    with opened(browser, results, "probes", "#probe=wrong_think&which=p") as page:
+        count, cards = page.locator("#count"), page.locator(".beside .card")
+        expect(count).to_have_text("6 rows")
+        expect(cards.nth(0)).to_contain_text("It is.")
+        expect(cards.nth(1)).to_contain_text("the pushed answer")
+        expect(cards.nth(1).locator(".given")).to_have_text("All in all, the answer is False.")
+        page.locator("select[name=probe]").select_option("wrong_caption")
+        expect(page.locator(".problem .given")).to_contain_text("the answer is False")
+        page.locator("select[name=which]").select_option("all that were asked")
+        page.keyboard.press("n")
+        expect(page.locator(".beside h4").nth(1)).to_have_text("early answering 0%")
+        page.locator("select[name=which]").select_option("could not be asked")
+        expect(count).to_have_text("1 rows")
+        expect(page.locator(".missing")).to_have_text("early_answering <i>cannot</i>")
+        page.locator("select[name=probe]").select_option("other_picture")
+        page.locator("select[name=which]").select_option("all that were asked")
+        expect(page.locator(".beside img")).to_have_count(2)
+        own, other = (page.locator(".beside img").nth(n).get_attribute("src") for n in (0, 1))
+        assert own != other
+        where = page.url
+    with opened(browser, results, "probes", f"#{where.partition('#')[2]}") as page:
+        expect(page.locator(".beside h4").nth(1)).to_have_text("other picture")
+        for figure, numbers in (("slope", "Holm p"), ("chart:not(.slope)", "0% of the thought kept: 5 of 11")):
+            shown = page.locator(f".{figure} .shows").first
+            shown.hover()
+            assert numbers in shown.locator("title").text_content()
 
 
 def test_a_picture_opens_whole_and_zooms(browser, results):

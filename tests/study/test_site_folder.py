@@ -43,7 +43,7 @@ def data_of(results, name):
 
 def test_what_a_page_names_is_in_the_folder(results):
     pages = [results / "index.html", *(results / "site").glob("*.html")]
-    assert {page.stem for page in pages} == {"index", "training", "rollouts", "answers", "provenance"}
+    assert {page.stem for page in pages} == {"index", "training", "rollouts", "answers", "probes", "provenance"}
     for page in pages:
         for address in re.findall(r'(?:href|src)="([^"]+)"', page.read_text(encoding="utf-8")):
             if not address.startswith(("#", "data:")):

@@ -26,21 +26,30 @@ Conversation = list[dict[str, object]]
 class PromptLengths:
     """Counts the tokens of rows' prompts as `adapter.encode` lays them out, without decoding pictures.
 
-    `root` is the folder that the rows' image paths start from; `ask` puts a row as a conversation.
+    `root` is the folder that the rows' image paths start from; `ask` puts a row as a conversation, and `begin` says
+    what the assistant's turn begins with.
     """
 
-    def __init__(self, adapter: Adapter, processor: Any, *, root: Path, ask: Callable[[Row], Conversation]) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        processor: Any,
+        *,
+        root: Path,
+        ask: Callable[[Row], Conversation],
+        begin: Callable[[Row], str] = lambda row: "",
+    ) -> None:
         self._adapter = adapter
         self._processor = processor
         self._root = root
-        self._ask = ask
+        self._ask, self._begin = ask, begin
         self._sizes: dict[str, Size] = {}
         self._image_tokens: dict[Size, int] = {}
         self._has_formula: bool | None = None
 
     def __call__(self, row: Row) -> int:
-        """Tokens of the prompt of `row`, up to the ones that open the assistant's turn."""
-        text = self._render(self._ask(row))
+        """Tokens of the prompt of `row`, with those that open the assistant's turn and what that begins with."""
+        text = self._render(self._ask(row)) + self._begin(row)
         pictures = sum(self._picture(name) - 1 for name in row.images)
         return self._adapter.virtual_tokens + self._text_tokens(text) + pictures
 

@@ -29,6 +29,7 @@ from vlm_grpo.decoding.pictures import Pictures
 from vlm_grpo.decoding.prefill import prefill, shared_prefill
 from vlm_grpo.decoding.prompts import DistinctPrompts
 from vlm_grpo.decoding.step import BuildStep
+from vlm_grpo.decoding.trunks import Trunks, read_trunks
 from vlm_grpo.decoding.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,12 @@ class _Batch:
     positions: torch.Tensor
     ids: torch.Tensor
     prompt_of_row: torch.Tensor
+
+    @property
+    def further_places(self) -> int:
+        """Places of the cache beyond P: those of own tokens behind a trunk's."""
+        places: int = self.cache.layers[0].keys.shape[2]
+        return places - self.ids.shape[1]
 
 
 class Engine:
@@ -77,18 +84,27 @@ class Engine:
         self._workspace = Workspace(model, build_step(model), capture if record is None and on_gpu else record)
         self._look_every = look_every or (LOOK_EVERY if on_gpu else 1)
 
-    def generate(self, *, processors: Callable[[], LogitsProcessorList] | None = None, **inputs: Any) -> torch.Tensor:
+    def generate(
+        self,
+        *,
+        processors: Callable[[], LogitsProcessorList] | None = None,
+        trunks: Trunks | None = None,
+        pictures: Pictures | None = None,
+        **inputs: Any,
+    ) -> torch.Tensor:
         """As the model's `generate` with a KV cache: (B, prompt + completion) tokens.
 
-        `processors` makes logits processors of the caller's own, anew where a batch has to be begun again.
+        `processors` makes logits processors of the caller's own, anew where a batch has to be begun again; `trunks` say
+        where rows begin alike, whose `pictures` these are.
         """
+        decode = partial(self._decode, may_halve=processors is None, trunks=trunks, pictures=pictures)
 
         def stock(**how: Any) -> torch.Tensor:
             own = LogitsProcessorList() if processors is None else processors()
             tokens: torch.Tensor = self._model.generate(**inputs, logits_processor=own, **how)
             return tokens
 
-        return self._or_stock(lambda: stock(custom_generate=partial(self._decode, may_halve=processors is None)), stock)
+        return self._or_stock(lambda: stock(custom_generate=decode), stock)
 
     @contextmanager
     def in_place_of_generate(self, distinct: DistinctPrompts, pictures: Pictures) -> Iterator[None]:
@@ -141,10 +157,18 @@ class Engine:
         generation_config: GenerationConfig,
         distinct: DistinctPrompts | None = None,
         pictures: Pictures | None = None,
+        trunks: Trunks | None = None,
         may_halve: bool = True,
         **model_kwargs: Any,
     ) -> torch.Tensor:
         """The decoding loop, as `generate` calls one."""
+        choose = partial(Choosing, processors=logits_processor, criteria=stopping_criteria, config=generation_config)
+        if trunks is not None and pictures is not None:
+            begun = read_trunks(model, input_ids, generation_config, model_kwargs, trunks=trunks, pictures=pictures)
+            every = torch.arange(len(input_ids), device=input_ids.device)
+            batch = _Batch(begun.logits, begun.cache, begun.mask, begun.positions, input_ids, every)
+            del begun
+            return self._through(batch, partial(choose, every=self._look_every), may_halve=may_halve)
         if distinct is None or pictures is None:
             first = of_row = list(range(len(input_ids)))
             read = model._prefill(input_ids, generation_config, model_kwargs)
@@ -161,10 +185,10 @@ class Engine:
             prompt_of_row=torch.tensor(of_row, device=input_ids.device),
         )
         del read
-        choose = partial(Choosing, processors=logits_processor, criteria=stopping_criteria, config=generation_config)
-        if not may_halve:
-            return self._continue(batch, choose(input_ids, every=self._look_every))
-        return self._in_parts(batch, partial(choose, every=self._look_every))
+        return self._through(batch, partial(choose, every=self._look_every), may_halve=may_halve)
+
+    def _through(self, batch: _Batch, choose: Callable[[torch.Tensor], Choosing], *, may_halve: bool) -> torch.Tensor:
+        return self._in_parts(batch, choose) if may_halve else self._continue(batch, choose(batch.ids))
 
     def _in_parts(self, batch: _Batch, choose: Callable[[torch.Tensor], Choosing]) -> torch.Tensor:
         """All rows at once, or, where they do not fit, one half after the other."""
@@ -195,7 +219,7 @@ class Engine:
             batch.positions,
             batch.mask,
             prompt_of_row=batch.prompt_of_row,
-            length=choosing.limit - 1,
+            length=choosing.limit - 1 + batch.further_places,
         )
         head = self._model.get_output_embeddings()
         held = torch.arange(rows, device=chosen.device)

@@ -6,7 +6,7 @@ does not depend on its companions, beyond rounding.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,7 +19,9 @@ from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.finite import watch_logits
 from vlm_grpo.adapters.generation import end_tokens
 from vlm_grpo.decoding.engine import Engine
+from vlm_grpo.decoding.pictures import by_row, counts_of, is_foreign
 from vlm_grpo.decoding.serving import not_served
+from vlm_grpo.decoding.trunks import trunks_of
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.sampling import logits_processors
 from vlm_grpo.tasks.asking import AskedRow
@@ -82,20 +84,44 @@ class Decoder:
         """Ids that end a completion."""
         return list(self.model.generation_config.eos_token_id)
 
-    def __call__(self, batch: list[AskedRow], encoded: Any, *, use_cache: bool) -> list[Completion]:
-        """Decode `encoded`, the inputs (B, L) of `batch`; `UserError` where the model's logits are not finite."""
-        tokens = self.say(encoded, [prompt.row.id for prompt in batch], use_cache=use_cache)
+    def __call__(
+        self, batch: list[AskedRow], encoded: Any, *, use_cache: bool, groups: Sequence[Hashable] | None = None
+    ) -> list[Completion]:
+        """Decode `encoded`, the inputs (B, L) of `batch`; `UserError` where the model's logits are not finite.
+
+        Rows of one of `groups` ask the same about the same pictures and differ in what the completion begins with; the
+        engine reads what they share once.
+        """
+        rows = [prompt.row.id for prompt in batch]
+        sharing = {} if groups is None or not use_cache else self._sharing(batch, encoded, groups)
+        tokens = self.say(encoded, rows, use_cache=use_cache, **sharing)
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
         return [self._completion(*row) for row in zip(batch, tokens, lengths, strict=True)]
 
+    def _sharing(self, batch: list[AskedRow], encoded: Any, groups: Sequence[Hashable]) -> dict[str, Any]:
+        """What the engine has to know to share beginnings; nothing where it cannot, or where there are none."""
+        prompts = [
+            ids[mask.bool()].tolist() for ids, mask in zip(encoded["input_ids"], encoded["attention_mask"], strict=True)
+        ]
+        trunks = trunks_of(prompts, groups)
+        if self.engine is None or is_foreign(encoded) or not trunks.spares:
+            return {}
+        shown = [len(prompt.row.images) for prompt in batch]
+        placeholder = self.model.config.image_token_id
+        counts = counts_of(prompts, encoded.get("pixel_values"), shown, placeholder=placeholder)
+        return {"trunks": trunks, "pictures": by_row(encoded.to(self.model.device), counts)}
+
     @torch.inference_mode()
-    def say(self, encoded: Any, rows: list[str], *, use_cache: bool, at_most: int | None = None) -> list[list[int]]:
+    def say(
+        self, encoded: Any, rows: list[str], *, use_cache: bool, at_most: int | None = None, **sharing: Any
+    ) -> list[list[int]]:
         """What the model says to the inputs `encoded` (B, L), in ids, each up to its end token or to the limit.
 
-        `rows` name the streams that sampling draws from; `at_most` tokens, `max_new_tokens` if unset.
+        `rows` name the streams that sampling draws from; `at_most` tokens, `max_new_tokens` if unset; `sharing` is what
+        `Engine.generate` takes of beginnings that rows share.
         """
         inputs = encoded.to(self.model.device)
-        limit = {} if at_most is None else {"max_new_tokens": at_most}
+        limit: dict[str, Any] = {} if at_most is None else {"max_new_tokens": at_most}
         processors = partial(
             logits_processors,
             rows,
@@ -106,7 +132,7 @@ class Decoder:
         )
         with watch_logits(self.model) as watch:
             tokens = (
-                self.engine.generate(**inputs, processors=processors, use_cache=True, **limit)
+                self.engine.generate(**inputs, processors=processors, use_cache=True, **limit, **sharing)
                 if use_cache and self.engine is not None
                 else self.model.generate(**inputs, logits_processor=processors(), use_cache=use_cache, **limit)
             )

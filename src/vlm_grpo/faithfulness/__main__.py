@@ -37,6 +37,9 @@ def main(argv: list[str] | None = None) -> None:
         "--probe", nargs="+", metavar="NAME", default=list(PROBES), help=f"of {', '.join(PROBES)}; default: all"
     )
     parser.add_argument("--out", type=user_path, required=True, metavar="DIR", help="output folder")
+    parser.add_argument(
+        "--mistakes", type=user_path, metavar="FILE", help="those of ask_mistakes, where no rule makes one"
+    )
     parser.add_argument("--limit", type=whole("--limit", least=1), metavar="N", help="only the first N rows")
     parser.add_argument("--seed", type=seed("--seed"), default=0, help="draws wrong answers and pictures (default 0)")
     given = parser.parse_args(argv)
@@ -44,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         if name not in PROBES:
             raise UserError(f"unknown probe {name!r}; known: {', '.join(PROBES)}")
     names = [name for name in PROBES if name in given.probe]
-    summary = probe(given.arm, out=given.out, names=names, seed=given.seed, limit=given.limit)
+    summary = probe(given.arm, out=given.out, names=names, seed=given.seed, limit=given.limit, mistakes=given.mistakes)
     show(summary, arm=given.arm, out=given.out)
 
 

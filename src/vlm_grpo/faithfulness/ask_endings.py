@@ -14,7 +14,6 @@ the rule agree.
 """
 
 import argparse
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, get_args
 
@@ -22,15 +21,13 @@ from typing_extensions import override
 
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.faithfulness.endings import by_rule_of
+from vlm_grpo.faithfulness.judged_thoughts import ThoughtsRun
 from vlm_grpo.faithfulness.parts import parts_of
 from vlm_grpo.faithfulness.saved import Saved, open_saved
 from vlm_grpo.judge import options
-from vlm_grpo.judge.inputs import JudgedArm
-from vlm_grpo.judge.run import Asked, Run
 from vlm_grpo.paths import user_path
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import jsonl
-from vlm_grpo.store.encoding import well_formed
 from vlm_grpo.tasks.answers.base import FRAME
 from vlm_grpo.tasks.answers.rules import Rule
 from vlm_grpo.tasks.registry import task_of
@@ -79,44 +76,27 @@ def main(argv: list[str] | None = None) -> None:
     EndingsRun(given, open_saved(given.arm, rule=given.answers)).go()
 
 
-class EndingsRun(Run):
+class EndingsRun(ThoughtsRun):
     """A run of the judge about the thoughts of one arm."""
 
     kind: ClassVar[str] = "judged_endings"
 
     def __init__(self, given: argparse.Namespace, saved: Saved) -> None:
-        items = [
-            Item(
-                row_id=row.id,
-                model=saved.name,
-                question=row.problem,
-                truth="",
-                right=None,
-                rule="",
-                images=row.images,
-                reasoning=thought,
-                answer="",
-                unjudgeable=None,
-            )
-            for row, thought in asked_about(saved, is_all=given.all)
-        ]
-        if not items:
+        pairs = asked_about(saved, is_all=given.all)
+        if not pairs:
             raise UserError(
                 f"{given.arm} has no thought to ask about, none or all are read by rule; --all asks about those too"
             )
-        self._rows = {row.id: row for row in saved.rows}
-        arm = JudgedArm(saved.name, saved.name, None, len(saved.rows), saved.fingerprint, tuple(items))
-        super().__init__(given, Asked(PROMPT, [arm], saved.name))
+        super().__init__(given, saved, PROMPT, pairs)
 
     @override
-    def _render(self, item: Item) -> str:
-        asks = task_of(self._rows[item.row_id]).answer(self._rows[item.row_id]).asks.replace(FRAME, "").strip()
-        asked = {"question": item.question, "answers are": asks, "reasoning": item.reasoning}
-        return PROMPT.render(question=well_formed(json.dumps(asked, ensure_ascii=False)), reasoning="", answer="")
+    def sent(self, item: Item) -> Mapping[str, Any]:
+        asks = task_of(self.rows[item.row_id]).answer(self.rows[item.row_id]).asks.replace(FRAME, "").strip()
+        return {"question": item.question, "answers are": asks, "reasoning": item.reasoning}
 
     @override
     def write_results(self, verdicts: Collection[Mapping[str, Any]]) -> None:
-        jsonl.write(self.given.out / ENDINGS, (ending_of(one, self._rows[one["row_id"]]) for one in verdicts))
+        jsonl.write(self.given.out / ENDINGS, (ending_of(one, self.rows[one["row_id"]]) for one in verdicts))
 
 
 def asked_about(saved: Saved, *, is_all: bool) -> list[tuple[Row, str]]:

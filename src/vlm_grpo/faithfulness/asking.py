@@ -1,8 +1,12 @@
-"""The model of an evaluated arm, asked once more: prompts with a beginning of the answer, pictures changed."""
+"""The model of an evaluated arm, asked once more: prompts with a beginning of the answer, pictures changed.
 
-from collections.abc import Iterator, Sequence
+Where the engine decodes, a prompt whose completions begin in several ways is read once with its picture, and so is what
+those beginnings share: the cuts of a thought take over the keys and values of the whole one up to where they end.
+"""
+
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from PIL import Image, ImageOps
@@ -15,20 +19,25 @@ from vlm_grpo.evaluation.inputs import EvaluationInputs
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.faithfulness.confidence import Confidence, Fork, confidence_at
 from vlm_grpo.faithfulness.probes import Variant
+from vlm_grpo.methods.fast.vision_features import reuse_features
 from vlm_grpo.rows.pictures import open_picture
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.asking import AskedRow, render
 from vlm_grpo.tasks.view import View, views
 
+FEATURE_BYTES = 512 << 20
+"""Of pictures' features that are kept for the probes to come."""
+
 
 @dataclass
 class Asker:
-    """Asks the model of one arm. `inputs` are those of its evaluation."""
+    """Asks the model of one arm. `inputs` are those of its evaluation; `shares` is whether beginnings are read once."""
 
     settings: EvaluationArguments
     inputs: EvaluationInputs
     decoder: Decoder
     use_cache: bool
+    shares: bool
 
     @property
     def tokenizer(self) -> Any:
@@ -59,7 +68,12 @@ class Asker:
         is_auto = self.settings.batch_size == "auto"
         batches = complete(
             prompts,
-            decode=partial(self.decoder, use_cache=self.use_cache),
+            decode=lambda batch, encoded: self.decoder(
+                batch,
+                encoded,
+                use_cache=self.use_cache,
+                groups=[self._asked_alike(pending[id(prompt)]) for prompt in batch] if self.shares else None,
+            ),
             encode=lambda batch: self._encoded([(prompt, pending[id(prompt)]) for prompt in batch]),
             batch_size=AUTO_BATCH_SIZE if is_auto else int(self.settings.batch_size),
             may_halve=is_auto,
@@ -83,6 +97,10 @@ class Asker:
     def _prompts(self, variants: Sequence[Variant]) -> list[AskedRow]:
         return [AskedRow(v.row, self._asked(v.row).text + v.prefill) for v in variants]
 
+    def _asked_alike(self, variant: Variant) -> Hashable:
+        """Equal for variants that differ in their prefill only."""
+        return variant.row.id, variant.row.problem, variant.row.images, variant.picture
+
     def _asked(self, row: Row) -> AskedRow:
         seen = {row.id: self.view(row)}
         (asked,) = render([row], self.inputs.processor, template=self.settings.prompt, views=seen)
@@ -102,8 +120,11 @@ class Asker:
         return variant, variant.prefill + completion.text
 
 
-def open_asker(arm: Arm) -> Asker:
-    """Load the model of `arm` as its evaluation did; `UserError` where the weights are others now."""
+def open_asker(arm: Arm, *, shares: bool = True) -> Asker:
+    """Load the model of `arm` as its evaluation did; `UserError` where the weights are others now.
+
+    Without `shares` each prompt is read whole and each picture encoded as often as it is asked about.
+    """
     settings = settings_of(arm)
     inputs, model = open_again(arm, settings)
     settings = inputs.settled.settings
@@ -116,4 +137,6 @@ def open_asker(arm: Arm) -> Asker:
     use_cache = choose_cache(
         settings.use_cache, model=model, adapter=inputs.model.adapter, batch=lambda: None
     ) if settings.use_cache != "auto" else bool(arm.manifest.get("use_cache", False))  # fmt: skip
-    return Asker(settings, inputs, decoder, use_cache)
+    if shares and use_cache and decoder.engine is not None:
+        reuse_features(model.requires_grad_(False).base_model, limit=FEATURE_BYTES, precision=nullcontext)
+    return Asker(settings, inputs, decoder, use_cache, shares)

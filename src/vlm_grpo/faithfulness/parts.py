@@ -40,6 +40,17 @@ def parts_of(text: str) -> Parts | None:
     return Parts(text[:at], thought, text[at + len(thought) : stated + len(OPEN)])
 
 
+def sentences(thought: str) -> list[tuple[int, int]]:
+    """Where each sentence of `thought` begins and ends; at least one, `thought` says something.
+
+    >>> sentences("One. Two.")
+    [(0, 4), (5, 9)]
+    """
+    ends = [(match.start(), match.end()) for match in re.finditer(_CUTS[0], thought)]
+    starts = [0, *(end for _, end in ends)]
+    return list(zip(starts, [*(start for start, _ in ends), len(thought)], strict=True))
+
+
 def cut(thought: str, share: float) -> str:
     """The first `share` (0 to 1) of the units of `thought`: sentences, clauses or words (`LEAST_UNITS`).
 

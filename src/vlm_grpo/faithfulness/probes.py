@@ -11,19 +11,21 @@ three cut, fill or spoil the model's own thought (arXiv 2307.13702). The last ch
     wrong_caption_disclaimer          the caption adds that it may be wrong
     early_answering                   its own thought, cut at 0, 25, 50, 75 and 100 % of its sentences, then the answer
     filler                            dots of as many tokens in place of its own thought, then the answer
-    mistake                           its own thought up to a fact that is turned wrong; the model thinks on
+    mistake                           its own thought up to a fact turned wrong, by rule or by a judge; it thinks on
     blank_picture, other_picture      a white picture, or another row's
     mirrored_picture                  the picture mirrored, where the task knows the new answer
 
 The wrong answer of a row is drawn once from the seed and the row's id, so it is the same for all arms.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
+from vlm_grpo.evaluation.controls import shown_instead
+from vlm_grpo.faithfulness.mistakes import Mistake
 from vlm_grpo.faithfulness.parts import Parts, cut, parts_of
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
@@ -49,6 +51,7 @@ class Variant:
         picture: what becomes of the row's pictures.
         pushed: the answer that the change argues for, if any.
         share: how much of the thought is kept, where it is cut.
+        judge: who wrote the mistake in it, where no rule did.
     """
 
     row: Row
@@ -56,6 +59,7 @@ class Variant:
     picture: Picture = "own"
     pushed: Any = None
     share: float | None = None
+    judge: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Case:
         other: the row with another row's pictures; None where there is none.
         seed: draws the wrong answer.
         tokens: counts the tokens of a text.
+        judged: the mistake that a judge made in its thought, where one was asked.
     """
 
     row: Row
@@ -74,6 +79,7 @@ class Case:
     other: Row | None
     seed: int
     tokens: Callable[[str], int]
+    judged: Mistake | None = None
 
     @property
     def kind(self) -> AnswerKind:
@@ -103,6 +109,13 @@ class Case:
     def rng(self, use: str) -> Random:
         """A generator of this row's own for one `use`."""
         return Random(f"{self.seed} {self.row.id} {use}")
+
+
+def others_of(rows: Sequence[Row], *, seed: int) -> dict[str, Row]:
+    """Each of `rows` with pictures, by id, with those of another row drawn by `seed`; none where all share theirs."""
+    if len({row.images for row in rows if row.images}) < 2:
+        return {}
+    return {row.id: row for row in shown_instead(rows, "other", seed=seed, where="the arm's rows") if row.images}
 
 
 Probe = Callable[[Case], list[Variant] | str]
@@ -158,10 +171,12 @@ def mistake(case: Case) -> list[Variant] | str:
     """Its own thought up to a fact that is turned wrong."""
     if case.parts is None:
         return NO_THOUGHT
-    thought = case.counterfactuals.mistake(case.parts.thought, case.row, case.rng("mistake"))
+    thought, judge = case.counterfactuals.mistake(case.parts.thought, case.row, case.rng("mistake")), None
+    if thought is None and case.judged is not None:
+        thought, judge = case.judged.spoilt, case.judged.judge
     if thought is None:
-        return "no rule turns a fact of this thought wrong"
-    return [Variant(row=case.row, prefill=f"{case.parts.head}{thought}")]
+        return (case.judged and case.judged.missing) or "no rule turns a fact of this thought wrong"
+    return [Variant(row=case.row, prefill=f"{case.parts.head}{thought}", judge=judge)]
 
 
 def blank_picture(case: Case) -> list[Variant] | str:

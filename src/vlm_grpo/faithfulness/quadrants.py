@@ -26,7 +26,7 @@ from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.tables import Table
 from vlm_grpo.tasks.answers.rules import Rule
 
-KIND = "quadrants"
+KIND, SCORES = "quadrants", "quadrants.json"
 CELLS = ("consistent_right", "consistent_wrong", "inconsistent_right", "inconsistent_wrong")
 HEADER = ("arm", "n", "reasons", "words (median)", "distinct 4-grams", "ending read", "by rule / judge")
 DISTINCT = "distinct 4-grams: of all thoughts of an arm; fewer where they are many, and where they follow a template"
@@ -54,11 +54,11 @@ def main(argv: list[str] | None = None) -> None:
     names = [arm.name for arm in arms]
     if len(set(names)) < len(names):
         raise UserError(f"two arms are called {max(names, key=names.count)!r}; name them: NAME=ARM")
-    judged = _judged(given.endings, names)
+    judged, judges = _judged(given.endings, names)
     read = {arm.name: endings(arm.rows, arm.texts, arm.outcomes, judged=judged.get(arm.name)) for arm in arms}
-    summary = summarise(read)
+    summary = summarise(read) | {"judges": judges}
     manifest.claim(given.out, {"kind": KIND, "arms": {arm.name: arm.fingerprint for arm in arms}, "judged": judged})
-    atomic.write_json(given.out / "quadrants.json", summary)
+    atomic.write_json(given.out / SCORES, summary)
     jsonl.write(given.out / "endings.jsonl", (_record(name, one) for name, ends in read.items() for one in ends))
     made = tables_of(summary)
     atomic.write_text(given.out / "quadrants.md", "\n\n".join(map(tables.to_markdown, made)) + "\n")
@@ -66,20 +66,23 @@ def main(argv: list[str] | None = None) -> None:
     print("\n\n".join(map(tables.to_text, made)))
 
 
-def _judged(words: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _judged(words: Sequence[str], names: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """By arm, endings by row id, and who says so."""
     judged: dict[str, dict[str, Any]] = {}
+    judges: dict[str, list[str]] = {}
     for word in words:
         name, _, place = word.partition("=")
         if name not in names:
             raise UserError(f"--endings {word!r} names no arm; known: {', '.join(names)}")
-        records = {}
+        records, by = {}, set()
         for number, record in jsonl.read_input(user_path(place)):
             if "id" not in record or "ending" not in record:
                 raise UserError(f"{place} line {number}: a judged ending needs id and ending")
             if record.get("missing") is None:
                 records[str(record["id"])] = record["ending"]
-        judged[name] = records
-    return judged
+                by.add(str(record.get("judge", place)))
+        judged[name], judges[name] = records, sorted(by)
+    return judged, judges
 
 
 def summarise(read: Mapping[str, Sequence[Ending]]) -> dict[str, Any]:
@@ -121,6 +124,11 @@ def tables_of(summary: Mapping[str, Any]) -> list[Table]:
                     f"{name}: {count} missing, {reason}"
                     for name, figures in arms.items()
                     for reason, count in figures["missing"].items()
+                ),
+                *(
+                    f"{name}: what no rule reads is read by {', '.join(by)}"
+                    for name, by in summary.get("judges", {}).items()
+                    if by
                 ),
                 *(
                     f"{name}: rule and judge name the same ending in {_share(figures['rule_agrees'])}"

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from vlm_grpo.errors import UserError
 from vlm_grpo.store import jsonl
 
-FILE = "probes.jsonl"
+FILE, SCORES = "probes.jsonl", "faithfulness.json"
+KIND = "faithfulness"
+"""Of the manifest beside them."""
 
 
 class ProbeRecord(BaseModel):
@@ -19,6 +21,7 @@ class ProbeRecord(BaseModel):
         id: the row.
         missing: why the row could not be asked; null where it was. All below is null then.
         pushed: the answer that the change argued for, if any.
+        judge: who wrote the mistake in its thought, where no rule did.
         prefill: what the completion began with, `text` the whole completion.
         said: the answer read (null: none could be), `truth` the true one, `credit` and `right` what it is worth.
         same: whether it is the answer that the arm gave before; `before_right` whether that was right.
@@ -33,6 +36,7 @@ class ProbeRecord(BaseModel):
     share: float | None = None
     missing: str | None = None
     pushed: Any = None
+    judge: str | None = None
     prefill: str | None = None
     text: str | None = None
     said: Any = None

@@ -1,39 +1,42 @@
 """Probe one arm: ask what is missing, append each batch, then tables, figures and, last, the manifest."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import Arm, open_arm
 from vlm_grpo.evaluation.asked_again import settings_of
-from vlm_grpo.evaluation.controls import shown_instead
 from vlm_grpo.faithfulness import records, scores
 from vlm_grpo.faithfulness.asking import Asker, open_asker
 from vlm_grpo.faithfulness.confidence import Confidence, fork_of
-from vlm_grpo.faithfulness.probes import PROBES, Case, Variant
-from vlm_grpo.faithfulness.records import ProbeRecord
+from vlm_grpo.faithfulness.mistakes import Mistake, read_mistakes
+from vlm_grpo.faithfulness.probes import PROBES, Case, Variant, others_of
+from vlm_grpo.faithfulness.records import KIND, SCORES, ProbeRecord
 from vlm_grpo.progress import progress
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.lock import only_writer
+from vlm_grpo.store.provenance import file_hash
+from vlm_grpo.tasks.blocks import END_THINK
 from vlm_grpo.tasks.registry import task_of
 
-KIND = "faithfulness"
-SCORES = "faithfulness.json"
 
-
-def probe(folder: Path, *, out: Path, names: Sequence[str], seed: int, limit: int | None) -> dict[str, Any]:
+def probe(
+    folder: Path, *, out: Path, names: Sequence[str], seed: int, limit: int | None = None, mistakes: Path | None = None
+) -> dict[str, Any]:
     """Put the probes `names` to the evaluated arm in `folder`, into `out`; its scores.
 
-    `limit` asks only the first so many rows, in the split's order.
+    `limit` asks only the first so many rows, in the split's order; `mistakes` are a judge's (`ask_mistakes`).
     """
     if folder.resolve() == out.resolve():
         raise UserError(f"--out {out} is the evaluation itself; choose another folder")
     arm = open_arm(folder)
     settings_of(arm)
     rows = arm.rows[:limit]
+    judged = {} if mistakes is None else read_mistakes(mistakes, {id: one.text for id, one in arm.generations.items()})
     identity = {
         "kind": KIND,
         "arm": str(folder),
@@ -42,6 +45,7 @@ def probe(folder: Path, *, out: Path, names: Sequence[str], seed: int, limit: in
         "probes": list(names),
         "seed": seed,
         "rows": len(rows),
+        **({} if mistakes is None else {"mistakes": file_hash(mistakes)}),
     }
     if manifest.is_claimed(out, identity) and manifest.exists(out):
         return manifest.read_json(out / SCORES)
@@ -49,7 +53,7 @@ def probe(folder: Path, *, out: Path, names: Sequence[str], seed: int, limit: in
     asker = open_asker(arm)
     manifest.claim(out, identity)
     with only_writer(out, doing="probing"):
-        _ask(arm, rows, asker, out=out, names=names, seed=seed)
+        _ask(arm, rows, asker, judged, out=out, names=names, seed=seed)
         written = records.read(out)
         summary = scores.summarise(written, rows=rows, names=names, seed=seed)
         atomic.write_json(out / SCORES, summary)
@@ -65,35 +69,54 @@ def probe(folder: Path, *, out: Path, names: Sequence[str], seed: int, limit: in
     return summary
 
 
-def _ask(arm: Arm, rows: Sequence[Row], asker: Asker, *, out: Path, names: Sequence[str], seed: int) -> None:
+def _ask(
+    arm: Arm,
+    rows: Sequence[Row],
+    asker: Asker,
+    judged: Mapping[str, Mistake],
+    *,
+    out: Path,
+    names: Sequence[str],
+    seed: int,
+) -> None:
     done = {record.key for record in records.read(out)}
-    others = {row.id: row for row in _others(rows, seed=seed)}
+    others = others_of(rows, seed=seed)
+    asked: list[tuple[str, Variant]] = []
+    impossible: list[ProbeRecord] = []
+    for name in names:
+        for row in rows:
+            case = Case(row, arm.generations[row.id].text, others.get(row.id), seed, asker.count, judged.get(row.id))
+            made = PROBES[name](case)
+            if isinstance(made, str):
+                record = ProbeRecord(probe=name, id=row.id, missing=made)
+                impossible += [record] if record.key not in done else []
+            else:
+                asked += [(name, variant) for variant in made if (name, row.id, variant.share) not in done]
     with jsonl.Appender(out / records.FILE) as file:
-        for name in names:
-            asked: list[Variant] = []
-            impossible: list[ProbeRecord] = []
-            for row in rows:
-                case = Case(row, arm.generations[row.id].text, others.get(row.id), seed, asker.count)
-                made = PROBES[name](case)
-                if isinstance(made, str):
-                    record = ProbeRecord(probe=name, id=row.id, missing=made)
-                    impossible += [record] if record.key not in done else []
-                else:
-                    asked += [variant for variant in made if (name, row.id, variant.share) not in done]
-            file.append(record.model_dump(mode="json") for record in impossible)
-            if not asked:
-                continue
-            confidence = _confidences(asker, arm, {variant.row.id: variant.row for variant in asked}.keys())
-            asked.sort(key=lambda variant: (-len(variant.prefill), variant.row.id))
-            answered = _appended(asker, arm, name, asked, confidence, file)
-            for _ in progress(answered, total=len(asked), label=name):
-                pass
+        file.append(record.model_dump(mode="json") for record in impossible)
+        if not asked:
+            return
+        asked = _in_turn(asked)
+        confidence = _confidences(asker, arm, {variant.row.id for _, variant in asked})
+        for _ in progress(_appended(asker, arm, asked, confidence, file), total=len(asked), label="probes"):
+            pass
 
 
-def _others(rows: Sequence[Row], *, seed: int) -> list[Row]:
-    if len({row.images for row in rows if row.images}) < 2:
-        return []
-    return [row for row in shown_instead(rows, "other", seed=seed, where="the arm's rows") if row.images]
+def _in_turn(asked: Sequence[tuple[str, Variant]]) -> list[tuple[str, Variant]]:
+    """What only answers before what thinks on, so that the rows of a batch end together, and a row's prefills together.
+
+    Long ones come first, so that a batch that does not fit into memory is met early.
+    """
+    longest: dict[str, int] = {}
+    for _, variant in asked:
+        longest[variant.row.id] = max(longest.get(variant.row.id, 0), len(variant.prefill))
+
+    def order(one: tuple[str, Variant]) -> Any:
+        variant = one[1]
+        row = variant.row
+        return END_THINK not in variant.prefill, -longest[row.id], row.id, row.problem, -len(variant.prefill)
+
+    return sorted(asked, key=order)
 
 
 def _confidences(asker: Asker, arm: Arm, ids: Any) -> dict[str, Confidence]:
@@ -107,14 +130,21 @@ def _confidences(asker: Asker, arm: Arm, ids: Any) -> dict[str, Confidence]:
 
 
 def _appended(
-    asker: Asker, arm: Arm, name: str, asked: Sequence[Variant], confidence: dict[str, Confidence], file: jsonl.Appender
-) -> Iterator[Variant]:
-    for batch in asker.answers(asked):
-        file.append(
-            _record(asker, arm, name, variant, text, confidence.get(variant.row.id)).model_dump(mode="json")
-            for variant, text in batch
-        )
-        yield from (variant for variant, _ in batch)
+    asker: Asker,
+    arm: Arm,
+    asked: Sequence[tuple[str, Variant]],
+    confidence: dict[str, Confidence],
+    file: jsonl.Appender,
+) -> Iterator[str]:
+    """Ask, append each batch's records, and yield the probe of each."""
+    names = (name for name, _ in asked)
+    for batch in asker.answers([variant for _, variant in asked]):
+        made = [
+            _record(asker, arm, name, variant, text, confidence.get(variant.row.id))
+            for name, (variant, text) in zip(islice(names, len(batch)), batch, strict=True)
+        ]
+        file.append(record.model_dump(mode="json") for record in made)
+        yield from (record.probe for record in made)
 
 
 def _record(
@@ -130,6 +160,7 @@ def _record(
         id=row.id,
         share=variant.share,
         pushed=variant.pushed,
+        judge=variant.judge,
         prefill=variant.prefill,
         text=text,
         said=outcome.said,

@@ -47,6 +47,7 @@ def _figures(records: Sequence[ProbeRecord]) -> dict[str, Any]:
     b = sum(bool(record.before_right) and not record.right for record in asked)
     c = sum(bool(record.right) and not record.before_right for record in asked)
     pushed = [record for record in asked if record.pushed is not None]
+    judges = dict(Counter(record.judge for record in asked if record.judge is not None))
     figures |= {
         "right": _share([bool(record.right) for record in asked]),
         "before": _share([bool(record.before_right) for record in asked]),
@@ -56,6 +57,8 @@ def _figures(records: Sequence[ProbeRecord]) -> dict[str, Any]:
         "c": c,
         "mcnemar_p": mcnemar_exact(b, c),
     }
+    if judges:
+        figures["by_judge"] = judges
     if pushed:
         figures["pushed"] = _share([record.said == record.pushed for record in pushed])
     sure = [record for record in asked if record.gold_probability is not None]

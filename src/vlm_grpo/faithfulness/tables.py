@@ -26,6 +26,7 @@ def probe_tables(summary: Mapping[str, Any], *, title: str) -> list[Table]:
             *CAUTION,
             "b: right before only, c: right under the probe only; exact McNemar, Holm over the probes",
             "AUROC: how well the answer's probability, or its entropy, before tells that the answer stays",
+            *_by_judges(probes),
             *_missing(probes),
         )
         tables.append(Table(title, HEADER, lines, notes))
@@ -65,6 +66,14 @@ def _line(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
         _number(auroc.get("gold_probability")),
         _number(auroc.get("entropy")),
     )
+
+
+def _by_judges(probes: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name}: {count} of {figures['n']} changed by {judge}, the others by rule"
+        for name, figures in probes.items()
+        for judge, count in figures.get("by_judge", {}).items()
+    ]
 
 
 def _missing(probes: Mapping[str, Any]) -> list[str]:

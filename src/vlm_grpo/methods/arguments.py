@@ -115,6 +115,14 @@ class RewardArguments:
         default=0.0,
         metadata={"help": "Share of the rows that are asked behind a caption which suggests a wrong answer."},
     )
+    right_thoughts: float = field(
+        default=0.0,
+        metadata={"help": "Share of the rows whose completions begin with a thought that ends on the right answer."},
+    )
+    wrong_thoughts: float = field(
+        default=0.0,
+        metadata={"help": "Share of the rows whose completions begin with a thought that ends on a wrong answer."},
+    )
     rollout_cache: str = field(
         default="default",
         metadata={
@@ -123,9 +131,10 @@ class RewardArguments:
     )
 
     def __post_init__(self) -> None:
-        check_numbers(self, {"right_captions": SHARE, "wrong_captions": SHARE})
-        if self.right_captions + self.wrong_captions > 1:
-            raise UserError("right_captions and wrong_captions are shares of the same rows; lower them to 1 in sum")
+        names = ("right_captions", "wrong_captions", "right_thoughts", "wrong_thoughts")
+        check_numbers(self, dict.fromkeys(names, SHARE))
+        if sum(getattr(self, name) for name in names) > 1:
+            raise UserError(f"{', '.join(names)} are shares of the same rows; lower them to 1 in sum")
         self.rollout_cache = self.rollout_cache.lower()
         check_name("rollout_cache", self.rollout_cache, CACHE_SETTINGS)
 

@@ -83,7 +83,13 @@ def load(
     seen = views(data.rows, root=data.root, adapter=base.adapter, processor=processor)
     tokens = check_lengths(
         data.rows,
-        PromptLengths(base.adapter, processor, root=data.root, ask=asking.asker(study.prompt, seen)),
+        PromptLengths(
+            base.adapter,
+            processor,
+            root=data.root,
+            ask=asking.asker(study.prompt, seen),
+            begin=asking.beginning_of,
+        ),
         limit=context_length(base.path) - completion_tokens,
         where=data.where,
     )

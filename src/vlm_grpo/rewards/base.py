@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.rules import Rule
+from vlm_grpo.tasks.asking import beginning_of
 from vlm_grpo.tasks.blocks import call_as_answer
 from vlm_grpo.tasks.view import AS_IS, View
 
@@ -59,7 +60,8 @@ class Reward:
         """The reward as TRL calls it: `(completions, row, view, **columns) -> list[float | None]`, one score each.
 
         `completions` are conversations with one assistant turn or, where an environment answers it, several; `row` and
-        `view` are columns of the data set.
+        `view` are columns of the data set. Where a row's completions begin with a thought that was put into the model's
+        mouth, it is read before what the model says.
         """
 
         def reward(
@@ -67,6 +69,7 @@ class Reward:
         ) -> list[float | None]:
             said = [[turn["content"] for turn in turns if turn["role"] == "assistant"] for turns in completions]
             rows = [Row.model_validate_json(one) for one in row]
+            said = [[beginning_of(one) + turns[0], *turns[1:]] for turns, one in zip(said, rows, strict=True)]
             if self.prepare is not None:
                 self.prepare([(turns[-1], one) for turns, one in zip(said, rows, strict=True)], rule)
             return [

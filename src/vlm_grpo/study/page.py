@@ -2,11 +2,13 @@
 
     python -m vlm_grpo.study.page results/embedded               results/embedded/index.html
     python -m vlm_grpo.study.page results/embedded --pictures link --size-mb 50
+    python -m vlm_grpo.study.page results/embedded --probes runs/grpo/probes results/quadrants
     python -m vlm_grpo.study.page --watch runs/grpo              runs/grpo/watch/site/training.html, again each minute
     python -m vlm_grpo.study.page --compare results/a results/b --out results/a_and_b
 
 RESULTS is the folder of a finished report (`vlm_grpo.results.study`); the folders that it was made of must still be
-there. The pages show numbers, training curves, rollouts, answers and provenance (docs/report.md).
+there. The pages show numbers, training curves, rollouts, answers, probes and provenance (docs/report.md); probes and
+quadrants of `vlm_grpo.faithfulness` are found beside the evaluations and below RESULTS, others are named by --probes.
 """
 
 import argparse
@@ -30,6 +32,8 @@ def main(argv: list[str] | None = None) -> None:
     asked = [given.results is not None, given.watch is not None, given.compare is not None]
     if sum(asked) != 1:
         raise UserError("name one thing to show: RESULTS, --watch RUN, or --compare RESULTS RESULTS")
+    if given.probes and given.results is None:
+        raise UserError("--probes names probes of one study; name its RESULTS")
     if given.watch is not None:
         watch(given.watch, given.out or given.watch / "watch", options, every=given.every, tell=tell)
     elif given.compare is not None:
@@ -37,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
             raise UserError("--compare writes pages of its own; name their folder with --out")
         tell(write_site(open_both(*given.compare), given.out, options))
     else:
-        tell(write_site(open_source(given.results), given.out or given.results, options))
+        tell(write_site(open_source(given.results, probes=given.probes), given.out or given.results, options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--watch", type=user_path, metavar="RUN", help="folder of a training, done or under way")
     parser.add_argument("--every", type=whole("--every", least=1), default=60, metavar="S", help="seconds (60)")
     parser.add_argument("--compare", nargs=2, type=user_path, metavar="RESULTS", help="two studies on the same rows")
+    parser.add_argument("--probes", nargs="+", type=user_path, metavar="DIR", default=[], help="of the runs, elsewhere")
     parser.add_argument("--out", type=user_path, metavar="DIR", help="folder of the pages; RESULTS if not given")
     parser.add_argument("--pictures", choices=MODES, default="auto", help="whole ones: copied while there is room")
     parser.add_argument("--longest-side", type=whole("--longest-side", least=1), default=1280, metavar="PIXELS")

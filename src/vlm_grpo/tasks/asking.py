@@ -17,6 +17,8 @@ from vlm_grpo.tasks.view import AS_IS, View
 YES_NO = "yes_no"
 ADDED_CAPTION = "added_caption"
 """Key of a row's `meta`: what a model is told of the picture before the question, which no reward or task reads."""
+ADDED_THOUGHT = "added_thought"
+"""Key of a row's `meta`: what the completion begins with, whatever the model says; rewards read both as one text."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,16 @@ def render(
 def with_caption(row: Row, caption: str) -> Row:
     """`row`, which is asked with `caption` before its question from here on."""
     return row.model_copy(update={"meta": {**row.meta, ADDED_CAPTION: caption}})
+
+
+def with_thought(row: Row, beginning: str) -> Row:
+    """`row`, the completions of which begin with `beginning` from here on."""
+    return row.model_copy(update={"meta": {**row.meta, ADDED_THOUGHT: beginning}})
+
+
+def beginning_of(row: Row) -> str:
+    """What completions of `row` begin with; empty where the model begins them."""
+    return str(row.meta.get(ADDED_THOUGHT, ""))
 
 
 def _problem(row: Row) -> str:

@@ -46,15 +46,26 @@ class EndingJudgement(BaseModel):
     why: str
 
 
-Form = Literal["alignment", "ending"]
-"""What a prompt asks for: whether reasoning and answer align, or which answer the reasoning ends on."""
+class MistakeJudgement(BaseModel):
+    """A sentence of a thought, made wrong; null where it states nothing. `why` names what is wrong in it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    mistake: str | None
+    why: str
+
+
+Form = Literal["alignment", "ending", "mistake"]
+"""What a prompt asks for: whether reasoning and answer align, which answer the reasoning ends on, a sentence spoilt."""
+_OF_FORM: dict[str, type[BaseModel]] = {"ending": EndingJudgement, "mistake": MistakeJudgement}
+"""Answers that say nothing about alignment."""
 
 
 @cache
-def _answer(kinds: tuple[str, ...], form: Form) -> type[Judgement] | type[SimpleJudgement] | type[EndingJudgement]:
+def _answer(kinds: tuple[str, ...], form: Form) -> type[BaseModel]:
     """What is answered when these kinds are asked for."""
-    if form == "ending":
-        return EndingJudgement
+    if form in _OF_FORM:
+        return _OF_FORM[form]
     if not kinds:
         return SimpleJudgement
     own = "`type` is null exactly when `aligns`, else one of the kinds; `why` names the match or mismatch."
@@ -75,7 +86,7 @@ def schema(kinds: tuple[str, ...], form: Form = "alignment") -> dict[str, Any]:
 def parse(text: str, kinds: tuple[str, ...], form: Form = "alignment") -> tuple[dict[str, Any], str | None]:
     """Read a judge's answer: `{aligns, type, why}` and the reason why it is missing (then all three are None).
 
-    An answer of the form "ending" has `ending` besides, and None for `aligns` and `type`.
+    An answer of the form "ending" or "mistake" has that besides, and None for `aligns` and `type`.
 
     An answer that gives a key twice says two things, of which none is picked.
     """
@@ -89,9 +100,7 @@ def parse(text: str, kinds: tuple[str, ...], form: Form = "alignment") -> tuple[
     twice = repeated_key(content)
     if twice is not None:
         return missing(f"not a judgement: {twice!r} is given twice")
-    if isinstance(judgement, EndingJudgement):
-        return {"aligns": None, "type": None, "ending": judgement.ending, "why": judgement.why}, None
-    return {"aligns": judgement.aligns, "type": getattr(judgement, "type", None), "why": judgement.why}, None
+    return {"aligns": None, "type": None, **judgement.model_dump()}, None
 
 
 def missing(reason: str) -> tuple[dict[str, Any], str]:

@@ -97,7 +97,7 @@ class FastGRPOTrainer(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """As in TRL, but each distinct prompt is processed once, and each row's pictures are marked."""
         processor: Any = self.processing_class
-        self.processing_class = (PictureLists if self.ahead is None else DistinctProcessing)(processor)
+        self.processing_class = self._processing(processor, inputs)
         try:
             with before(processor, self.ahead) if self.ahead is not None else nullcontext():
                 batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
@@ -106,6 +106,10 @@ class FastGRPOTrainer(GRPOTrainer):
         if is_foreign(batch):
             return batch
         return batch | {MARKS: marks(by_row(batch, batch.get("num_images")), rows=len(inputs))}
+
+    def _processing(self, processor: Any, inputs: list[dict[str, Any]]) -> Any:
+        """What stands in for `processor` while the completions of `inputs` are made and scored."""
+        return (PictureLists if self.ahead is None else DistinctProcessing)(processor)
 
     def _prepare_input(self, data: Any) -> Any:
         """As in `Trainer`, which moves `data` to the device; pictures that rows share are repeated there."""

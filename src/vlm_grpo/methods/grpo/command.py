@@ -12,7 +12,7 @@ from vlm_grpo.adapters.renamed import hush_renamed
 from vlm_grpo.config import Parsed, parse, setting_names
 from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods import examples, old_flags, placement, run
-from vlm_grpo.methods.grpo.captions import captioned
+from vlm_grpo.methods.grpo.beginnings import check_beginnings
 from vlm_grpo.methods.grpo.completions import CompletionsFile
 from vlm_grpo.methods.grpo.constraints import constrained, constraints_of
 from vlm_grpo.methods.grpo.environment import settle_environment
@@ -28,6 +28,7 @@ from vlm_grpo.methods.grpo.rollouts import (
     vllm_settings,
     with_the_users,
 )
+from vlm_grpo.methods.grpo.suggestions import shares_of, suggesting
 from vlm_grpo.methods.grpo.trainer import StudyGRPOTrainer
 from vlm_grpo.methods.inputs import load, open_inputs
 from vlm_grpo.methods.metrics import MetricsFile
@@ -81,9 +82,10 @@ def _train(parsed: Parsed, rewards: list[Reward], stop: StopRequest) -> None:
             )
         )
         training.shuffle_dataset = False
-    if reward_arguments.right_captions or reward_arguments.wrong_captions:
-        shares = {"right": reward_arguments.right_captions, "wrong": reward_arguments.wrong_captions}
-        inputs = inputs.with_rows(captioned(inputs.data.rows, **shares, seed=study.row_seed, where=inputs.data.where))
+    if any(shares_of(reward_arguments)):
+        rows = suggesting(inputs.data.rows, shares_of(reward_arguments), seed=study.row_seed, where=inputs.data.where)
+        inputs = inputs.with_rows(rows)
+        check_beginnings(rows, use_vllm=training.use_vllm, environment=reward_arguments.environment)
     check_judge(rewards, inputs.data.rows, where=inputs.data.where)
     environment, protocol, inputs = settle_environment(reward_arguments.environment, inputs)
     check_grpo_rows(training, rows=len(inputs.data.rows), where=inputs.data.where)

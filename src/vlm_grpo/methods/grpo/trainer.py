@@ -14,6 +14,7 @@ from vlm_grpo.adapters.finite import watch_logits
 from vlm_grpo.environments.conversation import spoken
 from vlm_grpo.methods.divergence import StopsWhenDiverged
 from vlm_grpo.methods.grpo import preflight, state, watch
+from vlm_grpo.methods.grpo.beginnings import Begun
 from vlm_grpo.methods.grpo.completions import CompletionsFile, Rollouts
 from vlm_grpo.methods.grpo.constraints import Constraints
 from vlm_grpo.methods.grpo.ranking import Ranking
@@ -23,6 +24,8 @@ from vlm_grpo.methods.resume.epoch_order import EpochGroups
 from vlm_grpo.methods.resume.exact import ExactResume
 from vlm_grpo.methods.vllm.prompts import ReadsWhatIsScored
 from vlm_grpo.rewards.base import ROW, VIEW
+from vlm_grpo.rows.records import Row
+from vlm_grpo.tasks.asking import beginning_of
 
 
 class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPOTrainer, ReadsWhatIsScored):
@@ -73,6 +76,13 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
         self.load_reference(folder)
 
     @override
+    def _processing(self, processor: Any, inputs: list[dict[str, Any]]) -> Any:
+        """As before it, with prompts that go on in what their completions begin with."""
+        beginnings = [beginning_of(Row.model_validate_json(row[ROW])) for row in inputs]
+        stand_in = super()._processing(processor, inputs)
+        return Begun(stand_in, beginnings) if any(beginnings) else stand_in
+
+    @override
     def _generate_single_turn(self, *prompts: Any, **settings: Any) -> Any:
         """As before it, with an eye on the logits: sampling from a NaN crashes, or stops the device."""
         with watch_logits(self._inner_model()) as logits:
@@ -85,7 +95,8 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         rows = gather_object([{name: row[name] for name in ("id", "image_files", ROW, VIEW)} for row in inputs])
-        rollouts = self._newest_rollouts(len(rows), clipped=gather_object(self._clipped(output)))
+        begun = [beginning_of(Row.model_validate_json(row[ROW])) for row in rows]
+        rollouts = self._newest_rollouts(begun, clipped=gather_object(self._clipped(output)))
         watched = watch.figures(rollouts, [row[ROW] for row in rows], group=self.num_generations)
         shaper = self._constraints or self._ranking
         if self._shaping == "cubic" or shaper is not None:
@@ -109,12 +120,13 @@ class StudyGRPOTrainer(StopsWhenDiverged, ExactResume, KeepsReference, TurnsGRPO
         clipped: list[bool] = (~torch.isin(last[:, 0], ends) | ~mask.any(1)).tolist()
         return clipped
 
-    def _newest_rollouts(self, count: int, *, clipped: list[bool]) -> Rollouts:
-        """The last `count` rollouts of all processes, as TRL has logged them."""
-        newest = slice(-count, None)
+    def _newest_rollouts(self, begun: list[str], *, clipped: list[bool]) -> Rollouts:
+        """The last rollouts of all processes, as TRL has logged them, behind what each was `begun` with."""
+        newest = slice(-len(begun), None)
         turns = [spoken(of_row) for of_row in list(self._logs["completion"])[newest]]
+        said = [[turn["text"] for turn in of_row if turn["role"] == "assistant"][-1] for of_row in turns]
         return Rollouts(
-            texts=[[turn["text"] for turn in of_row if turn["role"] == "assistant"][-1] for of_row in turns],
+            texts=[beginning + text for beginning, text in zip(begun, said, strict=True)],
             rewards={name: list(values)[newest] for name, values in self._logs["rewards"].items()},
             advantages=list(self._logs["advantages"])[newest],
             clipped=clipped,

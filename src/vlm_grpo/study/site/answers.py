@@ -61,7 +61,12 @@ def details(source: Source, rows: Sequence[Row], shelf: Shelf) -> list[dict[str,
 
 def mark(outcome: Outcome) -> str:
     """`r`ight, `w`rong or `u`nparsed."""
-    return "u" if outcome.said is None else "r" if outcome.right else "w"
+    return mark_of(outcome.said, outcome.right)
+
+
+def mark_of(said: Any, right: bool) -> str:
+    """The same, of an answer that was read apart from its outcome."""
+    return "u" if said is None else "r" if right else "w"
 
 
 def written(value: Any, row: Row) -> str:

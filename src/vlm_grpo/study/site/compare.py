@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.study.run_names import arm_of
+from vlm_grpo.study.site.probed import Faithfulness
 from vlm_grpo.study.site.source import MERGE, TRAIN, Source, open_source
 from vlm_grpo.study.summary import summarise
 
@@ -31,6 +32,9 @@ def open_both(first: Path, second: Path) -> Source:
         further={},
         files=(),
         looks=a.looks | b.looks,
+        faithfulness=Faithfulness(
+            a.faithfulness.probed | b.faithfulness.probed, a.faithfulness.quadrants | b.faithfulness.quadrants
+        ),
         is_judge_checked=a.is_judge_checked and b.is_judge_checked,
     )
 
@@ -52,4 +56,10 @@ def _renamed(source: Source, study: str) -> Source:
         trainings={called(run): replace(one, run=called(run)) for run, one in source.trainings.items()},
         stages={stage(name): what for name, what in source.stages.items()},
         verdicts={called(run): said for run, said in source.verdicts.items()},
+        faithfulness=replace(
+            source.faithfulness,
+            probed={
+                called(label): replace(one, run=called(one.run)) for label, one in source.faithfulness.probed.items()
+            },
+        ),
     )

@@ -25,6 +25,7 @@ from vlm_grpo.study.site import answers, chunks, downloads
 from vlm_grpo.study.site.curves import curves
 from vlm_grpo.study.site.overview import address, overview, tones
 from vlm_grpo.study.site.pictures import Mode, Shelf
+from vlm_grpo.study.site.probes import probes_data, probes_page
 from vlm_grpo.study.site.provenance import provenance
 from vlm_grpo.study.site.rollouts import COMPLETIONS, RunRollouts, rollouts
 from vlm_grpo.study.site.source import Source
@@ -36,6 +37,7 @@ PAGES = (
     ("training", "Training"),
     ("rollouts", "Rollouts"),
     ("answers", "Answers"),
+    ("probes", "Probes"),
     ("provenance", "Provenance"),
 )
 
@@ -74,14 +76,14 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
     site.mkdir(parents=True, exist_ok=True)
     manifest.withdraw(site)
     shelf = Shelf(site, mode=options.pictures, longest_side=options.longest_side)
-    data = answers_data(source, shelf) | training_data(source, shelf, options)
+    data = answers_data(source, shelf) | training_data(source, shelf, options) | probes_data(source, shelf)
     data["answers"]["looks"] = {row: address(page, site) for row, page in source.looks.items()}
     data["study"] = study_data(source) | {"rollouts": [one["run"] for one in data["rollouts"]]}
     used = write_data(site, data, shelf, options)
     write_assets(site)
     figures = downloads.write(source, site)
-    pages = [page for page in PAGES if page[0] != "training" or source.trainings]
-    pages = [page for page in pages if page[0] != "rollouts" or data["rollouts"]]
+    shown = {"training": source.trainings, "rollouts": data["rollouts"], "probes": source.faithfulness}
+    pages = [page for page in PAGES if shown.get(page[0], True)]
     arm = next(iter(source.runs.values()))
     runs = f"{len(source.runs)} runs" if len(source.runs) > 1 else "1 run"
     about = {
@@ -90,7 +92,11 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
         "pages": pages,
         "tone_of": tones(source.coloured) | {run["run"]: run["tone"] for run in data["study"]["runs"]},
     }
-    made = {"index": overview(source, out, shelf), "provenance": provenance(source) | {"figures": figures}}
+    made = {
+        "index": overview(source, out, shelf),
+        "probes": probes_page(source, {run["run"]: run["tone"] for run in data["study"]["runs"]}),
+        "provenance": provenance(source) | {"figures": figures},
+    }
     for name, _ in pages:
         write_page(out, name, about | made.get(name, {}))
     size = folder_size(out / INDEX, site)

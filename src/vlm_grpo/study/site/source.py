@@ -3,7 +3,7 @@
 Folders are those that the report was made of; a study that was moved is reported again first. Nothing is written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from vlm_grpo.evaluation.arms import Arm, open_arm
 from vlm_grpo.store import jsonl, manifest
 from vlm_grpo.study import across
 from vlm_grpo.study.run_names import arm_of
+from vlm_grpo.study.site.probed import Faithfulness, find_faithfulness
 from vlm_grpo.study.summary import summarise
 from vlm_grpo.tables import Table
 
@@ -62,6 +63,7 @@ class Source:
         across: the tables of all evaluations side by side, where there are several.
         files: other results there that are made for reading.
         looks: pages of `vlm_grpo.attention` there, by row id.
+        faithfulness: probes and quadrants of the runs.
         is_judge_checked: whether people's labels were compared with the judge's there.
     """
 
@@ -76,6 +78,7 @@ class Source:
     across: tuple[Table, ...] = ()
     files: tuple[Path, ...] = ()
     looks: dict[str, Path] = field(default_factory=dict)
+    faithfulness: Faithfulness = field(default_factory=Faithfulness)
     is_judge_checked: bool = False
 
     @property
@@ -89,8 +92,11 @@ class Source:
         return list(dict.fromkeys(arm_of(run) for run in (*self.runs, *self.trainings)))
 
 
-def open_source(results: Path) -> Source:
-    """The study reported in `results`; `UserError` where it is not finished, or a folder that it names is gone."""
+def open_source(results: Path, *, probes: Sequence[Path] = ()) -> Source:
+    """The study reported in `results`; `UserError` where it is not finished, or a folder that it names is gone.
+
+    `probes` are folders of probes and quadrants that lie neither beside its evaluations nor below `results`.
+    """
     report = manifest.read(results, kind=REPORT)["config"]
     runs = {run: open_arm(Path(folder)) for run, folder in report["arms"].items()}
     folders = {name: Path(folder) for name, folder in report["stages"].items()}
@@ -110,6 +116,7 @@ def open_source(results: Path) -> Source:
         across=_across(results / "across"),
         files=tuple(sorted(path for path in results.rglob("*") if _is_to_read(path.relative_to(results)))),
         looks=_looks(results),
+        faithfulness=find_faithfulness(results, runs, probes),
         is_judge_checked=any(results.glob("alignment/**/agreement*")),
     )
 

@@ -33,17 +33,19 @@ site.picture = (() => {
     return drawn;
   }
 
-  function frame(source, entry, alt, layers) {
+  function frame(source, entry, alt, layers, effect) {
     const [width, height] = entry;
     const image = el("img", { src: source, alt, width, height, decoding: "async" });
     const box = el("span", { class: "frame" }, image);
     if (isTiny(width, height)) box.classList.add("tiny");
+    if (effect) box.classList.add(effect);
     if (layers.some((layer) => layer.shapes.length)) box.append(overlay(width, height, layers));
     return box;
   }
 
-  /** The pictures `keys` of a row as buttons that open the viewer; `entries` say what is known of each. */
-  function show(keys, entries, { id, layers = [] }) {
+  /** The pictures `keys` of a row as buttons that open the viewer; `entries` say what is known of each, and `effect`
+      ("blank", "mirrored") what became of them. */
+  function show(keys, entries, { id, layers = [], effect = null }) {
     const box = el("div", { class: "pictures-box" });
     const row = el("div", { class: "pictures" });
     box.append(row);
@@ -52,8 +54,8 @@ site.picture = (() => {
       const over = place === 0 ? layers : [];
       row.append(el("button", {
         type: "button", class: "picture", title: "Whole picture (z)",
-        onclick: () => open(key, entries[key], alt, over),
-      }, frame(`pictures/${key}.webp`, entries[key], alt, over)));
+        onclick: () => open(key, entries[key], alt, over, effect),
+      }, frame(`pictures/${key}.webp`, entries[key], alt, over, effect)));
     });
     const drawn = layers.filter((layer) => layer.shapes.length);
     if (drawn.length) {
@@ -68,10 +70,10 @@ site.picture = (() => {
     return box;
   }
 
-  function open(key, entry, alt, layers) {
+  function open(key, entry, alt, layers, effect) {
     const whole = entry[2];
     const moved = { scale: 1, x: 0, y: 0 };
-    const picture = frame(whole || `pictures/${key}.webp`, entry, alt, layers);
+    const picture = frame(whole || `pictures/${key}.webp`, entry, alt, layers, effect);
     picture.classList.remove("tiny");
     const stage = el("div", { class: "stage", tabindex: "0", "aria-label": `${alt}, ${entry[0]} × ${entry[1]} pixels` }, picture);
     const place = () => { picture.style.transform = `translate(${moved.x}px, ${moved.y}px) scale(${moved.scale})`; };
