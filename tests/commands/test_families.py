@@ -56,6 +56,11 @@ def test_a_family_is_the_name_of_its_configs(script, where):
     assert where(f"scripts/SmolVLM/{script}", VLM_GRPO_FAMILY="qwen") == smolvlm, "the script's own name wins"
 
 
+def test_a_soft_prompt_has_two_scripts_for_every_family(where):
+    assert where("scripts/run_softprompt.sh", VLM_GRPO_FAMILY="internvl") == "vsr/internvl/soft_prompt"
+    assert where("scripts/run_softprompt_output.sh", VLM_GRPO_FAMILY="smolvlm") == "vsr/smolvlm/soft_prompt_output"
+
+
 def test_the_shared_bodies_can_be_typed_too(where):
     assert where("scripts/run.sh", "merge") == where("scripts/merge_lora.sh")
     asked = where("scripts/bias.sh", "text", "sft", "0.9", "--data", "x", VLM_GRPO_FAMILY="smolvlm")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import set_seed
@@ -109,6 +109,7 @@ def test_a_teacher_that_knows_the_answer_teaches_what_the_answer_does(tiny_qwen,
     assert taught._metrics["train"]["mean_token_accuracy"] == plain._metrics["train"]["mean_token_accuracy"]
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(1, 6))
 def test_the_distance_is_a_part_of_the_whole_divergence(seed, count):
     torch.manual_seed(seed)
