@@ -17,13 +17,18 @@ from PIL import Image
 
 import statement_files
 from picture_server import PictureServer
+from tiny_soft_prompt import save_tiny_soft_prompt
 from vlm_grpo.bias.vision import command as vision
+from vlm_grpo.embedded import synthetic_vsr
+from vlm_grpo.evaluation.arms import open_arm
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.vsr import command as vsr
 from vsr_lines import line, write_lines, write_splits
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").rglob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+EMBEDDED = ROOT / "configs" / "embedded"
 LARGEST = 100_000
 
 
@@ -112,6 +117,66 @@ def check_probe(notebook: nbformat.NotebookNode, folder: Path) -> None:
     assert ">question</td>" in table
 
 
+def small_scenes(folder: Path) -> dict[str, str]:
+    """A few of the embedded models' own scenes."""
+    sizes = ["--train", "16", "--validation", "8", "--test", "16"]
+    synthetic_vsr.main(["--out", str(folder / "data" / "synthetic_vsr"), *sizes])
+    return {"DATA_PATH": str(folder / "data"), "OUT_PATH": str(folder / "runs")}
+
+
+def small_traces(server: PictureServer, folder: Path) -> dict[str, str]:
+    """The embedded base as the teacher: it reasons, and is right by luck at the least."""
+    return small_scenes(folder) | {
+        "TRACES_CONFIG": str(EMBEDDED / "traces.yaml"),
+        "TRACES_SETTINGS": "--teacher embedded:qwen2_5_vl --num_rows 12",
+    }
+
+
+def check_traces(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Every completion is counted, and what is kept is a data set."""
+    counts = manifest.read(folder / "data/synthetic_vsr_traces")["traces"]
+    assert counts["completions"] == 12
+    assert len(dataset.load(folder / "data/synthetic_vsr_traces", "train")) == counts["kept"]
+    assert f"<td>{counts['kept']}</td>" in outputs(notebook, "text/html")[0]
+
+
+def small_training(server: PictureServer, folder: Path) -> dict[str, str]:
+    """Two steps of four bare answers."""
+    return small_scenes(folder) | {
+        "SOFT_PROMPT_CONFIG": str(EMBEDDED / "qwen_soft_prompt_direct.yaml"),
+        "SOFT_PROMPT_SETTINGS": "--max_steps 2 --per_device_train_batch_size 4 --virtual_tokens 5",
+    }
+
+
+def check_training(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """The soft prompt is there, and the table has its size: five rows of the embedding's width."""
+    run = folder / "runs/embedded/qwen/soft_prompt_direct"
+    assert (run / "final" / "adapter_model.safetensors").exists()
+    assert f"<td>{manifest.read(run)['counts']['trainable_parameters']}</td>" in outputs(notebook, "text/html")[0]
+
+
+def small_evaluation(server: PictureServer, folder: Path) -> dict[str, str]:
+    """A soft prompt that nobody trained: three words' embeddings."""
+    return small_scenes(folder) | {
+        "EVALUATE_CONFIG": str(EMBEDDED / "qwen_evaluate_sft.yaml"),
+        "EVALUATE_SETTINGS": "--max_new_tokens 4",
+        "EVALUATE_OUT": str(folder / "out"),
+        "SOFT_PROMPT": str(save_tiny_soft_prompt(folder / "soft", "embedded:qwen2_5_vl")),
+    }
+
+
+def check_evaluation(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Both arms are asked, with probabilities too, and the tables have their right answers."""
+    base, soft = (open_arm(folder / "out" / name) for name in ("base", "soft_prompt"))
+    assert soft.manifest["inputs"]["adapter"]
+    assert base.manifest["inputs"]["adapter"] is None
+    by_rule, compared = outputs(notebook, "text/html")
+    assert f"<td>{base.scores['correct']}</td>" in by_rule.partition("<th>bare</th>")[2]
+    assert "mcnemar_p" in compared
+    assert all((arm.folder / "probabilities" / manifest.MANIFEST).exists() for arm in (base, soft))
+    assert len(outputs(notebook, "image/png")) == 2
+
+
 class Case(NamedTuple):
     """How a notebook is run and checked."""
 
@@ -126,7 +191,14 @@ CASES = {
     "create_text_biased": Case(small_biased, check_text),
     "create_vision_biased": Case(small_biased, check_vision),
     "probe": Case(small_biased, check_probe),
+    "teacher_traces": Case(small_traces, check_traces),
+    "train": Case(small_training, check_training),
+    "evaluate": Case(small_evaluation, check_evaluation),
 }
+
+
+SLOW = ("teacher_traces", "train", "evaluate")
+"""They load a model in a process of their own; their code runs, one after the other, in `test_prompt_tuning` below."""
 
 
 def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
@@ -150,7 +222,11 @@ def test_it_is_committed_without_outputs(path: Path) -> None:
             assert cell.execution_count is None
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.nightly if path.stem in SLOW else ()) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_it_runs_from_top_to_bottom(
     path: Path, picture_server: PictureServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,3 +240,29 @@ def test_it_runs_from_top_to_bottom(
     assert figures, "a notebook is there to show pictures"
     assert all(min(figure.size) > 100 for figure in figures)
     case.check(notebook, tmp_path)
+
+
+def test_prompt_tuning_leads_from_traces_to_probabilities(tmp_path, monkeypatch, capsys):
+    """The code of the three notebooks in this process: what one makes is what the next one takes."""
+    settings = small_scenes(tmp_path) | {
+        "TRACES_CONFIG": str(EMBEDDED / "traces.yaml"),
+        "TRACES_SETTINGS": "--teacher embedded:qwen2_5_vl --num_rows 12",
+        "SOFT_PROMPT_CONFIG": str(EMBEDDED / "qwen_soft_prompt.yaml"),
+        "SOFT_PROMPT_SETTINGS": "--max_steps 1 --per_device_train_batch_size 2 --virtual_tokens 5",
+        "SOFT_PROMPT": str(tmp_path / "runs/embedded/qwen/soft_prompt/final"),
+        "EVALUATE_CONFIG": str(EMBEDDED / "qwen_evaluate_sft.yaml"),
+        "EVALUATE_SETTINGS": "--max_new_tokens 4 --limit 6",
+        "EVALUATE_OUT": str(tmp_path / "out"),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    for name in SLOW:
+        path = ROOT / "notebooks" / "prompt_tuning" / f"{name}.ipynb"
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        code = "\n".join(cell.source.removeprefix("%matplotlib inline\n") for cell in cells)
+        exec(compile(code, str(path), "exec"), {"__name__": name})
+    assert manifest.read(tmp_path / "runs/embedded/qwen/soft_prompt")["counts"]["steps"] == 1
+    said = manifest.read(tmp_path / "out/soft_prompt/probabilities", kind="probabilities")
+    assert said["counts"] == {"rows": 6, "asked": 6}
+    assert "mass on the answer's words" in capsys.readouterr().out

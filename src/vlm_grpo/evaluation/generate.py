@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel
@@ -162,15 +162,18 @@ class Decoder:
         return Completion(prompt, self.text(ids), prompt_tokens, len(ids), self.finish_reason(ids))
 
 
+Answer = TypeVar("Answer")
+
+
 def complete(
     asked: list[AskedRow],
     *,
-    decode: Callable[[list[AskedRow], Any], list[Completion]],
+    decode: Callable[[list[AskedRow], Any], list[Answer]],
     encode: Callable[[list[AskedRow]], Any],
     batch_size: int,
     may_halve: bool,
-) -> Iterator[list[Completion]]:
-    """Yield the completions of `asked`, in order, a batch at a time.
+) -> Iterator[list[Answer]]:
+    """Yield what `decode` makes of `asked` (completions, mostly), in order, a batch at a time.
 
     Running out of GPU memory halves the batch where `may_halve`, else it is a `UserError`.
     """

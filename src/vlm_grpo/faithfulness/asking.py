@@ -6,19 +6,16 @@ those beginnings share: the cuts of a thought take over the keys and values of t
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from PIL import Image, ImageOps
 
-from vlm_grpo.adapters.precision import pick_dtype
 from vlm_grpo.decoding.cache_choice import choose_cache
-from vlm_grpo.errors import UserError
-from vlm_grpo.evaluation import run
 from vlm_grpo.evaluation.arms import Arm
+from vlm_grpo.evaluation.asked_again import next_token_log_probabilities, open_again, settings_of
 from vlm_grpo.evaluation.generate import Completion, Decoder, complete
-from vlm_grpo.evaluation.inputs import EvaluationInputs, open_inputs
+from vlm_grpo.evaluation.inputs import EvaluationInputs
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE, EvaluationArguments
 from vlm_grpo.faithfulness.confidence import Confidence, Fork, confidence_at
 from vlm_grpo.faithfulness.probes import Variant
@@ -30,23 +27,6 @@ from vlm_grpo.tasks.view import View, views
 
 FEATURE_BYTES = 512 << 20
 """Of pictures' features that are kept for the probes to come."""
-
-
-def settings_of(arm: Arm) -> EvaluationArguments:
-    """The settings that the arm was evaluated with; `UserError` where the arm was sampled or had several turns."""
-    known = {field.name for field in fields(EvaluationArguments)}
-    settings = EvaluationArguments(**{key: value for key, value in arm.manifest["config"].items() if key in known})
-    if settings.temperature > 0:
-        raise UserError(
-            f"{arm.folder} was sampled at temperature {settings.temperature}, so its answers change by themselves; "
-            "evaluate greedily and probe that"
-        )
-    if settings.played is not None:
-        raise UserError(
-            f"{arm.folder} was answered in the turns of environment {settings.played}, and a probe asks once; evaluate "
-            "with environment: none and probe that"
-        )
-    return settings
 
 
 @dataclass
@@ -108,12 +88,11 @@ class Asker:
             confidence for start in range(0, len(forks), size) for confidence in self._at(forks[start : start + size])
         ]
 
-    @torch.inference_mode()
     def _at(self, forks: Sequence[tuple[Row, Fork]]) -> list[Confidence]:
         variants = [Variant(row=row, prefill=fork.prefill) for row, fork in forks]
         encoded = self._encoded(list(zip(self._prompts(variants), variants, strict=True)))
-        logits = self.decoder.model(**encoded.to(self.decoder.model.device), use_cache=False).logits[:, -1].float()
-        return [confidence_at(fork, logits[i, list(fork.tokens)].tolist()) for i, (_, fork) in enumerate(forks)]
+        says = next_token_log_probabilities(self.decoder.model, encoded)
+        return [confidence_at(fork, says[i, list(fork.tokens)].tolist()) for i, (_, fork) in enumerate(forks)]
 
     def _prompts(self, variants: Sequence[Variant]) -> list[AskedRow]:
         return [AskedRow(v.row, self._asked(v.row).text + v.prefill) for v in variants]
@@ -147,14 +126,8 @@ def open_asker(arm: Arm, *, shares: bool = True) -> Asker:
     Without `shares` each prompt is read whole and each picture encoded as often as it is asked about.
     """
     settings = settings_of(arm)
-    inputs = open_inputs(settings, given={"prompt", "answers", "dtype", "environment"})
+    inputs, model = open_again(arm, settings)
     settings = inputs.settled.settings
-    there = arm.manifest["inputs"]
-    here = {"model": inputs.model.fingerprint, "adapter": inputs.adapter.fingerprint if inputs.adapter else None}
-    for name, fingerprint in here.items():
-        if there[name] != fingerprint:
-            raise UserError(f"{arm.folder} was evaluated with another {name} than there is now; evaluate again")
-    model = run.load_model(settings, inputs, pick_dtype(settings.dtype))
     decoder = Decoder(
         model=model,
         processor=inputs.processor,

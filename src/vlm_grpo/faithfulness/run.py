@@ -8,8 +8,9 @@ from typing import Any
 
 from vlm_grpo.errors import UserError
 from vlm_grpo.evaluation.arms import Arm, open_arm
+from vlm_grpo.evaluation.asked_again import settings_of
 from vlm_grpo.faithfulness import records, scores
-from vlm_grpo.faithfulness.asking import Asker, open_asker, settings_of
+from vlm_grpo.faithfulness.asking import Asker, open_asker
 from vlm_grpo.faithfulness.confidence import Confidence, Fork, fork_of
 from vlm_grpo.faithfulness.mistakes import Mistake, read_mistakes
 from vlm_grpo.faithfulness.probes import PROBES, Case, Variant, others_of

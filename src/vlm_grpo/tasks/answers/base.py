@@ -13,6 +13,10 @@ from vlm_grpo.tasks.view import View
 FRAME = "{frame}"
 
 
+def _in_no_other_way(value: Any, relaxed: bool) -> tuple[str, ...]:
+    return ()
+
+
 def in_frame(text: str, view: View) -> str:
     """`text` with the frame of `view` in words in place of `{frame}`."""
     if FRAME not in text:
@@ -33,6 +37,7 @@ class AnswerKind:
         parse: (stated text, relaxed) -> the value, None where the text states none, or more than one.
         same: whether a value read is the true one.
         write: the value as text, as a model is taught to say it; `parse` reads it back.
+        spellings: (value, relaxed) -> other words for it, each of which `parse` reads back too.
     """
 
     name: str
@@ -41,6 +46,7 @@ class AnswerKind:
     parse: Callable[[str, bool], Any]
     same: Callable[[Any, Any], bool] = operator.eq
     write: Callable[[Any], str] = str
+    spellings: Callable[[Any, bool], tuple[str, ...]] = _in_no_other_way
 
     def asks_in(self, view: View) -> str:
         """`asks` with the frame of `view` in words."""

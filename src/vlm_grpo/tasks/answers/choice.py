@@ -30,4 +30,10 @@ def parse(text: str, relaxed: bool) -> str | None:
     return letters.pop() if len(letters) == 1 else None
 
 
-CHOICE = AnswerKind(name="choice", asks="the letter of the right choice", refused="no letter of a choice", parse=parse)
+CHOICE = AnswerKind(
+    name="choice",
+    asks="the letter of the right choice",
+    refused="no letter of a choice",
+    parse=parse,
+    spellings=lambda letter, relaxed: (letter, f"({letter}"),
+)

@@ -50,11 +50,23 @@ def _read(text: str, known: Mapping[str, bool], *, relaxed: bool) -> bool | None
     return values.pop() if len(values) == 1 else None
 
 
-TRUTH = AnswerKind(name="truth", asks=TRUE_FALSE, refused="neither True nor False", parse=parse)
+def _spelled(value: bool, known: Mapping[str, bool]) -> tuple[str, ...]:
+    words = (word for word, means in known.items() if means is value)
+    return tuple(spelling for word in words for spelling in (word.capitalize(), word, word.upper()))
+
+
+TRUTH = AnswerKind(
+    name="truth",
+    asks=TRUE_FALSE,
+    refused="neither True nor False",
+    parse=parse,
+    spellings=lambda value, relaxed: _spelled(value, _RELAXED if relaxed else _STRICT),
+)
 YES_NO = AnswerKind(
     name="yes_no",
     asks="Yes or No",
     refused="neither Yes nor No",
     parse=parse_yes_no,
     write=lambda is_so: "Yes" if is_so else "No",
+    spellings=lambda value, relaxed: _spelled(value, _RELAXED if relaxed else _YES_NO),
 )
