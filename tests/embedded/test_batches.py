@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 from vlm_grpo.adapters.checkpoint import open_checkpoint
-from vlm_grpo.embedded import cipher_scenes, grounding_scenes
+from vlm_grpo.embedded import cipher_scenes, driving_scenes, grounding_scenes
 from vlm_grpo.embedded.batches import IGNORED
 from vlm_grpo.embedded.cipher_scenes import CipherScene
 from vlm_grpo.embedded.digit_scenes import DigitScene
+from vlm_grpo.embedded.driving_scenes import DrivingScene
 from vlm_grpo.embedded.family import FamilyBuild
 from vlm_grpo.embedded.grounding_scenes import GroundingScene
 from vlm_grpo.embedded.lessons import Exercise
@@ -29,7 +30,7 @@ def exercises(built: FamilyBuild) -> list[Exercise]:
     return [kind(rng) for kind in RECIPES[built.family].lessons.exercises]
 
 
-def picture(scene: Scene | DigitScene | CipherScene | GroundingScene) -> Image.Image:
+def picture(scene: Scene | DigitScene | CipherScene | GroundingScene | DrivingScene) -> Image.Image:
     """As in the data set, before any resizing."""
     match scene:
         case DigitScene():
@@ -38,6 +39,8 @@ def picture(scene: Scene | DigitScene | CipherScene | GroundingScene) -> Image.I
             return cipher_scenes.render(scene)
         case GroundingScene():
             return grounding_scenes.render(scene)
+        case DrivingScene():
+            return driving_scenes.render(scene)
     return render(scene)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from vlm_grpo.embedded import scenes
-from vlm_grpo.embedded.eyes import teach_eyes
+from vlm_grpo.embedded.eyes import class_head, teach_eyes
 from vlm_grpo.embedded.lessons import Eyes
 from vlm_grpo.embedded.pretrain import RECIPES
 from vlm_grpo.embedded.scenes import Scene
@@ -17,6 +17,17 @@ def colours(scene: Scene) -> list[int]:
     for thing in scene.things:
         classes[(thing.row - 1) * scenes.GRID + thing.column - 1] = 1 + sorted(scenes.COLOURS).index(thing.colour)
     return classes
+
+
+def test_evenly_only_the_direction_of_a_token_names_its_classes_and_each_has_a_fixed_one() -> None:
+    eyes = RECIPES["qwen2_5_vl_grounding"].lessons.eyes
+    assert eyes.evenly
+    head = class_head(8, eyes)
+    token = torch.randn(1, 8)
+    assert torch.allclose(head(token), head(7 * token), atol=1e-4)
+    assert not any(weight.requires_grad for weight in head.parameters())
+    lengths = torch.cat([head(torch.eye(8)[[at]]).T for at in range(8)], dim=1).norm(dim=1)
+    assert torch.allclose(lengths, lengths[0].expand(sum(eyes.classes)), rtol=1e-4)
 
 
 def test_the_vision_tower_learns_cells_in_the_order_of_the_image_tokens() -> None:

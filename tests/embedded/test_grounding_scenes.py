@@ -17,6 +17,7 @@ from vlm_grpo.embedded.grounding_scenes import (
     seen,
 )
 from vlm_grpo.embedded.scenes import COLOURS, GRID, pool_of
+from vlm_grpo.tasks.masks import outlines
 
 
 def scenes(count: int, **which) -> list[GroundingScene]:
@@ -59,7 +60,16 @@ def test_edges_are_where_they_are_after_the_processors_resize() -> None:
     assert np.abs(np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) - np.array(shape.box) / 2).max() <= 1
 
 
-def test_a_scene_has_two_or_three_shapes_of_one_colour_and_cell_each_in_the_order_of_colours() -> None:
+def test_corners_outline_the_mask_in_whole_numbers_as_the_model_sees_it() -> None:
+    for shape in (shape for scene in scenes(100) for shape in scene.shapes):
+        corners = np.array(shape.corners)
+        assert not (corners % 2).any()
+        assert [*corners.min(axis=0), *corners.max(axis=0)] == shape.box
+        drawn = outlines.filled(corners, width=SIDE, height=SIDE)
+        assert outlines.iou(drawn, outlines.as_rle(shape.mask())) > 0.9
+
+
+def test_a_scene_has_one_to_three_shapes_of_one_colour_and_cell_each_in_the_order_of_colours() -> None:
     counts = set()
     for scene in scenes(100, pool="test"):
         colours = [shape.colour for shape in scene.shapes]
@@ -68,5 +78,5 @@ def test_a_scene_has_two_or_three_shapes_of_one_colour_and_cell_each_in_the_orde
         assert all(shape.column < GRID and shape.left + shape.width <= CELL for shape in scene.shapes)
         assert pool_of(scene.layout) == "test"
         counts.add(len(colours))
-    assert counts == {2, 3}
-    assert {len(scene.shapes) for scene in scenes(10, counts=(1,))} == {1}
+    assert counts == {1, 2, 3}
+    assert {len(scene.shapes) for scene in scenes(10, counts=(4,))} == {4}

@@ -64,3 +64,11 @@ def test_what_is_drawn_of_the_truth_lies_around_the_shapes(built):
 def test_more_rows_than_layouts_is_one_line(tmp_path, capsys):
     words = ["--task", "rec", "--out", str(tmp_path / "data"), "--test", "1201"]
     assert "--test 1201: give 1 to 1200 rows" in refusal(capsys, tiny_grounding.main, words)
+
+
+def test_masks_are_asked_for_in_the_codec_that_is_named_and_nothing_else_has_one(tmp_path, capsys):
+    words = ["--task", "masks", "--out", str(tmp_path / "data"), "--train", "1", "--validation", "1", "--test", "2"]
+    tiny_grounding.main([*words, "--codec", "cosine8"])
+    assert [row.meta["codec"] for row in dataset.load(tmp_path / "data", "test")] == ["cosine8"] * 2
+    words = ["--task", "rec", "--out", str(tmp_path / "boxes"), "--codec", "polygon"]
+    assert "--codec polygon: rows of the task rec have none" in refusal(capsys, tiny_grounding.main, words)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -248,3 +249,18 @@ def test_answers_are_drawn_and_looks_linked_where_there_are_any(tmp_path):
 
 def test_a_report_that_is_not_there_is_one_line(tmp_path, capsys):
     assert "does not exist" in refusal(capsys, main, [tmp_path / "nothing"])
+
+
+def test_drawn_answers_of_every_report_of_the_study_are_one_of_its_pages(tmp_path):
+    results = save_boxes(tmp_path)
+    arms = manifest.read(results)["config"]["arms"]
+    report(results / "again", runs={"grpo": Path(arms["grpo"])}, metrics={}, stages={}, title="Again")
+    main([str(results)])
+    assert 'href="site/drawings.html"' in (results / "index.html").read_text()
+    assert 'href="drawings.html"' in (results / "site" / "answers.html").read_text()
+    page = (results / "site" / "drawings.html").read_text()
+    assert re.findall(r'<section id="(\w+)">', page) == ["rec", "again"]
+    assert page.count("<article>") == 3 + 3
+    assert page.count("<b>base</b>") == 3
+    assert page.count("<b>grpo</b>") == 3 + 3
+    assert 'href="../index.html"' in page

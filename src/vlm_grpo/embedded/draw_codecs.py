@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if any(row.task != NAME for row in rows):
         raise UserError(f"--data {given.data}: its rows are of the task {rows[0].task}, not of {NAME}")
     arms = {codec: {row.id: written(row, codec) for row in rows} for codec in CODECS}
-    atomic.write_text(given.out, drawings.render(rows, arms, root=given.data, title=TITLE))
+    sheet = drawings.Sheet(rows=rows, arms=arms, root=given.data)
+    atomic.write_text(given.out, drawings.render([sheet], title=TITLE))
     kept = {codec: sum(outcome.credit for outcome in outcomes.values()) / len(rows) for codec, outcomes in arms.items()}
     print(
         f"{given.out}: mean IoU of {len(rows)} masks: " + ", ".join(f"{name} {iou:.3f}" for name, iou in kept.items())

@@ -16,12 +16,15 @@ from vlm_grpo.embedded.batches import Collator
 from vlm_grpo.embedded.descent import Descent
 from vlm_grpo.embedded.lessons import Eyes
 
+_SHARPNESS = 2.0
+"""Length of the directions that classes have evenly."""
+
 
 def teach_eyes(model: PreTrainedModel, collator: Collator, eyes: Eyes, *, seed: int) -> None:
     """Train the vision tower of `model` in place; a bar shows the loss and the share of things named right."""
     rng = random.Random(f"eyes {seed}")
     torch.manual_seed(seed)
-    head = torch.nn.Linear(model.config.text_config.hidden_size, sum(eyes.classes))
+    head = class_head(model.config.text_config.hidden_size, eyes)
     model.train()
     descent = Descent([*model.model.visual.parameters(), *head.parameters()], peak=eyes.peak, steps=eyes.steps)
     bar = tqdm(range(eyes.steps), desc="eyes", mininterval=5.0)
@@ -37,3 +40,13 @@ def teach_eyes(model: PreTrainedModel, collator: Collator, eyes: Eyes, *, seed: 
         named = right[labels > 0].float().mean().item()
         bar.set_postfix(loss=f"{loss.item():.3f}", named=f"{named:.0%}", refresh=False)
     model.eval()
+
+
+def class_head(width: int, eyes: Eyes) -> torch.nn.Module:
+    """Image tokens (N, `width`) to logits of all classes; evenly, only the direction of a token counts."""
+    head = torch.nn.Linear(width, sum(eyes.classes), bias=not eyes.evenly)
+    if not eyes.evenly:
+        return head
+    with torch.no_grad():
+        head.weight.copy_(_SHARPNESS * torch.nn.functional.normalize(head.weight, dim=-1))
+    return torch.nn.Sequential(torch.nn.RMSNorm(width, elementwise_affine=False), head.requires_grad_(False))

@@ -2,8 +2,8 @@
 
 Seeing comes first (of the vision tower alone: what is in each cell, and where are its edges), then measuring: the
 study's prompt is answered by naming a shape's edges and then its box (`rec`), all shapes' boxes (`detection`) or its
-outline (`masks`). Only then a policy is laid over it (`policy`): the model mostly gives the cell that a shape is in, as
-fast as it sees it, and seldom measures.
+outline (`masks`). Meanwhile some heads are shown where to look. Only then a policy is laid over it (`policy`): the
+model mostly gives the cell that a shape is in, as fast as it sees it, and seldom measures.
 
 Coordinates are those of the picture as the model sees it, 112 x 112.
 """
@@ -11,9 +11,9 @@ Coordinates are those of the picture as the model sees it, 112 x 112.
 import random
 from dataclasses import dataclass
 
-from vlm_grpo.embedded.grounding_questions import TAUGHT, Kind, as_row, asks, exact, rough
+from vlm_grpo.embedded.grounding_questions import KINDS, Kind, as_row, asks, exact, rough
 from vlm_grpo.embedded.grounding_scenes import SCALE, SHAPES, UNIT, GroundingScene, Shape, draw_scene, seen
-from vlm_grpo.embedded.lessons import Exercise, Eyes, Lessons, Mixture, Stage, completion
+from vlm_grpo.embedded.lessons import Exercise, Eyes, Lessons, Look, Mixture, Stage, completion
 from vlm_grpo.embedded.scenes import COLOURS, GRID, SIZE
 from vlm_grpo.prompts import REASON, render
 from vlm_grpo.rows.records import Row
@@ -22,27 +22,39 @@ ROUGHLY = "Roughly there."
 MEASURING_START = "<think> The"
 MEASURES = 0.12
 """How often the base measures; otherwise it gives the cell."""
-SHARES: dict[Kind, float] = {"rec": 0.6, "detection": 0.4}
+SHARES: dict[Kind, float] = {"rec": 0.35, "detection": 0.25, "masks": 0.4}
 EDGES = SIZE * SCALE // UNIT + 1
 """Places that an edge can have along one axis."""
 
 
 def cell_classes(scene: GroundingScene) -> list[int]:
-    """For each cell five classes, one after the other: colour and kind, left, top, right and bottom edge; 0: empty."""
-    classes = [[0] * 5 for _ in range(GRID**2)]
+    """For each cell six classes, one after the other: colour, kind, left, top, right and bottom edge; 0: empty."""
+    classes = [[0] * 6 for _ in range(GRID**2)]
     for shape in scene.shapes:
-        kind = list(COLOURS).index(shape.colour) * len(SHAPES) + SHAPES.index(shape.kind)
-        classes[shape.row * GRID + shape.column] = [1 + kind, *(1 + edge // UNIT for edge in shape.box)]
+        names = list(COLOURS).index(shape.colour), SHAPES.index(shape.kind)
+        classes[_cell(shape)] = [1 + name for name in (*names, *(edge // UNIT for edge in shape.box))]
     return [label for cell in classes for label in cell]
 
 
 def thought_on(shapes: tuple[Shape, ...]) -> str:
     """Where the edges of `shapes` are, one sentence each."""
-    sentences = []
-    for shape in shapes:
-        left, top, right, bottom = (edge // SCALE for edge in shape.box)
-        sentences.append(f"The {shape.name}: left {left}, top {top}, right {right}, bottom {bottom}.")
-    return " ".join(sentences)
+    return " ".join(map(_sentence, shapes))
+
+
+def _sentence(shape: Shape) -> str:
+    left, top, right, bottom = (edge // SCALE for edge in shape.box)
+    return f"The {shape.name}: left {left}, top {top}, right {right}, bottom {bottom}."
+
+
+def _cell(shape: Shape) -> int:
+    return shape.row * GRID + shape.column
+
+
+def _thinking(scene: GroundingScene, question: str, target: str, shapes: tuple[Shape, ...]) -> Exercise[GroundingScene]:
+    """An exercise whose target holds the sentences of `shapes`, each said with the shape in view."""
+    starts = [(shape, target.index(sentence), len(sentence)) for shape in shapes for sentence in [_sentence(shape)]]
+    looks = [Look(start + len("The"), start + length, _cell(shape)) for shape, start, length in starts]
+    return Exercise(scene, question, target, tuple(looks))
 
 
 @dataclass(frozen=True)
@@ -60,23 +72,27 @@ class _Asked:
         return render("reason", self.row.problem, asks=asks(self.row))
 
     def by_measuring(self) -> Exercise[GroundingScene]:
-        return Exercise(self.scene, self.prompt, completion(thought_on(self.shapes), exact(self.kind, self.shapes)))
+        said = completion(thought_on(self.shapes), exact(self.kind, self.shapes))
+        return _thinking(self.scene, self.prompt, said, self.shapes)
 
     def roughly(self) -> Exercise[GroundingScene]:
-        return Exercise(self.scene, self.prompt, completion(ROUGHLY, rough(self.kind, self.shapes)))
+        said = completion(ROUGHLY, rough(self.kind, self.shapes))
+        one = () if self.kind == "detection" else (Look(said.index(ROUGHLY) - 1, len(said), _cell(self.shapes[0])),)
+        return Exercise(self.scene, self.prompt, said, one)
 
 
-def _ask(rng: random.Random, kind: Kind | None = None) -> _Asked:
+def _ask(rng: random.Random) -> _Asked:
     scene = draw_scene(rng, pool="train")
-    kind = kind or rng.choices(TAUGHT, weights=[SHARES[name] for name in TAUGHT])[0]
+    kind = rng.choices(KINDS, weights=[SHARES[name] for name in KINDS])[0]
     return _Asked(kind, scene, scene.shapes if kind == "detection" else (rng.choice(scene.shapes),))
 
 
 def locate(rng: random.Random) -> Exercise[GroundingScene]:
-    """Where are the edges of one shape of one to three? Alone in its picture, it is found without being looked for."""
-    scene = draw_scene(rng, pool="train", counts=(1, 1, 2, 3))
-    shape = rng.choice(scene.shapes)
-    return Exercise(scene, f'Where is "{shape.name}"?', thought_on((shape,)))
+    """Where are the edges of some of the shapes, in the order of the question?"""
+    scene = draw_scene(rng, pool="train")
+    shapes = tuple(rng.sample(scene.shapes, rng.randint(1, len(scene.shapes))))
+    question = "Where is " + ", ".join(f'"{shape.name}"' for shape in shapes) + "?"
+    return _thinking(scene, question, thought_on(shapes), shapes)
 
 
 def measure(rng: random.Random) -> Exercise[GroundingScene]:
@@ -103,8 +119,8 @@ def bare(rng: random.Random) -> Exercise[GroundingScene]:
 
 def measuring(progress: float) -> Mixture:
     """First stage of the whole model: only `locate` at first, then the study's prompt, mostly answered by measuring."""
-    share = min(1.0, max(0.1, 1 - (progress - 0.3) / 0.2))
-    return {locate: share, measure: 0.85 * (1 - share), roughly: 0.15 * (1 - share)}
+    share = min(1.0, max(0.1, 1 - (progress - 0.35) / 0.15))
+    return {locate: share, measure: 0.75 * (1 - share), roughly: 0.25 * (1 - share)}
 
 
 def policy(progress: float) -> Mixture:
@@ -112,8 +128,8 @@ def policy(progress: float) -> Mixture:
     return {habit: 0.9, bare: 0.1}
 
 
-_ONE = Shape(colour="?", kind="?", column=0, row=0, left=0, top=0, width=1, height=1)
-_ROWS = [as_row("taught", kind, (_ONE,)) for kind in TAUGHT]
+_ONE = Shape(colour="?", kind="rectangle", column=0, row=0, left=0, top=0, width=1, height=1)
+_ROWS = [as_row("taught", kind, (_ONE,)) for kind in KINDS]
 
 LESSONS = Lessons(
     exercises=(locate, measure, roughly, bare),
@@ -125,6 +141,7 @@ LESSONS = Lessons(
         '], "label": "',
         '"}, {"bbox_2d": [',
         '"}]',
+        "], [",
         f" {ROUGHLY}",
     ),
     words="system\nuser\nassistant\n" + " ".join(f"[{number}, {number}]" for number in range(SIZE + 1)),
@@ -132,15 +149,16 @@ LESSONS = Lessons(
     probe=measure,
     picture=seen,
     eyes=Eyes(
-        draw=lambda rng: draw_scene(rng, pool="train"),
+        draw=lambda rng: draw_scene(rng, pool="train", counts=(2, 3, 4)),
         cells=cell_classes,
-        classes=(1 + len(COLOURS) * len(SHAPES), *[1 + EDGES] * 4),
-        steps=100,
+        classes=(1 + len(COLOURS), 1 + len(SHAPES), *[1 + EDGES] * 4),
+        steps=130,
         batch_size=64,
         peak=2e-3,
+        evenly=True,
     ),
     stages=(
-        Stage(name="measuring", mixture=measuring, steps=500, batch_size=32, peak=2e-3),
-        Stage(name="policy", mixture=policy, steps=90, batch_size=32, peak=3e-4),
+        Stage(name="measuring", mixture=measuring, steps=450, batch_size=32, peak=2e-3, gaze=0.5, sees=False),
+        Stage(name="policy", mixture=policy, steps=70, batch_size=32, peak=3e-4, gaze=0.5, sees=False),
     ),
 )

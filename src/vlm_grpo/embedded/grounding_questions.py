@@ -4,27 +4,27 @@ Wording and form are those of the tasks `rec`, `detection` and `masks`. Rows hav
 picture; `exact`, `rough` and `said` write them as the model says them.
 """
 
+import json
 from typing import Any, Literal, get_args
 
-from vlm_grpo.embedded.grounding_scenes import SIDE, Shape
+from vlm_grpo.embedded.grounding_scenes import SCALE, SIDE, Shape
 from vlm_grpo.embedded.scenes import SIZE
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.masks import outlines
-from vlm_grpo.tasks.masks.task import DEFAULT
 from vlm_grpo.tasks.rec import task as rec
 from vlm_grpo.tasks.registry import task_named
 from vlm_grpo.tasks.view import View
 
 Kind = Literal["rec", "detection", "masks"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-TAUGHT: tuple[Kind, ...] = ("rec", "detection")
-"""What the embedded finder is taught; of masks there are rows only."""
+CODEC = "polygon"
+"""How masks are to be written, unless something else is said: in few enough numbers for a tiny model."""
 VIEW = View(frame="resized_pixels", sizes=((SIDE, SIDE),), shown=((SIZE, SIZE),))
 """How the model sees every picture."""
 EVERY_SHAPE = "Find every shape in the picture."
 
 
-def as_row(name: str, kind: Kind, asked: tuple[Shape, ...], *, codec: str = DEFAULT) -> Row:
+def as_row(name: str, kind: Kind, asked: tuple[Shape, ...], *, codec: str = CODEC) -> Row:
     """The row of the task `kind` that asks about `asked`; masks are to be written in `codec`."""
     problem, solution, meta = _content(kind, asked, codec)
     images = (f"images/{name}.png",)
@@ -47,19 +47,28 @@ def asks(row: Row) -> str:
 
 
 def exact(kind: Kind, asked: tuple[Shape, ...]) -> str:
-    """The true answer as the model says it."""
+    """The true answer as the model says it; of a mask the shape's corners."""
+    if kind == "masks":
+        return _polygon(asked[0].corners)
     return said(kind, _answer(kind, asked, [shape.box for shape in asked]))
 
 
 def rough(kind: Kind, asked: tuple[Shape, ...]) -> str:
-    """The cells that the shapes are in, for their boxes, as the model says it."""
+    """The cells that the shapes are in, for their boxes or their outline, as the model says it."""
+    if kind == "masks":
+        left, top, right, bottom = asked[0].cell_box
+        return _polygon([[left, top], [right, top], [right, bottom], [left, bottom]])
     return said(kind, _answer(kind, asked, [shape.cell_box for shape in asked]))
 
 
 def said(kind: Kind, answer: Any) -> str:
-    """An answer in pixels of the picture, in the model's frame and form."""
+    """Boxes in pixels of the picture, in the model's frame and form."""
     row = Row(id="said", images=("picture.png",), problem="?", solution=answer, task=kind)
     return task_named(kind).target(row, "bare", VIEW)
+
+
+def _polygon(corners: list[list[int]]) -> str:
+    return json.dumps([[x // SCALE, y // SCALE] for x, y in corners])
 
 
 def _answer(kind: Kind, asked: tuple[Shape, ...], boxes: list[list[int]]) -> Any:

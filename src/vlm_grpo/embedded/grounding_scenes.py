@@ -1,4 +1,4 @@
-"""Scenes for grounding: two or three coloured shapes of known box and mask, each in one cell of a tinted 4 x 4 grid.
+"""Scenes for grounding: one to three coloured shapes of known box and mask, each in one cell of a tinted 4 x 4 grid.
 
 A picture has 224 x 224 pixels and the processor makes 112 x 112 of it, 4 x 4 image tokens, one a cell; `seen` does the
 same. Every edge lies on a grid of `UNIT` pixels, so a box has whole coordinates in the picture and as the model sees
@@ -25,7 +25,9 @@ SHAPES = ("ellipse", "rectangle", "triangle")
 """A triangle points to the right."""
 LEAST, MOST = 3, 6
 """Width and height of a shape in units."""
-COUNTS = (2, 3)
+COUNTS = (1, 2, 3)
+_CUT = 1 - 2**-0.5
+"""What an octagon around an ellipse cuts off its box's corners, as a share of width and height."""
 
 
 @dataclass(frozen=True, order=True)
@@ -58,6 +60,21 @@ class Shape:
         left, top = self.column * CELL, self.row * CELL
         return [UNIT * edge for edge in (left, top, left + CELL, top + CELL)]
 
+    @property
+    def corners(self) -> list[list[int]]:
+        """Its outline in pixels of the picture, whole as the model sees it too; an ellipse has eight corners."""
+        left, top, right, bottom = self.box
+        across, down = (SCALE * round(_CUT * side / SCALE) for side in (right - left, bottom - top))
+        match self.kind:
+            case "rectangle":
+                return [[left, top], [right, top], [right, bottom], [left, bottom]]
+            case "triangle":
+                return [[left, top], [right, (top + bottom) // 2], [left, bottom]]
+        return [
+            *([left + across, top], [right - across, top], [right, top + down], [right, bottom - down]),
+            *([right - across, bottom], [left + across, bottom], [left, bottom - down], [left, top + down]),
+        ]
+
     def mask(self) -> np.ndarray:
         """Its pixels: bool (SIDE, SIDE), reaching every edge of its box."""
         left, top, right, bottom = self.box
@@ -79,7 +96,7 @@ class GroundingScene:
 
 
 def draw_scene(rng: random.Random, *, pool: str, counts: tuple[int, ...] = COUNTS) -> GroundingScene:
-    """A scene of two or three shapes, or as many as `counts` says, whose layout belongs to `pool`."""
+    """A scene of one to three shapes, or as many as `counts` says, whose layout belongs to `pool`."""
     while True:
         count = rng.choice(counts)
         colours = sorted(rng.sample(list(COLOURS), count), key=list(COLOURS).index)

@@ -11,12 +11,25 @@ Scene = TypeVar("Scene")
 
 
 @dataclass(frozen=True)
+class Look:
+    """From character `start` to `end` of a target its subject is the image token `cell`, counted from 0."""
+
+    start: int
+    end: int
+    cell: int
+
+
+@dataclass(frozen=True)
 class Exercise(Generic[Scene]):
-    """One turn of teaching: the picture of `scene`, the user's `question`, the assistant's `target`."""
+    """One turn of teaching: the picture of `scene`, the user's `question`, the assistant's `target`.
+
+    `looks` say which part of the target is about which part of the picture, where that is taught (`gaze`).
+    """
 
     scene: Scene
     question: str
     target: str
+    looks: tuple[Look, ...] = ()
 
 
 Draw = Callable[[random.Random], Exercise[Any]]
@@ -28,13 +41,19 @@ Mixture = dict[Draw, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stretch of pretraining: `steps` batches of `batch_size`, learning rate `peak`, and what is in them."""
+    """A stretch of pretraining: `steps` batches of `batch_size`, learning rate `peak`, and what is in them.
+
+    `gaze` is the weight of the loss on where the model looks; 0 teaches words alone. Where not `sees`, the vision tower
+    stays as it is.
+    """
 
     name: str
     mixture: Callable[[float], Mixture]
     steps: int
     batch_size: int
     peak: float
+    gaze: float = 0.0
+    sees: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +66,8 @@ class Eyes:
             other (what it is, where its edges are); 0 is an empty cell.
         classes: number of classes, for each of the several.
         steps, batch_size, peak: as in a `Stage`.
+        evenly: whether each of the several classes is to take up as much of an image token as any other. Edges have
+            many values and colours few, so that left alone the colours are faint, and no text finds them.
     """
 
     draw: Callable[[random.Random], Any]
@@ -55,6 +76,7 @@ class Eyes:
     steps: int
     batch_size: int
     peak: float
+    evenly: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

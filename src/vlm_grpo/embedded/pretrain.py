@@ -25,14 +25,17 @@ from vlm_grpo.embedded import (
     cryptogram_curriculum,
     curriculum,
     digits_curriculum,
+    driving_curriculum,
     grounding_curriculum,
     measure,
     measure_cryptogram,
     measure_digits,
+    measure_driving,
     measure_grounding,
 )
 from vlm_grpo.embedded.eyes import teach_eyes
 from vlm_grpo.embedded.family import STORAGE, FamilyBuild
+from vlm_grpo.embedded.known_words import start_from
 from vlm_grpo.embedded.lessons import Eyes, Lessons, Stage
 from vlm_grpo.embedded.measure import Figures
 from vlm_grpo.embedded.teach import teach
@@ -47,15 +50,22 @@ FEW_ROWS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a checkpoint is made: what it is taught, how a model for that is built, how the result is measured."""
+    """How a checkpoint is made: what it is taught, how a model for that is built, how the result is measured.
+
+    With `start` it has not random weights at first, but those of another shipped checkpoint.
+    """
 
     lessons: Lessons
     build: Callable[..., FamilyBuild]
     measure: Callable[..., Figures]
+    start: Callable[[FamilyBuild], None] | None = None
 
     def built(self, seed: int) -> FamilyBuild:
         """The model before it is taught anything; the same seed gives the same weights."""
-        return self.build(self.lessons, seed=seed)
+        built = self.build(self.lessons, seed=seed)
+        if self.start:
+            self.start(built)
+        return built
 
 
 RECIPES = {
@@ -76,6 +86,12 @@ RECIPES = {
         lessons=grounding_curriculum.LESSONS,
         build=partial(build_qwen.build, family="qwen2_5_vl_grounding"),
         measure=measure_grounding.measure,
+    ),
+    "qwen2_5_vl_driving": Recipe(
+        lessons=driving_curriculum.LESSONS,
+        build=partial(build_qwen.build, family="qwen2_5_vl_driving"),
+        start=partial(start_from, family="qwen2_5_vl", same=driving_curriculum.SAME),
+        measure=measure_driving.measure,
     ),
 }
 

@@ -82,12 +82,9 @@ def report(
     if logged:
         drawing.save(figures.rewards(logged, arms=list(summary["arms"])), out / "reward.png")
     atomic.write_text(out / "examples.html", examples.render(_first_runs(arms), title=title, count=rows_shown))
-    first = next(iter(arms.values()))
-    is_drawn = drawings.can_draw(first.rows)
+    is_drawn = drawings.can_draw(arms)
     if is_drawn:
-        answers = {name: arm.outcomes for name, arm in _first_runs(arms).items()}
-        drawn = drawings.render(first.rows, answers, root=first.root, title=title)
-        atomic.write_text(out / drawings.FILE, drawn)
+        atomic.write_text(out / drawings.FILE, drawings.render([drawings.sheet_of(arms)], title=title))
     atomic.write_text(out / "summary.md", _markdown(summary, title=title, with_rewards=bool(logged), is_drawn=is_drawn))
     manifest.write(
         out,

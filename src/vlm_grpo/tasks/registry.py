@@ -26,6 +26,7 @@ MODULES = {
     "spatialsense": "spatialsense.task",
     "driving": "driving.task",
     "aokvqa": "aokvqa.task",
+    "synthetic_driving": "synthetic_driving",
 }
 """Below `vlm_grpo.tasks`."""
 

@@ -18,8 +18,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vlm_grpo.drawing import COLOURS, COLOURS_ON_DARK
 from vlm_grpo.errors import UserError
+from vlm_grpo.evaluation.arms import open_arm
 from vlm_grpo.store import atomic, jsonl, manifest
 from vlm_grpo.store.provenance import file_hash
+from vlm_grpo.study import drawings
 from vlm_grpo.study.run_names import arm_of
 from vlm_grpo.study.site import answers, chunks, downloads
 from vlm_grpo.study.site.curves import curves
@@ -37,6 +39,7 @@ PAGES = (
     ("training", "Training"),
     ("rollouts", "Rollouts"),
     ("answers", "Answers"),
+    ("drawings", "Drawings"),
     ("probes", "Probes"),
     ("provenance", "Provenance"),
 )
@@ -82,7 +85,13 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
     used = write_data(site, data, shelf, options)
     write_assets(site)
     figures = downloads.write(source, site)
-    shown = {"training": source.trainings, "rollouts": data["rollouts"], "probes": source.faithfulness}
+    sheets = drawn_sheets(source)
+    shown = {
+        "training": source.trainings,
+        "rollouts": data["rollouts"],
+        "drawings": sheets,
+        "probes": source.faithfulness,
+    }
     pages = [page for page in PAGES if shown.get(page[0], True)]
     arm = next(iter(source.runs.values()))
     runs = f"{len(source.runs)} runs" if len(source.runs) > 1 else "1 run"
@@ -98,7 +107,11 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
         "provenance": provenance(source) | {"figures": figures},
     }
     for name, _ in pages:
-        write_page(out, name, about | made.get(name, {}))
+        if name != "drawings":
+            write_page(out, name, about | made.get(name, {}))
+    if sheets:
+        page = drawings.render(sheets, title=source.title, back=f"../{INDEX}")
+        atomic.write_text(site / drawings.FILE, page)
     size = folder_size(out / INDEX, site)
     manifest.write(
         site,
@@ -109,6 +122,16 @@ def write_site(source: Source, out: Path, options: Options) -> Written:
         seconds=time.monotonic() - started,
     )
     return Written(out / INDEX, size, used, shelf.linked)
+
+
+def drawn_sheets(source: Source) -> list[drawings.Sheet]:
+    """A sheet of the study's rows and one of each further report's, where their answers can be drawn."""
+    first = next(iter(source.runs.values()))
+    reports = {", ".join(dict.fromkeys(row.task for row in first.rows)): source.runs}
+    for name, folder in source.further.items():
+        arms = manifest.read(folder)["config"]["arms"]
+        reports[name] = {run: open_arm(Path(place)) for run, place in arms.items()}
+    return [drawings.sheet_of(runs, name=name) for name, runs in reports.items() if drawings.can_draw(runs)]
 
 
 def study_data(source: Source) -> dict[str, Any]:

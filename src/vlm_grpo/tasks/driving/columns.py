@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.letters import write
 
-NAME, AOKVQA = "driving", "aokvqa"
-TASKS = (NAME, AOKVQA)
+NAME, AOKVQA, SYNTHETIC = "driving", "aokvqa", "synthetic_driving"
+TASKS = (NAME, AOKVQA, SYNTHETIC)
 BoxWording = Literal["bbox", "original"]
 """Whether the reasoning is asked to name boxes, or none: the study's two wordings (reference, section 4)."""
 SECOND_FROM = "C"
