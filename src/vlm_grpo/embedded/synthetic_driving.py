@@ -2,7 +2,7 @@
 
 Every row has a scene of its own (`driving_scenes`), and splits share no layout. Columns, wording, answers and rewards
 are DrivingVQA's (`vlm_grpo.tasks.driving`); what is simpler is all of the picture. As in an exam's book, some
-explanations are terse and name no box (`driving_questions.TERSE_SHARES`), mostly those of one of the three questions.
+explanations are terse and name no box (`driving_questions.TERSE_SHARES`), mostly those of one of the two questions.
 
     python -m vlm_grpo.embedded.synthetic_driving --out data/synthetic_driving --seed 0
 """
