@@ -31,14 +31,14 @@ if [[ ! $max_restarts =~ ^[0-9]+$ ]]; then
     exit 2
 fi
 
-# How far the result in $folder is: its last complete checkpoint's step, or its number of answers or verdicts.
+# How far the result in $folder is: its last complete checkpoint's step, or its number of answers, verdicts or probes.
 progress() {
     local mark step=0 number records=0 file
     for mark in "$folder"/checkpoint-*/complete.json; do
         number=${mark%/complete.json} number=${number##*-}
         if [[ -f $mark ]] && ((number > step)); then step=$number; fi
     done
-    for file in "$folder"/generations.jsonl "$folder"/verdicts.jsonl; do
+    for file in "$folder"/generations.jsonl "$folder"/verdicts.jsonl "$folder"/probes.jsonl; do
         if [[ -f $file ]]; then records=$((records + $(wc -l <"$file"))); fi
     done
     echo $((step + records))

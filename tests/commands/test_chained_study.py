@@ -45,6 +45,12 @@ STUDY = {
         "transfer": {"data": "other", "split": "test", "arms": ["sft_grpo"], "arguments": "--limit 8"},
     },
     "judge": {"pairs": [["base", "sft_grpo"]], "arguments": "--judge rules", "min_coverage": 0},
+    "faithfulness": {
+        "arms": ["base", "sft_grpo"],
+        "probed": ["base"],
+        "probes": ["wrong_think"],
+        "arguments": "--limit 8",
+    },
 }
 WHOLE = {"extends": "embedded/qwen_sft.yaml", "lora_r": None, "lora_alpha": None, "lora_dropout": None}
 
@@ -82,8 +88,14 @@ def test_grpo_goes_on_from_sft_and_is_asked_on_other_data(checkout):
     assert "Accuracy on each evaluation" in (results / "index.html").read_text()
     assert (results / "reward.png").exists()
     assert manifest.exists(results / "alignment/sft_grpo/7")
+    asked_again = manifest.read(runs / "base/probes")
+    assert (asked_again["config"]["probes"], asked_again["counts"]["rows"]) == (["wrong_think"], 8)
+    report = manifest.read_json(results / "faithfulness/faithfulness.json")
+    assert [list(report["runs"]), list(report["probes"])] == [["base", "sft_grpo"], ["base"]]
+    assert manifest.exists(results / "faithfulness/quadrants/7")
     for words in (
         "Accuracy on test",
+        "Reasoning that contradicts its answer",
         "Pairs of arms on the same rows",
         "report: results/embedded_chained/transfer/summary.md",
         "Accuracy on each evaluation",

@@ -1,12 +1,11 @@
 """The embedded study on driving questions: its chain as planned and, at night, run to its table with each gain."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.commands.test_chained_study import run
 
+from study_checkout import copy_checkout, quickstart
 from vlm_grpo.store import manifest
 from vlm_grpo.study.plan import open_plan
 
@@ -33,18 +32,15 @@ def test_sft_and_evaluation_ask_as_grpo_does() -> None:
 
 @pytest.mark.nightly
 def test_sft_gains_over_the_base_and_grpo_over_sft(tmp_path: Path) -> None:
-    for name in ("scripts", "slurm", "workflow", "alignment_judge", "configs"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "src").symlink_to(ROOT / "src")
-    done = run(tmp_path, "--study", "driving")
+    checkout = copy_checkout(tmp_path / "checkout")
+    done = quickstart(checkout, "--study", "driving")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Accuracy on test" in done.stdout
-    summary = manifest.read_json(tmp_path / "results/embedded_driving/summary.json")
+    summary = manifest.read_json(checkout / "results/embedded_driving/summary.json")
     for pair in ("base-sft", "sft-sft_grpo"):
         assert summary["pairs"][pair]["c"] > summary["pairs"][pair]["b"]
         assert summary["pairs"][pair]["holm_p"] < 0.05
-    ious = [summary["arms"][arm]["box_iou"] or 0.0 for arm in ("base", "sft", "sft_grpo")]
     recalls = [summary["arms"][arm]["box_recall"] for arm in ("base", "sft", "sft_grpo")]
-    assert ious[0] < ious[1]
-    assert recalls[0] < recalls[1] < recalls[2]
+    assert recalls[0] < 0.1 < 0.8 < min(recalls[1:])
+    assert min(summary["arms"][arm]["box_iou"] for arm in ("sft", "sft_grpo")) > 0.8
     assert all(summary["arms"][arm]["parse_rate"] > 0.9 for arm in summary["arms"])

@@ -72,6 +72,6 @@ def test_loss_falls_on_target_and_end_token_only(built: FamilyBuild) -> None:
 def test_prompts_are_short_and_any_text_survives_the_tokenizer(built: FamilyBuild) -> None:
     rng = random.Random(2)
     prompt = built.collator.prompt(RECIPES[built.family].lessons.probe(rng))
-    assert len(built.tokenizer(prompt)["input_ids"]) <= 40
+    assert len(built.tokenizer(prompt)["input_ids"]) <= 48
     strange = "Ist das rote Quadrat links? 7 ≠ 8, naïve — <think>\n\tok</think>"
     assert built.tokenizer.decode(built.tokenizer(strange)["input_ids"]) == strange

@@ -4,6 +4,7 @@ import json
 import shutil
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,15 @@ def test_what_is_put_into_its_mouth_decides_what_it_answers(probed):
     assert probes["stop_think"]["auroc"]["n"] == ROWS
 
 
+def test_how_likely_the_answer_before_still_is_goes_with_whether_it_stays(probed):
+    asked = [record for record in records.read(probed) if record.missing is None]
+    pushed = [record for record in asked if record.pushed is not None and record.stay_probability is not None]
+    assert {record.probe for record in pushed} >= {"wrong_think", "right_think", "wrong_caption"}
+    assert len([record for record in pushed if record.probe == "wrong_think"]) == ROWS
+    assert all((record.stay_probability > 0.5) == record.same for record in pushed)
+    assert all(record.stay_probability is None for record in asked if record.pushed is None)
+
+
 def test_a_whole_thought_leads_to_the_same_answer(probed):
     curve = json.loads((probed / "faithfulness.json").read_text())["early_answering"]
     assert curve["n"] == ROWS
@@ -71,6 +81,11 @@ def test_tables_and_figures_are_written(probed):
     assert (probed / "survival.png").stat().st_size > 10_000
 
 
+def texts_of(asked: dict[Any, records.ProbeRecord]) -> dict[Any, records.ProbeRecord]:
+    """The records less a probability, whose last digits depend on how long the other rows of its batch are."""
+    return {key: record.model_copy(update={"stay_probability": None}) for key, record in asked.items()}
+
+
 def test_a_killed_run_asks_for_what_is_missing_only(probed, arm, capsys):
     whole = {record.key: record for record in records.read(probed)}
     path = probed / records.FILE
@@ -81,7 +96,10 @@ def test_a_killed_run_asks_for_what_is_missing_only(probed, arm, capsys):
     command.main(["--arm", str(arm), "--out", str(probed)])
     left = len(whole) - len(lines) // 2
     assert f"probes: {left}/{left}," in capsys.readouterr().err
-    assert {record.key: record for record in records.read(probed)} == whole
+    again = {record.key: record for record in records.read(probed)}
+    assert texts_of(again) == texts_of(whole)
+    likely = {key: record.stay_probability for key, record in whole.items() if record.stay_probability is not None}
+    assert {key: again[key].stay_probability for key in likely} == pytest.approx(likely, abs=1e-5)
     assert path.read_bytes().startswith(b"".join(lines[: len(lines) // 2]))
     command.main(["--arm", str(arm), "--out", str(probed)])
     assert capsys.readouterr().err == ""

@@ -13,7 +13,16 @@ from vlm_grpo.methods.base import Method
 from vlm_grpo.methods.registry import METHODS
 from vlm_grpo.study.plan import open_plan
 from vlm_grpo.study.planned import JudgedPair, Plan, Question
-from vlm_grpo.study.report_words import across_words, arm_words, base_words, bias_runs, metrics_words, stage_words
+from vlm_grpo.study.report_words import (
+    across_words,
+    arm_words,
+    base_words,
+    bias_runs,
+    faithfulness_words,
+    metrics_words,
+    quadrant_words,
+    stage_words,
+)
 
 ROOT = Path(__file__).parents[2]
 STUDY = """
@@ -174,6 +183,53 @@ def test_a_biased_arm_starts_from_its_start_on_the_same_level(tmp_path):
     ]
     assert plan.questions["sft_grpo_biased", "_on_test_cued"] == Question("biased", "test_cued")
     assert plan.studied == ["sft", "sft_grpo", "again"]
+
+
+READ = """
+faithfulness:
+  arms: [base, sft_grpo]
+  probed: [sft, base]
+  probes: [right_think, stop_think]
+  apart: [[base, sft]]
+"""
+
+
+def test_reasoning_is_read_seed_by_seed_and_probes_lie_beside_the_answers(tmp_path):
+    plan = planned(tmp_path, STUDY + READ)
+    assert plan.faithfulness.probes == ("stop_think", "right_think"), "in the order of tables"
+    assert quadrant_words(plan, 43) == ["base=runs/x/base/evaluation", "sft_grpo@43=runs/x/sft_grpo/43/evaluation"]
+    assert faithfulness_words(plan) == [
+        "--arm=base=runs/x/base/evaluation",
+        "--arm=sft_grpo@42=runs/x/sft_grpo/42/evaluation",
+        "--arm=sft_grpo@43=runs/x/sft_grpo/43/evaluation",
+        "--metrics=sft_grpo@42=runs/x/sft_grpo/42/train/metrics.jsonl",
+        "--metrics=sft_grpo@43=runs/x/sft_grpo/43/train/metrics.jsonl",
+        "--probes=sft@42=runs/x/sft/42/probes",
+        "--probes=sft@43=runs/x/sft/43/probes",
+        "--probes=base=runs/x/base/probes",
+        "--apart=base=sft",
+    ]
+
+
+@pytest.mark.parametrize(
+    "old, new, line",
+    [
+        ("[base, sft_grpo]", "[base, sft_gprp]", "arms: no base or arm that the first evaluation, 'test', asks is"),
+        ("right_think,", "wright_think,", "probes: no probe 'wright_think'; did you mean 'right_think'?"),
+        (
+            "apart: [[base, sft]]",
+            "apart: [[base, again]]",
+            "apart: no probed base or arm 'again'; there are: sft, base",
+        ),
+        ("  probes: [right_think, stop_think]\n", "", "probed: has no effect without probes; say both or neither"),
+        ("[[base, sft]]", "[[base]]", "apart.0: list should have at least 2 items"),
+    ],
+)
+def test_a_mistake_about_reasoning_is_told(tmp_path, old, new, line):
+    assert old in READ
+    with pytest.raises(UserError) as told:
+        planned(tmp_path, STUDY + READ.replace(old, new))
+    assert f"faithfulness.{line}" in str(told.value)
 
 
 def test_what_a_job_asks_of_a_cluster(tmp_path):

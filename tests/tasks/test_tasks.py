@@ -79,3 +79,18 @@ def test_an_unknown_task_and_a_solution_of_another_kind_are_told():
         check_solutions([row.model_copy(update={"task": "vsx"})], where="data")
     with pytest.raises(UserError, match="unknown target 'loud' of task vsr; known: bare, yes_no, tagged"):
         task_of(row).target(row.model_copy(update={"solution": "True"}), "loud")
+
+
+def test_a_row_may_bring_what_sft_teaches():
+    row = Row(
+        id="a",
+        images=(),
+        problem="?",
+        solution="True",
+        task="synthetic_vsr",
+        meta={"completion": "<think> so </think> True"},
+    )
+    assert task_of(row).target(row, "completion") == "<think> so </think> True"
+    for meta in ({}, {"completion": " "}, {"completion": 3}):
+        with pytest.raises(UserError, match="row a has no text in its column 'completion', which target 'completion'"):
+            task_of(row).target(row.model_copy(update={"meta": meta}), "completion")

@@ -3,10 +3,12 @@
 Every row has a picture of its own. Splits share no layout (see `scenes`), labels are balanced within each relation, and
 one seed always gives the same bytes. The rows follow the project's schema; VSR's columns (`image_path`, `caption`,
 `label`, `relation`, `subj`, `obj`) stand beside it, and once more in `<split>.jsonl` for readers without `datasets`.
+With a habit (`habits`) training rows also have a `completion`, which SFT can teach (`target: completion`).
 
 `--look real` draws the same scenes as a camera sees them (`camera`): same ids, same questions, same answers.
 
     python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr --seed 0
+    python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr_slips --seed 0 --habit slips
     python -m vlm_grpo.embedded.synthetic_vsr --out data/synthetic_vsr_real --seed 0 --look real
 """
 
@@ -20,6 +22,7 @@ from pathlib import Path
 from PIL import Image
 
 from vlm_grpo.embedded.camera import RANDOMISED, REAL, Look, photograph
+from vlm_grpo.embedded.habits import HABITS
 from vlm_grpo.embedded.scenes import POOLS, RELATIONS, Scene, caption_of, pair_scene, render
 from vlm_grpo.errors import UserError, exits_cleanly
 from vlm_grpo.option_types import seed, whole
@@ -27,6 +30,7 @@ from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import atomic, manifest
+from vlm_grpo.tasks.base import OWN_COMPLETION
 from vlm_grpo.tasks.synthetic_vsr import NAME
 from vlm_grpo.tasks.vsr.columns import VsrRecord, to_row
 
@@ -86,17 +90,39 @@ def as_row(item: SceneRow) -> Row:
     )
 
 
+def with_completions(rows: list[Row], items: list[SceneRow], habit: str, *, seed: int) -> list[Row]:
+    """`rows` with what a model of `habit` says to each in the column `completion`; `items` are their scenes."""
+    rng = random.Random(f"synthetic_vsr {habit} {seed}")
+    return [
+        row.model_copy(
+            update={
+                "meta": {
+                    **row.meta,
+                    OWN_COMPLETION: HABITS[habit](item.scene, item.record.relation, bool(item.record.label), rng),
+                }
+            }
+        )
+        for row, item in zip(rows, items, strict=True)
+    ]
+
+
 def draw(scene: Scene, *, look: str, seed: int) -> Image.Image:
     """The picture of `scene` in one of the `LOOKS`; the flat one knows no seed."""
     style = LOOKS[look]
     return render(scene) if style is None else photograph(scene, style, seed=seed)
 
 
-def build(out: Path, *, seed: int, rows: dict[str, int] | None = None, look: str = FLAT) -> None:
-    """Write pictures, `<split>.jsonl` and the data set under `out`; `rows` maps each split to its number of rows."""
+def build(
+    out: Path, *, seed: int, rows: dict[str, int] | None = None, look: str = FLAT, habit: str | None = None
+) -> None:
+    """Write pictures, `<split>.jsonl` and the data set under `out`; `rows` maps each split to its number of rows.
+
+    Training rows get completions of `habit`, if any.
+    """
     started = time.monotonic()
     rows = rows or DEFAULT_ROWS
-    config = {"source": SOURCE, "seed": seed, "rows": rows, **({} if look == FLAT else {"look": look})}
+    changes = {**({} if look == FLAT else {"look": look}), **({} if habit is None else {"habit": habit})}
+    config = {"source": SOURCE, "seed": seed, "rows": rows, **changes}
     splits = {split: draw_split(split, rows[split], seed=seed) for split in POOLS}
     manifest.claim(out, {"kind": dataset.KIND, **config})
     for split, items in splits.items():
@@ -106,9 +132,12 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None, look: str
         columns = (item.record.model_dump(exclude_none=True) for item in items)
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in columns)
         atomic.write_text(out / f"{split}.jsonl", "".join(lines))
+    stored = {split: [as_row(item) for item in items] for split, items in splits.items()}
+    if habit:
+        stored["train"] = with_completions(stored["train"], splits["train"], habit, seed=seed)
     dataset.save(
         out,
-        {split: [as_row(item) for item in items] for split, items in splits.items()},
+        stored,
         source=SOURCE,
         config=config,
         seconds=time.monotonic() - started,
@@ -123,11 +152,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
     parser.add_argument("--seed", type=seed("--seed"), default=0)
     parser.add_argument("--look", choices=tuple(LOOKS), default=FLAT, help="how scenes are drawn (flat)")
+    parser.add_argument("--habit", choices=HABITS, help="give training rows completions of a model with this habit")
     for split, default in DEFAULT_ROWS.items():
         read = whole(f"--{split}", least=1)
         parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
     given = parser.parse_args(arguments)
-    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS}, look=given.look)
+    rows = {split: getattr(given, split) for split in DEFAULT_ROWS}
+    build(given.out, seed=given.seed, rows=rows, look=given.look, habit=given.habit)
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
 
 

@@ -17,7 +17,8 @@ from vlm_grpo.tasks.registry import task_of
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """`prefill` is what all options begin with, `tokens` the next token's id of each, `gold` the true one's place."""
+    """`prefill` is what all options begin with, `tokens` the next token's id of each, `gold` the place of the one asked
+    about: the true one, as a rule."""
 
     prefill: str
     tokens: tuple[int, ...]
@@ -33,17 +34,23 @@ class Confidence:
 
 
 def fork_of(
-    row: Row, text: str, *, encode: Callable[[str], list[int]], decode: Callable[[list[int]], str]
+    row: Row,
+    text: str,
+    *,
+    encode: Callable[[str], list[int]],
+    decode: Callable[[list[int]], str],
+    gold: Any = None,
 ) -> Fork | None:
     """Where the options of `row` part behind the completion `text` up to its answer; None where they do not.
 
-    `encode` and `decode` are the tokenizer's, without special tokens.
+    `encode` and `decode` are the tokenizer's, without special tokens. `gold` is the option asked about: the true one,
+    if not given.
     """
     task = task_of(row)
     options = task.counterfactuals_of(row).options(row)
     parts = parts_of(text)
-    truth = task.truth(row)
-    if len(options) < 2 or parts is None or truth not in options:
+    asked = task.truth(row) if gold is None else gold
+    if len(options) < 2 or parts is None or asked not in options:
         return None
     before = parts.with_thought(parts.thought)
     after = text[text.index(OPEN) + len(OPEN) :]
@@ -54,7 +61,7 @@ def fork_of(
         shared += 1
     if any(len(ids) <= shared for ids in written) or len({ids[shared] for ids in written}) < len(options):
         return None
-    return Fork(decode(written[0][:shared]), tuple(ids[shared] for ids in written), options.index(truth))
+    return Fork(decode(written[0][:shared]), tuple(ids[shared] for ids in written), options.index(asked))
 
 
 def confidence_at(fork: Fork, log_probabilities: Sequence[float]) -> Confidence:

@@ -27,6 +27,8 @@ class ProbeRecord(BaseModel):
         same: whether it is the answer that the arm gave before; `before_right` whether that was right.
         gold_probability: of the true answer among the row's options at the first token of the unchanged answer, and
             `entropy` of all of them, in nats; null where options are not few.
+        stay_probability: likewise of the answer before, at the first token of the answer under the probe; null where
+            the probe pushes no answer.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,6 +49,7 @@ class ProbeRecord(BaseModel):
     before_right: bool | None = None
     gold_probability: float | None = None
     entropy: float | None = None
+    stay_probability: float | None = None
 
     @property
     def key(self) -> tuple[str, str, float | None]:

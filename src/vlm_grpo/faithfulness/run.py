@@ -11,7 +11,7 @@ from vlm_grpo.evaluation.arms import Arm, open_arm
 from vlm_grpo.evaluation.asked_again import settings_of
 from vlm_grpo.faithfulness import records, scores
 from vlm_grpo.faithfulness.asking import Asker, open_asker
-from vlm_grpo.faithfulness.confidence import Confidence, fork_of
+from vlm_grpo.faithfulness.confidence import Confidence, Fork, fork_of
 from vlm_grpo.faithfulness.mistakes import Mistake, read_mistakes
 from vlm_grpo.faithfulness.probes import PROBES, Case, Variant, others_of
 from vlm_grpo.faithfulness.records import KIND, SCORES, ProbeRecord
@@ -139,16 +139,37 @@ def _appended(
     """Ask, append each batch's records, and yield the probe of each."""
     names = (name for name, _ in asked)
     for batch in asker.answers([variant for _, variant in asked]):
+        stays = _stay_probabilities(asker, arm, batch)
         made = [
-            _record(asker, arm, name, variant, text, confidence.get(variant.row.id))
-            for name, (variant, text) in zip(islice(names, len(batch)), batch, strict=True)
+            _record(asker, arm, name, variant, text, confidence.get(variant.row.id), stay)
+            for name, (variant, text), stay in zip(islice(names, len(batch)), batch, stays, strict=True)
         ]
         file.append(record.model_dump(mode="json") for record in made)
         yield from (record.probe for record in made)
 
 
+def _stay_probabilities(asker: Asker, arm: Arm, batch: Sequence[tuple[Variant, str]]) -> list[float | None]:
+    """How likely the answer before is where the answer under the probe begins; None where none is pushed, or read."""
+    forks: dict[int, tuple[Row, Fork]] = {}
+    for place, (variant, text) in enumerate(batch):
+        before = arm.outcomes[variant.row.id].said
+        if variant.pushed is None or before is None:
+            continue
+        fork = fork_of(variant.row, text, encode=asker.encode, decode=asker.decode, gold=before)
+        if fork is not None:
+            forks[place] = (variant.row, fork)
+    likely = dict(zip(forks, asker.confidences(list(forks.values())), strict=True))
+    return [likely[place].gold if place in likely else None for place in range(len(batch))]
+
+
 def _record(
-    asker: Asker, arm: Arm, name: str, variant: Variant, text: str, confidence: Confidence | None
+    asker: Asker,
+    arm: Arm,
+    name: str,
+    variant: Variant,
+    text: str,
+    confidence: Confidence | None,
+    stays: float | None,
 ) -> ProbeRecord:
     row = variant.row
     task = task_of(row)
@@ -171,4 +192,5 @@ def _record(
         before_right=before.right,
         gold_probability=None if confidence is None else confidence.gold,
         entropy=None if confidence is None else confidence.entropy,
+        stay_probability=stays,
     )

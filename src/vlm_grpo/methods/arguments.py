@@ -144,7 +144,10 @@ class SFTTargetArguments:
     """What SFT teaches the model to say."""
 
     target: str = field(
-        default="bare", metadata={"help": "Assistant's text, a wording of the task: bare, tagged, or yes_no."}
+        default="bare",
+        metadata={
+            "help": "Assistant's text, a wording of the task (bare, tagged, yes_no) or the row's own completion."
+        },
     )
     budget_config: str | None = field(
         default=None, metadata={"help": "Config of that GRPO run: its config.yaml, or the file it is started with."}

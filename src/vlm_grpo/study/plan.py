@@ -11,6 +11,7 @@ from typing import Any
 from vlm_grpo.study.bias_copies import bias_copies
 from vlm_grpo.study.chains import chain, check_data_sets, check_known
 from vlm_grpo.study.entries import filled, planned_arm, planned_base, planned_data, words
+from vlm_grpo.study.plan_faithfulness import planned_faithfulness
 from vlm_grpo.study.planned import JudgedPair, Plan, PlannedArm, PlannedEvaluation, Question
 from vlm_grpo.study.schema import Study, read_study
 from vlm_grpo.yaml_layers import COMMAND_LINE, Layers, read_layers
@@ -62,6 +63,7 @@ def make_plan(layers: Layers) -> Plan:
         questions=questions | copies.questions,
         pairs=pairs,
         judge_arguments=words(study.judge.arguments, layers, "judge", "arguments") if study.judge else (),
+        faithfulness=planned_faithfulness(study, evaluations, layers),
     )
 
 
@@ -133,7 +135,8 @@ def _check_places(study: Study, models: list[str], pairs: Mapping[str, JudgedPai
     """`UserError` where two things would be written to one folder."""
     others = [place for place, pair in pairs.items() if place != pair.second]
     work = Counter([*models, *others, "logs"])
-    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, "across", "alignment", "site"])
+    fixed = ("across", "alignment", "faithfulness", "site")
+    results = Counter([*list(study.evaluations)[1:], *study.bias_reports, *fixed])
     for place, count in [*work.items(), *results.items()]:
         if count > 1:
             raise layers.mistake(f"two results would be called {place!r}; rename an arm, an evaluation or a report")

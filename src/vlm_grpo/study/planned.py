@@ -4,9 +4,11 @@
     WORK/ARM/SEED/{train,merged}        an arm; where nothing is to be merged, there is no merged checkpoint
     WORK/ARM/SEED/evaluation[_on_NAME]
     WORK/PAIR/SEED/verdicts             PAIR is the arm, beside its base; FIRST-SECOND for any other pair
+    WORK/{BASE,ARM/SEED}/probes         the answers to the first evaluation, asked again under probes
     RESULTS/, RESULTS/NAME/             the report of the first evaluation, and of the others
     RESULTS/across/                     all of them side by side, where there are several
     RESULTS/alignment/PAIR/SEED/, RESULTS/BIAS/
+    RESULTS/faithfulness/               the report on reasoning, in quadrants/SEED the quadrants
 
 An arm of a bias report is trained once more for each level, on the level's data set DATA, as ARM_DATA, and so are the
 arms that it starts from. `plan.py` makes the plan.
@@ -92,6 +94,17 @@ class JudgedPair:
 
 
 @dataclass(frozen=True)
+class PlannedFaithfulness:
+    """Bases and arms whose reasoning is read, those `probed`, by which `probes`, and the pairs to be told `apart`."""
+
+    read: tuple[str, ...]
+    probed: tuple[str, ...]
+    probes: tuple[str, ...]
+    arguments: tuple[str, ...]
+    apart: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that the workflow needs to know; names are those of the study, with the bias reports' own beside them."""
 
@@ -105,6 +118,7 @@ class Plan:
     questions: Mapping[tuple[str, str], Question]
     pairs: Mapping[str, JudgedPair]
     judge_arguments: tuple[str, ...]
+    faithfulness: PlannedFaithfulness | None = None
 
     @cached_property
     def main(self) -> str | None:
@@ -123,6 +137,14 @@ class Plan:
     def answers(self, name: str, seed: int | str, on: str = "") -> str:
         """The folder of the evaluation `on` of a base, or of an arm's run with `seed`."""
         return f"{self.run(name, seed)}/evaluation{on}"
+
+    def seeds_of(self, name: str) -> list[int | str]:
+        """The seeds of an arm's runs; a base has one run, without a seed."""
+        return [""] if name in self.bases else list(self.study.seeds)
+
+    def probes(self, name: str, seed: int | str) -> str:
+        """The folder of a run's probes."""
+        return f"{self.run(name, seed)}/probes"
 
     def trained(self, name: str, seed: int | str) -> str:
         """The folder whose manifest says that the model of a run is there: the training's, or the merge's."""

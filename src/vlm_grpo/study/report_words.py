@@ -40,6 +40,31 @@ def stage_words(plan: Plan) -> list[str]:
     return [f"--stage={stage}" for stage in stages]
 
 
+def quadrant_words(plan: Plan, seed: int | str) -> list[str]:
+    """`NAME=FOLDER` for each base or arm whose reasoning is read, the arms' runs with `seed`."""
+    assert plan.faithfulness is not None
+    return [f"{_named(plan, name, seed)}={plan.answers(name, seed)}" for name in plan.faithfulness.read]
+
+
+def faithfulness_words(plan: Plan) -> list[str]:
+    """What the report on reasoning is made of: evaluations, logged steps, probes, pairs to be told apart."""
+    stage = plan.faithfulness
+    assert stage is not None
+    runs = [(name, seed) for name in stage.read for seed in plan.seeds_of(name)]
+    logged = [(n, seed) for n, seed in runs if n in plan.arms and plan.arms[n].method.rewarded]
+    probed = [(name, seed) for name in stage.probed for seed in plan.seeds_of(name)]
+    return [
+        *(f"--arm={_named(plan, name, seed)}={plan.answers(name, seed)}" for name, seed in runs),
+        *(f"--metrics={_named(plan, n, seed)}={plan.run(n, seed)}/train/metrics.jsonl" for n, seed in logged),
+        *(f"--probes={_named(plan, name, seed)}={plan.probes(name, seed)}" for name, seed in probed),
+        *(f"--apart={using}={other}" for using, other in stage.apart),
+    ]
+
+
+def _named(plan: Plan, name: str, seed: int | str) -> str:
+    return name if name in plan.bases else run_name(plan, name, int(seed))
+
+
 def across_words(plan: Plan) -> list[str]:
     """`--report=EVALUATION=FOLDER` for each evaluation, and `--published=ARM/EVALUATION=SHARE` for each figure."""
     folders = {name: plan.results if name == plan.main else f"{plan.results}/{name}" for name in plan.evaluations}

@@ -6,6 +6,7 @@
     evaluations: {test:     {data: drive, split: test},
                   transfer: {data: vsr, split: test, arms: [base, sft_grpo]}}
     judge:       {pairs: [[base, sft_grpo]], arguments: --judge rules, min_coverage: 0.8}
+    faithfulness: {arms: [base, sft_grpo], probed: [sft_grpo], probes: [wrong_think]}
 
 This module knows the form; whether names are known, chains end and results have places of their own is for `plan.py`.
 """
@@ -130,6 +131,19 @@ class JudgeEntry(_Section):
     min_coverage: float = 0.95
 
 
+class FaithfulnessEntry(_Section):
+    """Whose reasoning is read, and who is asked again under which probes, with the command's own `arguments`.
+
+    `apart` are pairs of probed arms, one that uses its reasoning and one that does not: do the probes tell them apart?
+    """
+
+    arms: Names
+    probed: list[str] = []
+    probes: list[str] = []
+    arguments: str = ""
+    apart: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+
+
 class BiasEntry(_Section):
     """Arms trained once more on each level's data set, and the splits that all answer."""
 
@@ -158,6 +172,7 @@ class Study(_Section):
     arms: dict[Name, ArmEntry] = {}
     evaluations: dict[Word, EvaluationEntry] = {}
     judge: JudgeEntry | None = None
+    faithfulness: FaithfulnessEntry | None = None
     bias_reports: dict[Word, BiasEntry] = {}
     cluster: Cluster | None = None
 

@@ -23,6 +23,8 @@ Outlines = Callable[[Any, Row], Sequence[Outline]]
 """(answer or evidence, row) -> what is drawn of it on the row's first picture; it is in its pixels."""
 Wording = Callable[[Any, AnswerKind], str]
 """(truth, kind of answer) -> what SFT teaches the model to say."""
+OWN_COMPLETION = "completion"
+"""The lesson that is the text in the row's own column of this name (`own_completion`)."""
 Lesson = Callable[[Row, View], str]
 """(row, view) -> a whole completion that SFT teaches, made of more of the row than its answer."""
 Evidence = Callable[[str, Row, View], Any]
@@ -194,6 +196,17 @@ class Task:
             known = ", ".join((*self.wordings, *self.lessons))
             raise UserError(f"unknown target {wording!r} of task {self.name}; known: {known}")
         return self.wordings[wording](self.to_frame(self.truth(row), view), self.answer(row))
+
+
+def own_completion(row: Row, view: View) -> str:
+    """The completion that `row` brings, as it stands; `UserError` where it has none."""
+    text = row.meta.get(OWN_COMPLETION)
+    if not isinstance(text, str) or not text.strip():
+        raise UserError(
+            f"row {row.id} has no text in its column {OWN_COMPLETION!r}, which target {OWN_COMPLETION!r} teaches; "
+            "give it one, or choose another target"
+        )
+    return text
 
 
 def always(kind: AnswerKind) -> Callable[[Row], AnswerKind]:

@@ -11,6 +11,7 @@ from random import Random
 from vlm_grpo.rows.records import Row
 from vlm_grpo.tasks.answers.base import AnswerKind
 from vlm_grpo.tasks.answers.truth import TRUTH
+from vlm_grpo.tasks.base import OWN_COMPLETION, own_completion
 from vlm_grpo.tasks.counterfactuals import OF_KIND
 from vlm_grpo.tasks.vsr import task as vsr
 
@@ -88,6 +89,7 @@ TASK = replace(
     name=NAME,
     gold=_renamed(vsr.TASK.gold),
     hacks=_renamed(vsr.TASK.hacks),
+    lessons={OWN_COMPLETION: own_completion},
     counterfactuals=replace(
         OF_KIND["truth"],
         argue=argue,
