@@ -92,7 +92,9 @@ def read_trunks(
     device = input_ids.device
     of_row, shared = torch.tensor(trunks.of_row, device=device), torch.tensor(trunks.shared, device=device)
     trunk_row = torch.tensor(trunks.first, device=device)[of_row]
-    lengths = model_kwargs["attention_mask"].sum(dim=1)
+    mask = model_kwargs["attention_mask"]  # None where no row is padded
+    rows, width = input_ids.shape
+    lengths = torch.full((rows,), width, device=device) if mask is None else mask.sum(dim=1)
     begin = input_ids.shape[1] - lengths[trunk_row]
     places = torch.arange(input_ids.shape[1], device=device)
     counts = (places >= begin[:, None]) & (places < (begin + shared)[:, None])
@@ -103,8 +105,8 @@ def read_trunks(
     by_width: dict[int, list[int]] = {}
     for row, tokens in enumerate(own.tolist()):
         by_width.setdefault(max(LEAST_WIDTH, 1 << (tokens - 1).bit_length()), []).append(row)
-    for rows in by_width.values():
-        parting.read(input_ids, torch.tensor(rows, device=device))
+    for alike in by_width.values():
+        parting.read(input_ids, torch.tensor(alike, device=device))
     return parting.reading()
 
 
