@@ -46,6 +46,19 @@ def test_rows_over_a_trunk_say_what_they_say_by_themselves(family, attention, re
     assert [one.text for one in captured] == [one.text for one in alone]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rows_of_one_length_need_no_mask(family, request):
+    bench = Bench(request.getfixturevalue(family))
+    decoder = Decoder(model=bench.model, processor=bench.processor, adapter=bench.adapter, max_new_tokens=6)
+    rows = [SimpleNamespace(row=SimpleNamespace(id="one", images=(0,)))] * 2
+    texts = [bench._text(SHORT, 1) + prefill for prefill in ("True", "False")]
+    encoded = bench.adapter.encode(bench.processor, texts, [[PICTURES[0]]] * 2).to(DEVICE)
+    assert bool(encoded["attention_mask"].all()), "both words are one token"
+    alone = decoder(rows, encoded, use_cache=True)
+    together = decoder(rows, encoded, use_cache=True, groups=["a", "a"])
+    assert [one.text for one in together] == [one.text for one in alone]
+
+
 def test_rows_of_one_group_each_go_as_before(tiny_qwen):
     bench = Bench(tiny_qwen)
     decoder = Decoder(model=bench.model, processor=bench.processor, adapter=bench.adapter, max_new_tokens=4)
