@@ -17,7 +17,8 @@ from vlm_grpo import prompts
 from vlm_grpo.adapters.base import Adapter
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.adapters.soft_prompt import SoftPromptModel, behind, open_adapter
-from vlm_grpo.adapters.virtual_tokens import VIRTUAL, Substitution, insert
+from vlm_grpo.adapters.substitution import Substitution
+from vlm_grpo.adapters.virtual_tokens import VIRTUAL, insert
 from vlm_grpo.decoding.engine import Engine
 from vlm_grpo.errors import UserError
 from vlm_grpo.merge import command as merge

@@ -32,7 +32,7 @@ def test_keys_clicks_undo_skip_and_notes_survive_a_kill(browser, tmp_path):
         page.goto(address)
         shown(page, 0)
         assert not any(word in page.content() for word in SECRETS)
-        assert page.locator("img").evaluate("image => image.complete && image.naturalWidth") == 64
+        expect(page.locator("img")).to_have_js_property("naturalWidth", 64)
         first = question(page)
         page.keyboard.press("n")
         page.keyboard.type("a doubtful one, u 1 s")

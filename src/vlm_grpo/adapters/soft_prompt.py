@@ -23,7 +23,7 @@ from vlm_grpo.adapters.files import read_json, reading
 from vlm_grpo.adapters.lora import LoraAdapter
 from vlm_grpo.adapters.lora_fit import CONFIG, WEIGHTS
 from vlm_grpo.adapters.renamed import hush_renamed
-from vlm_grpo.adapters.virtual_tokens import Substitution
+from vlm_grpo.adapters.substitution import Substitution
 from vlm_grpo.errors import UserError
 
 PROMPTS = "prompt_embeddings"
