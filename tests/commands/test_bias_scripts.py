@@ -85,7 +85,7 @@ def train(place: dict[str, str], family: str, method: str, kind: str, model: Pat
 @pytest.mark.parametrize(
     "family, kind",
     [
-        ("qwen", "text"),
+        pytest.param("qwen", "text", marks=pytest.mark.nightly),
         pytest.param("smolvlm", "vision", marks=pytest.mark.nightly),
         pytest.param("qwen", "vision", marks=pytest.mark.nightly),
         pytest.param("smolvlm", "text", marks=pytest.mark.nightly),
@@ -143,7 +143,7 @@ def test_help_and_missing_data_are_short(place, script, tmp_path):
         ("text", "0.50", "0.5"),
         pytest.param("text", ".5", "0.5", marks=pytest.mark.nightly),
         pytest.param("vision", "patch_1", "patch_1.0", marks=pytest.mark.nightly),
-        ("vision", "patch_1.00", "patch_1.0"),
+        pytest.param("vision", "patch_1.00", "patch_1.0", marks=pytest.mark.nightly),
     ],
 )
 def test_a_level_is_found_however_it_is_written(place, kind, spelled, built):
@@ -189,6 +189,7 @@ def test_a_level_that_means_nothing_suggests_no_command(place, kind, level):
     assert "python" not in line
 
 
+@pytest.mark.nightly
 def test_the_studys_smallest_level_asks_for_its_five_rows(place):
     data = Path(place["DATA_PATH"])
     text.main(["--data", str(data / "vsr"), "--level", "extreme", "--out", str(data / "vsr_text_extreme")])

@@ -13,8 +13,14 @@ ROOT = Path(__file__).parents[2]
     "script, more, message",
     [
         ("evaluate.sh", ["--limit", "7"], ["Qwen/Qwen2.5-VL-3B-Instruct", "limit: 7", "max_new_tokens: 512"]),
-        ("SmolVLM/evaluate.sh", [], ["SmolVLM-Instruct", "answers: relaxed", "use_cache: default"]),
-        ("merge_lora.sh", ["--dtype", "float32"], ["vsr/qwen/grpo/final", "dtype: float32"]),
+        pytest.param(
+            *("SmolVLM/evaluate.sh", [], ["SmolVLM-Instruct", "answers: relaxed", "use_cache: default"]),
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(
+            *("merge_lora.sh", ["--dtype", "float32"], ["vsr/qwen/grpo/final", "dtype: float32"]),
+            marks=pytest.mark.nightly,
+        ),
         ("SmolVLM/merge_lora.sh", [], ["vsr/smolvlm/grpo/merged", "dtype: auto"]),
     ],
 )

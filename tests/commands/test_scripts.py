@@ -9,11 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TRAINING = [
     "run_grpo_lora.sh",
-    "run_grpo_vllm_server.sh",
+    pytest.param("run_grpo_vllm_server.sh", marks=pytest.mark.nightly),
     pytest.param("run_grpo_digits.sh", marks=pytest.mark.nightly),
     "run_grpo_cryptogram.sh",
-    "run_grpo_detection.sh",
-    "run_grpo_seg.sh",
+    pytest.param("run_grpo_detection.sh", marks=pytest.mark.nightly),
+    pytest.param("run_grpo_seg.sh", marks=pytest.mark.nightly),
     pytest.param("run_grpo_seg_lora.sh", marks=pytest.mark.nightly),
     "run_grpo_rec.sh",
     pytest.param("run_grpo_rec_lora.sh", marks=pytest.mark.nightly),

@@ -88,7 +88,7 @@ def test_a_checkout_of_any_name_runs_scripts_and_jobs(name, tmp_path):
     assert command[command.index("--out") + 1] == f"{place.root}/data/vsr_text_0.5"
 
 
-@pytest.mark.parametrize("name", ["it's (a) & b", "x$y"])
+@pytest.mark.parametrize("name", ["it's (a) & b", pytest.param("x$y", marks=pytest.mark.nightly)])
 def test_an_environment_is_set_up_in_a_checkout_of_any_name(name, tmp_path):
     (tmp_path / name).mkdir()
     checkout = Checkout(tmp_path / name)

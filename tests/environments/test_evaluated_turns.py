@@ -76,7 +76,7 @@ def test_a_double_check_is_evaluated_as_it_was_trained(family, request, tmp_path
 
 @pytest.mark.parametrize(
     "caller",
-    ["calling_qwen", pytest.param("calling_qwen3", marks=pytest.mark.nightly)],
+    [pytest.param(name, marks=pytest.mark.nightly) for name in ("calling_qwen", "calling_qwen3")],
     ids=["texts", "native calls"],
 )
 def test_a_zoom_is_evaluated_with_the_same_regions(caller, request, tiny_digits, tmp_path):

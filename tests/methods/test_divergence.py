@@ -184,7 +184,13 @@ def test_the_filter_that_hides_a_loss_cannot_be_set(tiny_qwen, data, tmp_path, c
     assert "setting 'logging_nan_inf_filter' has no effect" in dies(sft, command, capsys)
 
 
-@pytest.mark.parametrize("method, config", [("sft", SFT), ("grpo", GRPO.replace("[vowels]", "[format]"))])
+@pytest.mark.parametrize(
+    "method, config",
+    [
+        pytest.param("sft", SFT, marks=pytest.mark.nightly),
+        ("grpo", GRPO.replace("[vowels]", "[format]")),
+    ],
+)
 def test_two_processes_stop_together_with_code_2(method, config, tiny_qwen, data, tmp_path):
     launcher = [sys.executable, "-m", "vlm_grpo.training.launch", "--main_process_port", "0"]
     command = words(tmp_path, config, model=tiny_qwen, data=data, learning_rate=BEYOND)

@@ -50,18 +50,30 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_data(tmp_path_factory.mktemp("exact") / "data", train=tiny_rows(6, split="train"))
 
 
-@pytest.mark.parametrize("family", ["tiny_qwen", "tiny_smolvlm"])
+CASES = {
+    "sft": (sft, SFT, 5, (1, 3)),
+    "grpo": (grpo, GRPO, 8, (2, 7)),
+    "grpo-reused-rollouts": (grpo, REUSED, 8, (1, 6, 7)),
+    "grpo-followed": (grpo, FOLLOWED, 8, (4, 7)),
+    "grpo-constrained": (grpo, CONSTRAINED, 8, (3, 6)),
+    "grpo-double-check": (grpo, CHECKED, 3, (1,)),
+}
+DAILY = {("tiny_qwen", name) for name in ("sft", "grpo-reused-rollouts", "grpo-constrained", "grpo-double-check")}
+DAILY |= {("tiny_smolvlm", name) for name in ("grpo", "grpo-reused-rollouts", "grpo-followed")}
+"""Each case daily with one of the families; the others at night."""
+
+
 @pytest.mark.parametrize(
-    "method, config, steps, stops",
+    "method, config, steps, stops, family",
     [
-        (sft, SFT, 5, (1, 3)),
-        (grpo, GRPO, 8, (2, 7)),
-        (grpo, REUSED, 8, (1, 6, 7)),
-        (grpo, FOLLOWED, 8, (4, 7)),
-        (grpo, CONSTRAINED, 8, (3, 6)),
-        (grpo, CHECKED, 3, (1,)),
+        pytest.param(
+            *(*case, family),
+            id=f"{name}-{family}",
+            marks=() if (family, name) in DAILY else pytest.mark.nightly,
+        )
+        for name, case in CASES.items()
+        for family in ("tiny_qwen", "tiny_smolvlm")
     ],
-    ids=["sft", "grpo", "grpo-reused-rollouts", "grpo-followed", "grpo-constrained", "grpo-double-check"],
 )
 def test_stopped_by_a_signal(method, config, steps, stops, family, request, tmp_path, data, monkeypatch):
     monkeypatch.setitem(registry.REWARDS, "vowels", VOWELS)

@@ -38,6 +38,7 @@ CONFIGS = {
 LOGS = ("completions.jsonl", "seen.jsonl")
 
 
+@pytest.mark.nightly
 def test_one_strike(tiny_qwen, tmp_path):
     campaign("grpo", tiny_qwen, tmp_path, strikes=1, steps=16, seed=20)
 

@@ -36,7 +36,7 @@ GRPO = CONFIG + (
 @pytest.mark.parametrize(
     "method, text, family",
     [
-        ("grpo", GRPO, "tiny_smolvlm"),
+        pytest.param("grpo", GRPO, "tiny_smolvlm", marks=pytest.mark.nightly),
         pytest.param("sft", SFT, "tiny_qwen", marks=pytest.mark.nightly),
         pytest.param("sft", SFT, "tiny_smolvlm", marks=pytest.mark.nightly),
         pytest.param("grpo", GRPO, "tiny_qwen", marks=pytest.mark.nightly),

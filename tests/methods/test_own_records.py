@@ -127,7 +127,7 @@ def test_torchrun_with_the_flags_of_the_original(tiny_qwen, tmp_path):
     "script, family, folder",
     [
         ("run_grpo_lora.sh", "qwen", "grpo"),
-        ("SmolVLM/run_sft_lora.sh", "smolvlm", "sft"),
+        pytest.param("SmolVLM/run_sft_lora.sh", "smolvlm", "sft", marks=pytest.mark.nightly),
         ("evaluate.sh", "qwen", "base"),
     ],
 )

@@ -23,7 +23,14 @@ with stopping.StopRequest() as stop:
 """
 
 
-@pytest.mark.parametrize("first, second", [("SIGUSR1", "SIGTERM"), ("SIGTERM", "SIGUSR1"), ("SIGTERM", "SIGTERM")])
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("SIGUSR1", "SIGTERM"),
+        pytest.param("SIGTERM", "SIGUSR1", marks=pytest.mark.nightly),
+        pytest.param("SIGTERM", "SIGTERM", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_later_signal_ends_the_process(first, second):
     code = CODE.format(first=first, second=second)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
