@@ -66,7 +66,9 @@ def test_only_pages_and_the_samples_pictures_are_served(client, path):
 
 
 def test_results_wait_for_the_last_label(client):
-    assert client.get("results").status_code == 403
+    refused = client.get("results")
+    assert refused.status_code == 403
+    assert refused.headers["Connection"] == "close", "a client must not ask again over a connection that ends"
     for _ in range(COUNT):
         assert label(client).status_code == 200
     assert client.get("results").json()["tables"]
