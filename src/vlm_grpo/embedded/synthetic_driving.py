@@ -7,17 +7,15 @@ explanations are terse and name no box (`driving_questions.TERSE_SHARES`), mostl
     python -m vlm_grpo.embedded.synthetic_driving --out data/synthetic_driving --seed 0
 """
 
-import argparse
 import random
 import time
 from pathlib import Path
 
 from vlm_grpo.embedded.driving_questions import DrivingQuestion, as_row, draw_question
 from vlm_grpo.embedded.driving_scenes import DrivingScene, render
+from vlm_grpo.embedded.rows_command import parser_of, rows_of
 from vlm_grpo.embedded.scenes import POOLS
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.option_types import seed, whole
-from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
 
@@ -68,18 +66,9 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
 @exits_cleanly
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vlm_grpo.embedded.synthetic_driving",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
-    parser.add_argument("--seed", type=seed("--seed"), default=0)
-    for split, default in DEFAULT_ROWS.items():
-        read = whole(f"--{split}", least=1)
-        parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
+    parser = parser_of("synthetic_driving", description=__doc__, rows=DEFAULT_ROWS)
     given = parser.parse_args(arguments)
-    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS})
+    build(given.out, seed=given.seed, rows=rows_of(given, DEFAULT_ROWS))
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
 
 

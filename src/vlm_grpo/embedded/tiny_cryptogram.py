@@ -8,16 +8,14 @@ neither message nor mapping are the task's own.
     python -m vlm_grpo.embedded.tiny_cryptogram --out data/tiny_cryptogram --seed 0
 """
 
-import argparse
 import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_grpo.embedded.cipher_scenes import LETTERS, CipherScene, draw_message, draw_scene, render
+from vlm_grpo.embedded.rows_command import parser_of, rows_of
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.option_types import seed, whole
-from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.rows.records import Row
 from vlm_grpo.store import manifest
@@ -89,18 +87,9 @@ def build(out: Path, *, seed: int, rows: dict[str, int] | None = None) -> None:
 @exits_cleanly
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vlm_grpo.embedded.tiny_cryptogram",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
-    parser.add_argument("--seed", type=seed("--seed"), default=0)
-    for split, default in DEFAULT_ROWS.items():
-        read = whole(f"--{split}", least=1)
-        parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
+    parser = parser_of("tiny_cryptogram", description=__doc__, rows=DEFAULT_ROWS)
     given = parser.parse_args(arguments)
-    build(given.out, seed=given.seed, rows={split: getattr(given, split) for split in DEFAULT_ROWS})
+    build(given.out, seed=given.seed, rows=rows_of(given, DEFAULT_ROWS))
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
 
 

@@ -7,7 +7,6 @@ answers and rewards are the tasks' own; what is simpler than in real pictures is
     python -m vlm_grpo.embedded.tiny_grounding --task masks --codec cosine8 --out data/tiny_masks_cosine8 --seed 0
 """
 
-import argparse
 import random
 import time
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from typing import Any
 
 from vlm_grpo.embedded.grounding_questions import CODEC, KINDS, Kind, as_row
 from vlm_grpo.embedded.grounding_scenes import GroundingScene, Shape, draw_scene, render
+from vlm_grpo.embedded.rows_command import parser_of, rows_of
 from vlm_grpo.embedded.scenes import POOLS
 from vlm_grpo.errors import UserError, exits_cleanly
-from vlm_grpo.option_types import seed, whole
-from vlm_grpo.paths import user_path
 from vlm_grpo.rows import dataset
 from vlm_grpo.store import manifest
 from vlm_grpo.tasks.masks.codecs import CODECS
@@ -83,22 +81,13 @@ def build(out: Path, *, kind: Kind, seed: int, rows: dict[str, int] | None = Non
 @exits_cleanly
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vlm_grpo.embedded.tiny_grounding",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("tiny_grounding", description=__doc__, rows=DEFAULT_ROWS)
     parser.add_argument("--task", choices=KINDS, required=True, help="what the rows ask for")
     parser.add_argument("--codec", choices=tuple(CODECS), help=f"how masks are to be written ({CODEC})")
-    parser.add_argument("--out", type=user_path, required=True, help="folder of the data set")
-    parser.add_argument("--seed", type=seed("--seed"), default=0)
-    for split, default in DEFAULT_ROWS.items():
-        read = whole(f"--{split}", least=1)
-        parser.add_argument(f"--{split}", type=read, default=default, metavar="N", help=f"rows (default {default})")
     given = parser.parse_args(arguments)
     if given.codec is not None and given.task != "masks":
         raise UserError(f"--codec {given.codec}: rows of the task {given.task} have none; leave it out")
-    rows = {split: getattr(given, split) for split in DEFAULT_ROWS}
+    rows = rows_of(given, DEFAULT_ROWS)
     build(given.out, kind=given.task, seed=given.seed, rows=rows, codec=given.codec or CODEC)
     print(f"{given.out}: " + ", ".join(f"{getattr(given, split)} {split}" for split in DEFAULT_ROWS))
 

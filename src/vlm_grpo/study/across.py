@@ -35,7 +35,11 @@ Published = Mapping[str, Mapping[str, float]]
 @exits_cleanly
 def main(argv: list[str] | None = None) -> None:
     """Write the tables as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m vlm_grpo.study.across",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--report", action="append", required=True, metavar="EVALUATION=DIR", help="the first is home")
     parser.add_argument("--published", action="append", default=[], metavar="ARM/EVALUATION=SHARE")
     parser.add_argument("--title", default="The study", help="heading of the tables")
