@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from vlm_grpo.verdicts.items import Item
 from vlm_grpo.verdicts.prompt import Prompt
 
 
-class ThoughtsRun(Run):
+class ThoughtsRun(Run, ABC):
     """Asks `prompt`, whose question is a JSON object, about each row's thought in `pairs`; never of answer or truth."""
 
     def __init__(
@@ -41,9 +42,9 @@ class ThoughtsRun(Run):
         arm = JudgedArm(saved.name, saved.name, None, len(saved.rows), saved.fingerprint, tuple(items))
         super().__init__(given, Asked(prompt, [arm], saved.name))
 
+    @abstractmethod
     def sent(self, item: Item) -> Mapping[str, Any]:
         """The JSON object that the prompt is about."""
-        raise NotImplementedError
 
     @override
     def _render(self, item: Item) -> str:
