@@ -16,7 +16,7 @@ have not been run yet.
 import argparse
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -81,7 +81,7 @@ class Bench:
             return said[:, inputs["input_ids"].shape[1] :]
 
         def ours(length: int) -> torch.Tensor:
-            with self.engine.in_place_of_generate(distinct, shown):
+            with self.engine.in_place_of_generate(distinct, shown), self._as_scored():
                 return stock(length)
 
         self.captures.clear()
@@ -102,6 +102,11 @@ class Bench:
         for name in ("ms_per_token", "rollout_seconds"):
             result[f"ratio_{name}"] = result["generate"][name] / result["engine"][name]
         return result
+
+    def _as_scored(self) -> AbstractContextManager[Any]:
+        """As the trainer rolls out: LoRA in the number format that scores it."""
+        is_short = self.size.dtype is not torch.float32
+        return torch.autocast(self.device, dtype=self.size.dtype) if is_short else nullcontext()
 
     def _capture(self, run: Run) -> Run:
         started = now()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a person with ten minutes of a GPU should run, most important first; results and one table in the folder OUT.
 #   bash scripts/dev/gpu_check.sh OUT [--wheels DIR] [--only PART ...] [--list]
-#   --wheels DIR    first make OUT/venv: the Python and the torch that are here, all other packages from the wheels in DIR
+#   --wheels DIR    with the Python and the torch that are here, before their other packages those of the wheels in DIR
 #   --only PART     these parts; one that ended well is not run again, unless it is named
 #   --list          the parts, their limits in seconds and their commands
 # A part that fails or exceeds its limit is told in the table, and the next one begins. Without a GPU it says so and runs
@@ -32,26 +32,26 @@ if [[ -n $out ]]; then
     out=$(cd "$out" && pwd)
 fi
 if [[ -n $wheels ]]; then
-    [[ -x $out/venv/bin/python ]] || "${VLM_GRPO_PYTHON:-python3}" -m venv --system-site-packages "$out/venv"
-    "$out/venv/bin/python" -m pip install --quiet --no-index --no-deps "$wheels"/*.whl
-    export VLM_GRPO_PYTHON=$out/venv/bin/python
+    export VLM_GRPO_PYTHON=${VLM_GRPO_PYTHON:-$(type -P python3)}
+    "$VLM_GRPO_PYTHON" -m pip install --quiet --no-index --no-deps --upgrade --target "$out/site" "$wheels"/*.whl
+    export PYTHONPATH=$out/site${PYTHONPATH:+:$PYTHONPATH}
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
 cd "$VLM_GRPO_ROOT"
-export PYTHONPATH=$VLM_GRPO_ROOT/src PYTHONWARNINGS=ignore HF_HUB_OFFLINE=1
+export PYTHONWARNINGS=ignore HF_HUB_OFFLINE=1
 export DATA_PATH=$out/data OUT_PATH=$out/runs
 
 gpu=$(python -c 'import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else "")')
 if [[ -n $gpu ]]; then
-    device=cuda slower=1 qwen=(--size qwen3b) smolvlm=(--size smolvlm2b) tokens=(--batches 16 64 --tokens 64) steps=() grpo=()
+    device=cuda workers=6 slower=1 qwen=(--size qwen3b) smolvlm=(--size smolvlm2b) tokens=(--batches 16 64 --tokens 64) steps=() grpo=()
 else
     echo "no GPU is here: small sizes on the CPU" >&2
-    device=cpu slower=5 qwen=(--size tiny) smolvlm=(--size tiny_smolvlm) tokens=(--batches 8 16 --tokens 16)
+    device=cpu workers=0 slower=5 qwen=(--size tiny) smolvlm=(--size tiny_smolvlm) tokens=(--batches 8 16 --tokens 16)
     steps=(--completion 8) grpo=(--max_steps 2 --save_steps 2)
 fi
 
 exact() {
-    VLM_GRPO_TEST_DEVICE=$device python -m pytest -q -n 0 -p no:cacheprovider \
+    VLM_GRPO_TEST_DEVICE=$device python -m pytest -q -n "$workers" -p no:cacheprovider \
         tests/decoding/test_engine{_exactness,}.py tests/methods/fast/test_{packed,vision_features,fast_exactness}.py
 }
 decode() { python benchmarks/decode.py "${qwen[@]}" "${tokens[@]}" --json "$out/decode.json"; }
@@ -90,7 +90,7 @@ for part in "${parts[@]}"; do
     rm -f "$out/$name.ok" "$out/$name.json"
     echo "== $name, at most $limit s: $out/$name.log" >&2
     began=$SECONDS code=0
-    run=$(declare -p qwen smolvlm tokens steps grpo out device && declare -f step "$name" && echo "$name")
+    run=$(declare -p qwen smolvlm tokens steps grpo out device workers && declare -f step "$name" && echo "$name")
     timeout --kill-after=5 "$limit" bash -euo pipefail -c "$run" >"$out/$name.log" 2>&1 || code=$?
     echo "$code $((SECONDS - began))" >"$out/$name.code"
     if ((code == 0)); then touch "$out/$name.ok"; fi

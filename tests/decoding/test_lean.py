@@ -79,6 +79,27 @@ def test_bfloat16_moves_no_farther_than_another_batch_does(request, family, lora
     assert (logits - theirs)[:, 1:].norm() <= eager_moves
 
 
+@pytest.mark.parametrize("lora", ["none", "all", "ranks", "uneven scale"])
+@pytest.mark.parametrize("family", ["qwen", "smolvlm", "internvl"])
+def test_under_autocast_lora_rounds_as_it_does_when_scored(request, family, lora):
+    """With one step built before: autocast is looked at anew before each rollout."""
+    model = model_of(request, family, LORA[lora], dtype=torch.bfloat16)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.float()
+    prompts = Prompts(model)
+    step = LeanStep(model, never)
+    apart, _ = prompts.decode(step)
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        step.refresh()
+        theirs, forced = prompts.decode(stock_step(model))
+        logits, _ = prompts.decode(step, forced=forced)
+
+    assert torch.equal(logits, theirs)
+    assert lora == "none" or not torch.equal(logits, apart), "float32 and bfloat16 differ"
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_norm_is_the_models(request, dtype):
     module = model_of(request, "qwen", dtype=dtype).get_decoder().norm

@@ -83,9 +83,10 @@ def test_eager_attention_is_left_to_the_model(tiny_smolvlm):
     assert why_not_lean(random_model(tiny_smolvlm, attention="eager")) == "attention is eager, not sdpa"
 
 
-def test_autocast_is_left_to_the_model(tiny_smolvlm):
+def test_autocast_that_changes_the_weights_format_is_left_to_the_model(tiny_smolvlm):
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert why_not_lean(random_model(tiny_smolvlm)) == "autocast is on"
+        assert why_not_lean(random_model(tiny_smolvlm)) == "autocast is to bfloat16, which the weights are not in"
+        assert why_not_lean(random_model(tiny_smolvlm, dtype=torch.bfloat16)) is None
 
 
 def test_layers_of_another_family_are_left_to_the_model():

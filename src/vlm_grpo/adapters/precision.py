@@ -24,3 +24,8 @@ def pick_dtype(name: str = "auto") -> torch.dtype:
         raise UserError(f"{torch.cuda.get_device_name()} has no native bfloat16; use dtype auto or float16")
     dtype: torch.dtype = getattr(torch, name)
     return dtype
+
+
+def autocast_dtype(device: torch.device) -> torch.dtype | None:
+    """The number format that autocast computes products on `device` in; None: it is off."""
+    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 
+from vlm_grpo.adapters.precision import autocast_dtype
+
 Run = Callable[[], torch.Tensor]
 WARM_UP = 2
 
@@ -18,7 +20,7 @@ def capture(run: Run) -> Run:
     """`run` as a CUDA graph; its result is overwritten by each replay.
 
     `run` must leave the same behind when it is repeated, as it is called a few times before. Autocast's cache is off
-    meanwhile: it would keep copies of weights that go stale.
+    meanwhile: it would keep copies of weights that go stale. Other threads may use the GPU.
     """
     with torch.autocast("cuda", enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False):
         side = torch.cuda.Stream()
@@ -28,7 +30,7 @@ def capture(run: Run) -> Run:
                 run()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             result = run()
 
     def replay() -> torch.Tensor:
@@ -46,5 +48,4 @@ def what_a_record_depends_on(tower: torch.nn.Module) -> tuple[Any, ...]:
         for layer in tower.modules()
         if isinstance(layer, BaseTunerLayer)
     )
-    autocast = torch.is_autocast_enabled("cuda") and torch.get_autocast_dtype("cuda")
-    return (*tensors, *adapters, tower.training, autocast)
+    return (*tensors, *adapters, tower.training, autocast_dtype(torch.device("cuda")))

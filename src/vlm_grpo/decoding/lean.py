@@ -4,6 +4,7 @@ While decoding, a token costs what launching its kernels costs, the same at batc
 for the layouts it knows (Llama's, which SmolVLM and Idefics3 have; Qwen2's, which InternVL has; and the text towers of
 Qwen2-VL and Qwen2.5-VL), with LoRA apart on any of their linear layers. In float32 its logits equal the model's up to
 1e-5; in a shorter format it rounds where the model does, so it moves no farther from it than another batch size would.
+Under autocast to the weights' own format LoRA computes in that format too, as it does when a batch is scored.
 Left to the model's own step: what `lean_layout.why_not_lean` names.
 """
 
@@ -14,6 +15,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from vlm_grpo.adapters.precision import autocast_dtype
 from vlm_grpo.decoding.lean_layer import LeanLayer, norm
 from vlm_grpo.decoding.lean_layout import why_not_lean
 from vlm_grpo.decoding.slots import SlotCache
@@ -37,15 +39,15 @@ class LeanStep:
         self._tower: Any = model.get_decoder()
         self._model, self._stock = model, stock
         self._layers: list[LeanLayer] = []
-        self._tensors: Any = None
+        self._copied: Any = None
         self.why_not: str | None = None
         self.refresh()
 
     def refresh(self) -> None:
         """Copy LoRA's weights, which may have changed in place; the copies' addresses stay, and so do captured graphs.
 
-        Where the tower's own tensors have moved since, the copies are made anew, as graphs have to be. `why_not` says
-        why the step is the stock one; None: it is not.
+        Where the tower's own tensors have moved since, or autocast was switched, the copies are made anew, as graphs
+        have to be. `why_not` says why the step is the stock one; None: it is not.
         """
         why_not, before = why_not_lean(self._model), self.why_not
         self.why_not = why_not
@@ -53,10 +55,11 @@ class LeanStep:
             if why_not != before:
                 logger.warning("decoding: each token by the model's own step: %s", why_not)
             return
+        rounded = autocast_dtype(self._model.device)
         tensors = [(tensor.data_ptr(), tensor.shape) for tensor in self._tower.parameters()]
-        if tensors != self._tensors:
-            self._tensors = tensors
-            self._layers = [LeanLayer(layer) for layer in self._tower.layers]
+        if (tensors, rounded) != self._copied:
+            self._copied = tensors, rounded
+            self._layers = [LeanLayer(layer, rounded) for layer in self._tower.layers]
         for layer in self._layers:
             layer.refresh()
 
@@ -72,6 +75,12 @@ class LeanStep:
         """
         if self.why_not is not None:
             return self._stock(ids, positions, cache, mask)
+        with torch.autocast(ids.device.type, enabled=False):
+            return self._lean(ids, positions, cache, mask)
+
+    def _lean(
+        self, ids: torch.Tensor, positions: torch.Tensor, cache: Cache, mask: torch.Tensor | None
+    ) -> torch.Tensor:
         h = self._tower.embed_tokens(ids).squeeze(1)
         cos, sin = self._tower.rotary_emb(h, positions)
         sin[..., : sin.shape[-1] // 2].neg_()

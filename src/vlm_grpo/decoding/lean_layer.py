@@ -18,19 +18,22 @@ Room = tuple[torch.Tensor, torch.Tensor]
 
 
 class LeanLayer:
-    """The step of `layer`, a decoder layer of Llama's layout (q, k, v, o; gate, up, down; two norms)."""
+    """The step of `layer`, a decoder layer of Llama's layout (q, k, v, o; gate, up, down; two norms).
 
-    def __init__(self, layer: Any) -> None:
+    `rounded` is the number format that LoRA computes in; None: its own.
+    """
+
+    def __init__(self, layer: Any, rounded: torch.dtype | None = None) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self.norms = layer.input_layernorm, layer.post_attention_layernorm
         self.width: int = attention.head_dim
         self.groups: int = attention.num_key_value_groups
         self.scale: float = attention.scaling
         self.activation = mlp.act_fn
-        self.qkv = Stacked([attention.q_proj, attention.k_proj, attention.v_proj])
-        self.output = Added(attention.o_proj)
-        self.gate_up = Stacked([mlp.gate_proj, mlp.up_proj])
-        self.down = Added(mlp.down_proj)
+        self.qkv = Stacked([attention.q_proj, attention.k_proj, attention.v_proj], rounded)
+        self.output = Added(attention.o_proj, rounded)
+        self.gate_up = Stacked([mlp.gate_proj, mlp.up_proj], rounded)
+        self.down = Added(mlp.down_proj, rounded)
         self.kv_heads = self.qkv.widths[1] // self.width
         self.turned = sum(self.qkv.widths[:2]) // self.width
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 from transformers import PreTrainedModel
@@ -12,6 +11,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLDecoderLayer
 from transformers.models.qwen2_vl.modeling_qwen2_vl import Qwen2VLDecoderLayer
 
+from vlm_grpo.adapters.precision import autocast_dtype
 from vlm_grpo.decoding.lean_projection import base_of
 
 KNOWN_LAYERS = (LlamaDecoderLayer, Qwen2DecoderLayer, Qwen2VLDecoderLayer, Qwen2_5_VLDecoderLayer)
@@ -55,8 +55,9 @@ def _of_tower(tower: Any) -> Iterator[str]:
     weights = [parameter for name, parameter in tower.named_parameters() if "lora_" not in name]
     if len({(weight.dtype, weight.device) for weight in weights}) > 1:
         yield "the weights have several number formats or lie on several devices"
-    if torch.is_autocast_enabled(weights[0].device.type):
-        yield "autocast is on"
+    rounded = autocast_dtype(weights[0].device)
+    if rounded not in (None, weights[0].dtype):
+        yield f"autocast is to {str(rounded).removeprefix('torch.')}, which the weights are not in"
     for index, layer in enumerate(tower.layers):
         for part, names in STACKED + ADDED:
             group = [getattr(getattr(layer, part), name) for name in names]

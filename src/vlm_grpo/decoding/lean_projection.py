@@ -10,6 +10,7 @@ The copies of A and B (91 MB for Qwen2.5-VL-3B at rank 16 in bfloat16) keep thei
 before `refresh` stays valid. Base weights are never copied.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,13 +21,16 @@ from torch.nn.functional import linear
 
 
 class Stacked:
-    """y = [x W₁ᵀ + b₁ + s x A₁ᵀ B₁ᵀ | x W₂ᵀ + b₂ + …] of `layers`, plain ones and LoRA's; all have a bias, or none."""
+    """y = [x W₁ᵀ + b₁ + s x A₁ᵀ B₁ᵀ | x W₂ᵀ + b₂ + …] of `layers`, plain ones and LoRA's; all have a bias, or none.
 
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
+    `rounded` is the number format of LoRA's copies; None: its own.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], rounded: torch.dtype | None = None) -> None:
         self.bases = [base_of(layer) for layer in layers]
         self.widths = [base.out_features for base in self.bases]
         self.biased = isinstance(self.bases[0].bias, torch.Tensor)
-        self.lora = stack_lora(layers)
+        self.lora = stack_lora(layers, rounded)
 
     def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """y (B, sum of widths), overwritten, of x (B, inputs)."""
@@ -42,11 +46,11 @@ class Stacked:
 
 
 class Added:
-    """h += x Wᵀ + s x Aᵀ Bᵀ in place; the layer has no bias."""
+    """h += x Wᵀ + s x Aᵀ Bᵀ in place; the layer has no bias. `rounded` as in `Stacked`."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: nn.Module, rounded: torch.dtype | None = None) -> None:
         self.base = base_of(layer)
-        self.lora = stack_lora([layer])
+        self.lora = stack_lora([layer], rounded)
 
     def __call__(self, h: torch.Tensor, x: torch.Tensor) -> None:
         """Add to h (B, outputs) the layer's output of x (B, inputs)."""
@@ -61,7 +65,7 @@ class Added:
 class StackedLora:
     """LoRA's part of layers side by side: copies `down` (inputs, ranks) and `up` (ranks, outputs of all layers)."""
 
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
+    def __init__(self, layers: Sequence[nn.Module], rounded: torch.dtype | None) -> None:
         self.adapted: list[tuple[LoraLinear, int]] = []
         start = 0
         for layer in layers:
@@ -69,10 +73,11 @@ class StackedLora:
                 self.adapted.append((layer, start))
             start += base_of(layer).out_features
         (self.scaling,) = {layer.scaling[layer.active_adapters[0]] for layer, _ in self.adapted}
+        self._scales_exactly = math.frexp(self.scaling)[0] == 0.5  # by a power of two, which rounds nothing
         matrices = [_matrices(layer)[0] for layer, _ in self.adapted]
         ranks = sum(len(a) for a in matrices)
-        self.down = matrices[0].new_zeros(matrices[0].shape[1], ranks)
-        self.up = matrices[0].new_zeros(ranks, start)
+        self.down = matrices[0].new_zeros(matrices[0].shape[1], ranks, dtype=rounded)
+        self.up = matrices[0].new_zeros(ranks, start, dtype=rounded)
 
     @torch.no_grad()
     def refresh(self) -> None:
@@ -85,17 +90,19 @@ class StackedLora:
             self.up[rows, start : start + len(b)].copy_(b.t())
 
     def add_to(self, y: torch.Tensor, x: torch.Tensor) -> None:
-        """y (B, outputs of all layers) += s x Aᵀ Bᵀ in place, the products in LoRA's own number format."""
+        """y (B, outputs of all layers) += s x Aᵀ Bᵀ in place, the products in the copies' number format."""
         inner = torch.mm(x.to(self.down.dtype), self.down)
         if y.dtype is self.up.dtype is torch.float32:
             y.addmm_(inner, self.up, alpha=self.scaling)
+        elif y.dtype is self.up.dtype and not self._scales_exactly:
+            y.add_(torch.mm(inner, self.up).mul_(self.scaling))
         else:
             y.add_(torch.mm(inner, self.up), alpha=self.scaling)
 
 
-def stack_lora(layers: Sequence[nn.Module]) -> StackedLora | None:
+def stack_lora(layers: Sequence[nn.Module], rounded: torch.dtype | None) -> StackedLora | None:
     """LoRA's part of `layers`; None where none has any."""
-    return StackedLora(layers) if any(isinstance(layer, LoraLinear) for layer in layers) else None
+    return StackedLora(layers, rounded) if any(isinstance(layer, LoraLinear) for layer in layers) else None
 
 
 def base_of(layer: Any) -> nn.Linear:

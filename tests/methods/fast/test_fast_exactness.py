@@ -216,4 +216,4 @@ def test_checkpointing_does_not_walk_a_frozen_tower(tiny_qwen, tmp_path):
         walked[name + " result"] = score(trainer, batch)
     assert walked["stock"]
     assert not walked["ours"]
-    assert distance(walked["ours result"][1], walked["stock result"][1]) < GRADIENT
+    assert distance(walked["ours result"][1], walked["stock result"][1]) < GRADIENT_FLOAT32["sdpa"]

@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 from trl import GRPOTrainer
 from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
+from vlm_grpo.adapters.precision import autocast_dtype
 from vlm_grpo.decoding.engine import Engine
 from vlm_grpo.decoding.pictures import Pictures, by_row, counts_of, is_foreign
 from vlm_grpo.decoding.prefill import shared_prefill
@@ -159,7 +160,7 @@ class FastGRPOTrainer(GRPOTrainer):
         )
         shown = by_row(multimodal_fields, counts)
         distinct = distinct_prompts(prompt_ids, shown.are_equal)
-        with self._sharing(distinct, shown):
+        with self._sharing(distinct, shown), self._as_scored():
             said = super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, **settings)
         if self._engine is not None:
             self._engine.make_room()
@@ -170,6 +171,13 @@ class FastGRPOTrainer(GRPOTrainer):
         if self._engine is None:
             return shared_prefill(self._inner_model(), distinct, shown)
         return self._engine.in_place_of_generate(distinct, shown)
+
+    def _as_scored(self) -> AbstractContextManager[Any]:
+        """Within it the policy computes as when it is scored: TRL rolls out without autocast, LoRA in float32."""
+        inner = self._inner_model()
+        with self.accelerator.autocast():
+            scored = autocast_dtype(inner.device)
+        return self.accelerator.autocast() if scored is inner.dtype else nullcontext()
 
     def _get_per_token_logps_and_entropies(
         self,

@@ -7,8 +7,8 @@ patch embedding's output require one, and it would). The cache is bounded and ma
 the processed pixels, which holds the picture and the processor's settings alike. It is never saved: what it holds can
 be encoded again.
 
-Rollouts run without autocast and log-probabilities under it. The tower runs in one precision for both, the one that is
-scored, so that a picture is encoded once and the policy samples from the features that it learns with.
+The tower runs in the precision that is scored, whoever calls it, so that a picture is encoded once and the policy
+samples from the features that it learns with.
 
 Left out: towers that train (their features change with every step) and parameters sharded over processes (ZeRO-3,
 FSDP), where processes would have to encode in step.
@@ -26,6 +26,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
+from vlm_grpo.adapters.precision import autocast_dtype
 from vlm_grpo.methods.fast.fingerprint import fingerprint
 
 LANGUAGE_TOWERS = ("language_model.", "text_model.")
@@ -187,8 +188,7 @@ def _keys(pieces: Sequence[torch.Tensor] | torch.Tensor) -> list[Hashable]:
 
 
 def _key(piece: torch.Tensor) -> Hashable:
-    precision = torch.get_autocast_dtype(piece.device.type) if torch.is_autocast_enabled(piece.device.type) else None
-    return (*fingerprint(piece), precision)
+    return (*fingerprint(piece), autocast_dtype(piece.device))
 
 
 def _size(features: Features) -> int:
