@@ -27,6 +27,7 @@ from vlm_grpo.decoding.engine import Engine
 from vlm_grpo.decoding.pictures import Pictures, by_row, counts_of, is_foreign
 from vlm_grpo.decoding.prefill import shared_prefill
 from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
+from vlm_grpo.methods.fast.adapter_switch import switch_by_flag
 from vlm_grpo.methods.fast.ahead import PicturesAhead, before
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.groups import shuffle_whole_groups
@@ -80,6 +81,8 @@ class FastGRPOTrainer(GRPOTrainer):
             )
         if self.plan.scoring is None:
             share_prefix(backbone)
+        if self._drops_in_scoring_only and is_peft_model(self.model):
+            switch_by_flag(self.model)
         if fast.fast != "off" and self.accelerator.is_main_process:
             for line in self.plan.lines(dropout=any(m.p for m in self.model.modules() if isinstance(m, Dropout))):
                 logger.warning(line)
@@ -110,7 +113,7 @@ class FastGRPOTrainer(GRPOTrainer):
 
     def _processing(self, processor: Any, inputs: list[dict[str, Any]]) -> Any:
         """What stands in for `processor` while the completions of `inputs` are made and scored."""
-        return (PictureLists if self.ahead is None else DistinctProcessing)(processor)
+        return PictureLists(processor) if self.ahead is None else DistinctProcessing(processor, self.ahead.known)
 
     def _prepare_input(self, data: Any) -> Any:
         """As in `Trainer`, which moves `data` to the device; pictures that rows share are repeated there."""
