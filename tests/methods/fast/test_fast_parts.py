@@ -11,7 +11,7 @@ from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
-from vlm_grpo.methods.fast.fingerprint import fingerprint
+from vlm_grpo.methods.fast.fingerprint import fingerprint, numbers
 from vlm_grpo.methods.fast.groups import shuffle_whole_groups
 from vlm_grpo.methods.fast.guard import rows_at_once
 from vlm_grpo.methods.fast.processing import DistinctProcessing, repeat_pictures
@@ -31,6 +31,12 @@ def test_fingerprints_tell_content_order_shape_and_format_apart():
     ]
     assert len({fingerprint(tensor) for tensor in different}) == len(different)
     assert fingerprint(pixels) == fingerprint(pixels.t().contiguous().t())
+
+
+def test_pictures_of_many_sizes_share_a_few_tables_of_numbers():
+    smaller, larger = (numbers(count, "cpu") for count in (600, 1000))
+    assert torch.equal(smaller, larger[:, :600])
+    assert smaller.data_ptr() == larger.data_ptr()
 
 
 def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
