@@ -31,7 +31,9 @@ def test_off_is_as_peft_has_it_and_on_again_as_before():
     assert ours.get_model_status() == stock.get_model_status()
 
 
-@pytest.mark.parametrize("config", [LINEAR | {"bias": "all"}, {"r": 2, "target_modules": ["0"], "modules_to_save": ["2"]}])
+@pytest.mark.parametrize(
+    "config", [LINEAR | {"bias": "all"}, {"r": 2, "target_modules": ["0"], "modules_to_save": ["2"]}]
+)
 def test_more_than_lora_keeps_the_switch_of_peft(config):
     model = peft_model(**config)
     switch_by_flag(model)

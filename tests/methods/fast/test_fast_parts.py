@@ -67,10 +67,16 @@ def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
 
 
 def test_prompts_are_distinct_by_text_and_pictures():
-    pictures = ["x", "x", "y", "x", "x"]
-    prompts = [[1, 2], [1, 2], [1, 2], [1, 3], [1, 2]]
-    distinct = distinct_prompts(prompts, lambda one, other: pictures[one] == pictures[other])
-    assert distinct == DistinctPrompts(first=[0, 2, 3], of_row=[0, 0, 1, 2, 0])
+    pictures = ["x", "x", "y", "x", "x", "z", "y"]
+    prompts = [[1, 2], [1, 2], [1, 2], [1, 3], [1, 2], [1, 2], [1, 2]]
+    looks = []
+
+    def same(pairs):
+        looks.append(len(pairs))
+        return [pictures[one] == pictures[other] for one, other in pairs]
+
+    assert distinct_prompts(prompts, same) == DistinctPrompts(first=[0, 2, 3, 5], of_row=[0, 0, 1, 2, 0, 3, 1])
+    assert looks == [5, 2], "one look for all rows and their texts' first, one for those unlike it"
 
 
 @pytest.mark.parametrize("group", [1, 2, 3, 6])
