@@ -38,6 +38,7 @@ from vlm_grpo.methods.fast.processing import SHARED, DistinctProcessing, Picture
 from vlm_grpo.methods.fast.rollout_mode import no_dropout
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
 from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
+from vlm_grpo.methods.fast.uncopied import pictures_uncopied
 from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
 
 logger = logging.getLogger(__name__)
@@ -139,6 +140,10 @@ class FastGRPOTrainer(GRPOTrainer):
         rows = len(batch["prompt_ids"])
         offset = rows * self.accelerator.process_index
         return shuffle_whole_groups(batch, [(offset + row) // self.num_generations for row in range(rows)])
+
+    def _generate(self, prompts: list[Any]) -> Any:
+        with nullcontext() if self.ahead is None else pictures_uncopied(prompts):
+            return super()._generate(prompts)
 
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any
