@@ -15,6 +15,7 @@ phases. An arm takes no further step once `--limit` seconds have gone into it an
 Our arm's tower is what `load_model` makes of it. Measured on one CPU core beside other work, size proxy, one prompt of
 476 tokens, 8 completions of 128 (one run, two steps timed): scoring + update 5.2 times faster (5.3 times fewer
 multiply-adds), the rollout 3.9 times, the step 4.66 times, 0.49 of the memory; completions and losses equal.
+These steps were a run each; cut out of one run, as now, it is 5.5, 4.3 and 4.97 times, 0.50 of the memory, equal too.
 `tiny_internvl`, 2 prompts of 100 tokens (three tiles a picture) x 8, 40: 2.8 times, the rollout 2.4 times, the step
 2.75 times, 0.42 of the memory; equal too. How that changes with the setting: benchmarks/README.md. The GPU sizes have
 not been run yet.
