@@ -52,7 +52,7 @@ fi
 
 exact() {
     VLM_GRPO_TEST_DEVICE=$device python -m pytest -q -n "$workers" -p no:cacheprovider \
-        tests/decoding/test_engine{_exactness,}.py tests/methods/fast/test_{packed,vision_features,fast_exactness}.py
+        tests/decoding/test_{engine_exactness,engine,choosing}.py tests/methods/fast/test_{packed,vision_features,fast_exactness}.py
 }
 decode() { python benchmarks/decode.py "${qwen[@]}" "${tokens[@]}" --json "$out/decode.json"; }
 decode_smolvlm() { python benchmarks/decode.py "${smolvlm[@]}" "${tokens[@]}" --json "$out/decode_smolvlm.json"; }
@@ -70,7 +70,7 @@ embedded() {
         --out "$OUT_PATH/test" --limit 40
     echo "trained, merged and asked $(wc -l <"$OUT_PATH/test/generations.jsonl") rows"
 }
-parts=(exact:130 decode:90 step_4x8:100 step_2x8:70 embedded:90 decode_smolvlm:60 step_smolvlm:60)
+parts=(exact:120 decode:90 step_4x8:120 step_2x8:80 embedded:90 decode_smolvlm:60 step_smolvlm:60)
 
 if $is_list; then
     for part in "${parts[@]}"; do

@@ -8,28 +8,43 @@ in the call's batch dimension. Flash attention takes windows of any length at on
 import copy
 import inspect
 from collections import Counter
+from collections.abc import MutableMapping
 from functools import lru_cache
 from typing import Any
 
 import torch
+from torch.utils.weak import WeakTensorKeyDictionary
 from transformers import AttentionInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 TOGETHER = "vlm_grpo_windows"
 STOCK = "sdpa"
 """The implementation that this stands before."""
+_LENGTHS: MutableMapping[torch.Tensor, tuple[int, ...]] = WeakTensorKeyDictionary()
+"""What `_lengths` read of bounds that still exist; by identity."""
 
 
 class _Together:
     """Before a tower's attention class: hands the windows on to `_attend` instead of cutting them out."""
 
-    window_lengths: list[int]
+    window_lengths: tuple[int, ...]
 
     def forward(self, hidden_states: torch.Tensor, cu_seqlens: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
         """As the class below, (tokens, width) to (tokens, width); `cu_seqlens` are the windows' bounds."""
-        self.window_lengths = (cu_seqlens[1:] - cu_seqlens[:-1]).tolist()
-        states: torch.Tensor = super().forward(hidden_states, cu_seqlens[[0, -1]], *rest, **more)  # type: ignore[misc]
+        self.window_lengths = _lengths(cu_seqlens)
+        whole = torch.tensor([0, len(hidden_states)], device="cpu")  # the class below reads it, three times
+        states: torch.Tensor = super().forward(hidden_states, whole, *rest, **more)  # type: ignore[misc]
         return states
+
+
+def _lengths(cu_seqlens: torch.Tensor) -> tuple[int, ...]:
+    """The windows' lengths, read off their bounds once: each reading makes the host wait for the GPU.
+
+    A pass gives all its layers the same tensors of bounds and does not change them.
+    """
+    if cu_seqlens not in _LENGTHS:
+        _LENGTHS[cu_seqlens] = tuple((cu_seqlens[1:] - cu_seqlens[:-1]).tolist())
+    return _LENGTHS[cu_seqlens]
 
 
 def attend_together(model: torch.nn.Module) -> None:
@@ -50,7 +65,7 @@ def _attend(
     stock = ALL_ATTENTION_FUNCTIONS[STOCK]
     if len(module.window_lengths) == 1:
         return stock(module, query, key, value, attention_mask, **rest)[0], None
-    order, back, groups = _by_length(tuple(module.window_lengths), query.device)
+    order, back, groups = _by_length(module.window_lengths, query.device)
     tensors = torch.cat([query, key, value]) if order is None else torch.cat([query, key, value])[:, :, order]
     attended, start = [], 0
     for length, count in groups:

@@ -3,7 +3,8 @@
 The processors, the softmax, the draw from the device's default generator over the whole batch, the padding of rows
 that ended and the stopping criteria are those of `GenerationMixin._sample`; what differs is when the host looks. It
 waits for the device every few tokens only, so it may notice late that every row has ended: the tokens drawn since are
-dropped, and the generator is set back to where `generate` would have left it.
+dropped, and the generator is set back to where `generate` would have left it. So does it notice numbers that no token
+can be drawn from.
 """
 
 from typing import Any
@@ -37,6 +38,7 @@ class Choosing:
         self._tokens[:, : self.prompt] = input_ids
         self._unfinished = torch.ones(rows, dtype=torch.long, device=input_ids.device)
         self._since: list[tuple[torch.Tensor, torch.Tensor | None]] = []
+        self._is_drawable = torch.ones((), dtype=torch.bool, device=input_ids.device)
         self._generator = default_generator(input_ids.device)
         self.end = self.prompt
         self.active = torch.arange(rows, device=input_ids.device)
@@ -49,10 +51,7 @@ class Choosing:
     def choose(self, logits: torch.Tensor) -> torch.Tensor | None:
         """The next token (B,) from float32 `logits` (B, V), which may be changed; None when all rows have ended."""
         scores = self._processors(self.so_far, logits)
-        if self._samples:
-            chosen = torch.multinomial(torch.softmax(scores, dim=-1), num_samples=1).squeeze(1)
-        else:
-            chosen = scores.argmax(dim=-1)
+        chosen = self._draw(torch.softmax(scores, dim=-1)) if self._samples else scores.argmax(dim=-1)
         if self._pad is not None:
             chosen = chosen * self._unfinished + self._pad * (1 - self._unfinished)
         self._tokens[:, self.end] = chosen
@@ -63,8 +62,15 @@ class Choosing:
         self._since.append((self._unfinished, None if looks or not self._samples else self._generator.get_state()))
         return None if looks and self._look() else chosen
 
+    def _draw(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """A token of each row of (B, V), as `torch.multinomial` draws it, which would look at the device twice."""
+        self._is_drawable &= ~probabilities[:, 0].isnan().any()
+        return probabilities.div_(torch.empty_like(probabilities).exponential_()).argmax(dim=-1)
+
     def _look(self) -> bool:
         """Whether all rows have ended; drops what was drawn since."""
+        if self._samples and not self._is_drawable:
+            raise RuntimeError("logits are nan or infinite: no token can be drawn from them")
         states = torch.stack([unfinished for unfinished, _ in self._since])
         ended = (states.amax(dim=1) == 0).tolist()
         if not any(ended):

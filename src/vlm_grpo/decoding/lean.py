@@ -16,7 +16,8 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from vlm_grpo.adapters.precision import autocast_dtype
-from vlm_grpo.decoding.lean_layer import LeanLayer, norm
+from vlm_grpo.decoding.branch import Branch
+from vlm_grpo.decoding.lean_layer import BRANCHES, LeanLayer, norm
 from vlm_grpo.decoding.lean_layout import why_not_lean
 from vlm_grpo.decoding.slots import SlotCache
 from vlm_grpo.decoding.step import Step, tower_step
@@ -38,7 +39,9 @@ class LeanStep:
     def __init__(self, model: PreTrainedModel, stock: Step) -> None:
         self._tower: Any = model.get_decoder()
         self._model, self._stock = model, stock
+        self._branches = [Branch(model.device) for _ in range(BRANCHES)]
         self._layers: list[LeanLayer] = []
+        self._lora: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._copied: Any = None
         self.why_not: str | None = None
         self.refresh()
@@ -59,9 +62,11 @@ class LeanStep:
         tensors = [(tensor.data_ptr(), tensor.shape) for tensor in self._tower.parameters()]
         if (tensors, rounded) != self._copied:
             self._copied = tensors, rounded
-            self._layers = [LeanLayer(layer, rounded) for layer in self._tower.layers]
-        for layer in self._layers:
-            layer.refresh()
+            self._layers = [LeanLayer(layer, self._branches, rounded) for layer in self._tower.layers]
+            self._lora = [pair for layer in self._layers for pair in layer.copies()]
+        if self._lora:
+            copies, weights = zip(*self._lora, strict=True)
+            torch._foreach_copy_(copies, weights)
 
     @torch.no_grad()
     def __call__(

@@ -4,15 +4,19 @@ RMSNorm is one call, queries and keys are turned together, the mask is made addi
 query heads reads its keys and values as they lie in the cache, without repeating them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers.cache_utils import CacheLayerMixin
 
+from vlm_grpo.decoding.branch import Branch
 from vlm_grpo.decoding.lean_projection import Added, Stacked
 from vlm_grpo.decoding.shared_keys import SharedKeys, attend
 
+BRANCHES = 3
+"""Beside q, or gate: LoRA's part, and two more layers of the same input."""
 Room = tuple[torch.Tensor, torch.Tensor]
 """Where the layers, one after the other, put q, k and v (B, their widths) and gate and up (B, their widths)."""
 
@@ -20,28 +24,28 @@ Room = tuple[torch.Tensor, torch.Tensor]
 class LeanLayer:
     """The step of `layer`, a decoder layer of Llama's layout (q, k, v, o; gate, up, down; two norms).
 
-    `rounded` is the number format that LoRA computes in; None: its own.
+    `branches`, at least `BRANCHES`, are for products that may run side by side; `rounded` is the number format that
+    LoRA computes in, None: its own.
     """
 
-    def __init__(self, layer: Any, rounded: torch.dtype | None = None) -> None:
+    def __init__(self, layer: Any, branches: Sequence[Branch], rounded: torch.dtype | None = None) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self.norms = layer.input_layernorm, layer.post_attention_layernorm
         self.width: int = attention.head_dim
         self.groups: int = attention.num_key_value_groups
         self.scale: float = attention.scaling
         self.activation = mlp.act_fn
-        self.qkv = Stacked([attention.q_proj, attention.k_proj, attention.v_proj], rounded)
-        self.output = Added(attention.o_proj, rounded)
-        self.gate_up = Stacked([mlp.gate_proj, mlp.up_proj], rounded)
-        self.down = Added(mlp.down_proj, rounded)
+        self.qkv = Stacked([attention.q_proj, attention.k_proj, attention.v_proj], branches, rounded)
+        self.output = Added(attention.o_proj, branches[0], rounded)
+        self.gate_up = Stacked([mlp.gate_proj, mlp.up_proj], branches, rounded)
+        self.down = Added(mlp.down_proj, branches[0], rounded)
         self.kv_heads = self.qkv.widths[1] // self.width
         self.turned = sum(self.qkv.widths[:2]) // self.width
 
-    def refresh(self) -> None:
-        """Copy LoRA's weights, which may have changed in place."""
-        for projection in (self.qkv, self.output, self.gate_up, self.down):
-            if projection.lora is not None:
-                projection.lora.refresh()
+    def copies(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Places in the copies of LoRA's weights, and the weights, which may change in place."""
+        projections = (self.qkv, self.output, self.gate_up, self.down)
+        return [pair for projection in projections if projection.lora is not None for pair in projection.lora.copies()]
 
     def room(self, h: torch.Tensor) -> Room:
         """Memory that this layer and those of its shape work in."""

@@ -11,7 +11,7 @@ before `refresh` stays valid. Base weights are never copied.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,14 +19,21 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 from torch.nn.functional import linear
 
+from vlm_grpo.decoding.branch import Branch
+
 
 class Stacked:
     """y = [x W₁ᵀ + b₁ + s x A₁ᵀ B₁ᵀ | x W₂ᵀ + b₂ + …] of `layers`, plain ones and LoRA's; all have a bias, or none.
 
-    `rounded` is the number format of LoRA's copies; None: its own.
+    `rounded` is the number format of LoRA's copies; None: its own. LoRA's part is computed on the first of `branches`,
+    the layers' own on the others.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], rounded: torch.dtype | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[nn.Module], branches: Sequence[Branch], rounded: torch.dtype | None = None
+    ) -> None:
+        self._beside, *others = branches
+        self._branches = others[: len(layers) - 1]
         self.bases = [base_of(layer) for layer in layers]
         self.widths = [base.out_features for base in self.bases]
         self.biased = isinstance(self.bases[0].bias, torch.Tensor)
@@ -34,30 +41,41 @@ class Stacked:
 
     def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """y (B, sum of widths), overwritten, of x (B, inputs)."""
+        lora = None if self.lora is None else self.lora.begun(x, self._beside)
+        first, *others = zip(self.bases, y.split(self.widths, -1), strict=True)
+        made = []
+        for (base, part), branch in zip(others, self._branches, strict=True):
+            with branch:
+                made.append(self._product(x, base, part))
+        parts = [self._product(x, *first), *made]
+        for branch in self._branches:
+            branch.join()
         if self.biased:
-            # Into a part of y, CUDA would add each bias by a kernel of its own.
-            torch.cat([linear(x, base.weight, base.bias) for base in self.bases], -1, out=y)
-        else:
-            for part, base in zip(y.split(self.widths, -1), self.bases, strict=True):
-                torch.mm(x, base.weight.t(), out=part)
-        if self.lora is not None:
-            self.lora.add_to(y, x)
+            torch.cat(parts, -1, out=y)
+        if lora is not None:
+            lora(y)
         return y
+
+    def _product(self, x: torch.Tensor, base: nn.Linear, part: torch.Tensor) -> torch.Tensor:
+        """In `part` of y where there is no bias: into a part CUDA would add each bias by a kernel of its own."""
+        return linear(x, base.weight, base.bias) if self.biased else torch.mm(x, base.weight.t(), out=part)
 
 
 class Added:
-    """h += x Wᵀ + s x Aᵀ Bᵀ in place; the layer has no bias. `rounded` as in `Stacked`."""
+    """h += x Wᵀ + s x Aᵀ Bᵀ in place; the layer has no bias. LoRA's part is computed on the branch `beside`."""
 
-    def __init__(self, layer: nn.Module, rounded: torch.dtype | None = None) -> None:
+    def __init__(self, layer: nn.Module, beside: Branch, rounded: torch.dtype | None = None) -> None:
+        self._beside = beside
         self.base = base_of(layer)
         self.lora = stack_lora([layer], rounded)
 
     def __call__(self, h: torch.Tensor, x: torch.Tensor) -> None:
         """Add to h (B, outputs) the layer's output of x (B, inputs)."""
         at_once = h.dtype is torch.float32
+        lora = None if self.lora is None else self.lora.begun(x, self._beside)
         y = h.addmm_(x, self.base.weight.t()) if at_once else torch.mm(x, self.base.weight.t())
-        if self.lora is not None:
-            self.lora.add_to(y, x)
+        if lora is not None:
+            lora(y)
         if not at_once:
             h.add_(y)
 
@@ -79,25 +97,37 @@ class StackedLora:
         self.down = matrices[0].new_zeros(matrices[0].shape[1], ranks, dtype=rounded)
         self.up = matrices[0].new_zeros(ranks, start, dtype=rounded)
 
-    @torch.no_grad()
-    def refresh(self) -> None:
-        """Copy the layers' weights to where the copies lie."""
-        rank = 0
+    def copies(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Places in the copies, and the layers' weights that belong there."""
+        pairs, rank = [], 0
         for layer, start in self.adapted:
-            a, b = _matrices(layer)
-            rows = slice(rank, rank := rank + len(a))
-            self.down[:, rows].copy_(a.t())
-            self.up[rows, start : start + len(b)].copy_(b.t())
+            a, b = (matrix.detach().t() for matrix in _matrices(layer))
+            columns = slice(rank, rank := rank + a.shape[1])
+            pairs += [(self.down[:, columns], a), (self.up[columns, start : start + b.shape[1]], b)]
+        return pairs
 
-    def add_to(self, y: torch.Tensor, x: torch.Tensor) -> None:
-        """y (B, outputs of all layers) += s x Aᵀ Bᵀ in place, the products in the copies' number format."""
-        inner = torch.mm(x.to(self.down.dtype), self.down)
-        if y.dtype is self.up.dtype is torch.float32:
-            y.addmm_(inner, self.up, alpha=self.scaling)
-        elif y.dtype is self.up.dtype and not self._scales_exactly:
-            y.add_(torch.mm(inner, self.up).mul_(self.scaling))
-        else:
-            y.add_(torch.mm(inner, self.up), alpha=self.scaling)
+    def begun(self, x: torch.Tensor, beside: Branch) -> Callable[[torch.Tensor], None]:
+        """s x Aᵀ Bᵀ, begun on the branch `beside`: what is given back adds it to y (B, outputs of all layers) in place.
+
+        Products are in the copies' number format; in float32 the last one is part of the sum.
+        """
+        summed = x.dtype is self.up.dtype is torch.float32
+        alpha = self.scaling
+        with beside:
+            product = torch.mm(x.to(self.down.dtype), self.down)
+            if not summed:
+                product = torch.mm(product, self.up)
+                if x.dtype is self.up.dtype and not self._scales_exactly:
+                    product, alpha = product.mul_(self.scaling), 1.0
+
+        def add_to(y: torch.Tensor) -> None:
+            beside.join()
+            if summed:
+                y.addmm_(product, self.up, alpha=alpha)
+            else:
+                y.add_(product, alpha=alpha)
+
+        return add_to
 
 
 def stack_lora(layers: Sequence[nn.Module], rounded: torch.dtype | None) -> StackedLora | None:

@@ -68,6 +68,8 @@ class Workspace:
         """
         if isinstance(self._step, LeanStep):
             self._step.refresh()
+        if self._record is not None:
+            self._forget_stale_records()
         self._rows = self._bucket(len(prompt_of_row))
         self._length = length_bucket(length)
         self._end = prompts.layers[0].keys.shape[2]
@@ -129,10 +131,6 @@ class Workspace:
     def _run(self) -> Run:
         if self._record is None:
             return self._over(self._rows, self._end)
-        depends = what_a_record_depends_on(self._tower)
-        if depends != self._depends:
-            self._recorded.clear()
-            self._depends = depends
         size = self._rows, self._length
         if size not in self._recorded:
             self._recorded[size] = self._record(self._over(*size))
@@ -140,6 +138,12 @@ class Workspace:
                 self._recorded.popitem(last=False)
         self._recorded.move_to_end(size)
         return self._recorded[size]
+
+    def _forget_stale_records(self) -> None:
+        depends = what_a_record_depends_on(self._tower)  # milliseconds: once a batch
+        if depends != self._depends:
+            self._recorded.clear()
+            self._depends = depends
 
     def _over(self, rows: int, length: int) -> Run:
         assert self._slots is not None

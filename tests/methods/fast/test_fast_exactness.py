@@ -2,13 +2,14 @@
 
 In float64 (but for the output layer, which TRL computes in float32) gradients differ by less than 1e-6 of their norm.
 In float32 each one is within 1e-6, absolute plus relative, with eager attention, and within twice that with sdpa, which
-takes other kernels with a mask than without. Either way the two differ by less than TRL's own rounding error.
+takes other kernels with a mask than without. Either way the two differ by less than TRL's own rounding error. On a GPU,
+which takes other kernels for other shapes, read 2e-6, and one and a half of that error.
 """
 
 import pytest
 import torch
 
-from tiny_grpo import LONG, SHORT, ask, distance, make_trainer, score
+from tiny_grpo import DEVICE, LONG, SHORT, ask, distance, make_trainer, score
 from vlm_grpo.methods.fast import trainer as fast_trainer
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.processing import PictureLists
@@ -18,7 +19,9 @@ FLAT_TILES = 4
 """Dimensions of pixels that are one tensor of tiles."""
 LOGP = 1e-5
 GRADIENT = 1e-6
-GRADIENT_FLOAT32 = {"eager": 1e-6, "sdpa": 2e-6}
+GRADIENT_FLOAT32 = {"eager": 1e-6, "sdpa": 2e-6} if DEVICE == "cpu" else {"eager": 2e-6, "sdpa": 2e-6}
+APART = 1.0 if DEVICE == "cpu" else 1.5
+"""How far the two may be from each other, in TRL's own errors: a GPU sums in another order for another shape."""
 CASES = {
     "unequal prompts": ask((SHORT, [0]), (LONG, [1]), times=4),
     "several pictures": ask((LONG, [0, 1]), (SHORT, [2]), (SHORT, [2, 2]), times=2),
@@ -108,7 +111,7 @@ def test_float32_differs_by_less_than_trl_errs(family, attention, request, tmp_p
         (_, of_trl), (_, of_ours), (_, truth) = (score(trainer, batch) for trainer in (stock, ours, exact))
         error = distance(of_trl, truth)
         assert 0 < distance(of_ours, truth) < 1.5 * error
-        assert distance(of_ours, of_trl) < error
+        assert distance(of_ours, of_trl) < APART * error
 
 
 @pytest.mark.parametrize("family", FAMILIES)

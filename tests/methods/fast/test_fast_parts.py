@@ -11,11 +11,11 @@ from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.fast.feature_cache import Call, FeatureCache
 from vlm_grpo.methods.fast.fingerprint import fingerprint, numbers
 from vlm_grpo.methods.fast.groups import shuffle_whole_groups
 from vlm_grpo.methods.fast.guard import rows_at_once
 from vlm_grpo.methods.fast.processing import DistinctProcessing, repeat_pictures
-from vlm_grpo.methods.fast.vision_features import FeatureCache
 
 
 def test_fingerprints_tell_content_order_shape_and_format_apart():
@@ -46,12 +46,12 @@ def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
     asked: list[str] = []
 
     def collect(keys: str) -> None:
-        def encode(position):
-            asked.append(keys[position])
-            return features[keys[position]]
+        def encode(positions):
+            asked.extend(keys[position] for position in positions)
+            return [features[keys[position]] for position in positions]
 
-        collected = cache.collect(list(keys), encode)
-        assert [f is features[key] for f, key in zip(collected, keys, strict=True)] == [True] * len(keys)
+        collected = cache.collect(list(keys), [Call("square", 1)] * len(keys), encode)
+        assert all(torch.equal(f, features[key][0]) for (f,), key in zip(collected, keys, strict=True))
 
     collect("aabab")
     assert asked == ["a", "b"]
@@ -64,6 +64,30 @@ def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
     assert asked == ["a", "b", "c", "b"], "b was used longest ago when c came"
     collect("abc")
     assert asked[4:] == ["c"], "a batch larger than the cache still gets all its features"
+
+
+def test_the_cache_fills_each_call_up_with_pictures_of_its_kind():
+    cache = FeatureCache(limit=1 << 20)
+    asked: list[str] = []
+
+    def collect(keys: str) -> str:
+        calls = [Call("wide", 2) if key.isupper() else Call("square", 3) for key in keys]
+
+        def encode(positions):
+            asked.append("".join(keys[position] for position in positions))
+            return list(torch.tensor([[ord(keys[position])] for position in positions])[:, None])
+
+        return "".join(chr(int(features)) for (features,) in cache.collect(list(keys), calls, encode))
+
+    assert collect("aAbacBdCA") == "aAbacBdCA"
+    assert asked == ["abc", "ddd", "AB", "CC"]
+    assert (cache.encoded, cache.reused) == (7, 2)
+    assert collect("deBf") == "deBf"
+    assert asked[4:] == ["eff"]
+    assert (cache.encoded, cache.reused) == (9, 4)
+    held = [features for (features,) in cache._kept.values()]
+    assert len(held) == 9
+    assert cache._bytes == sum(features.untyped_storage().nbytes() for features in held), "no neighbour is kept alive"
 
 
 def test_prompts_are_distinct_by_text_and_pictures():

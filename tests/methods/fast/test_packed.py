@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from test_fast_exactness import CASES, FAMILIES, GRADIENT, GRADIENT_FLOAT32, LOGP, double, rollout
+from test_fast_exactness import APART, CASES, FAMILIES, GRADIENT, GRADIENT_FLOAT32, LOGP, double, rollout
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tiny_grpo import distance, make_trainer, score
@@ -62,7 +62,7 @@ def test_float32_differs_by_less_than_trl_errs(family, attention, request, tmp_p
         (_, of_trl), (_, of_ours), (_, truth) = (score(trainer, batch) for trainer in (stock, ours, exact))
         error = distance(of_trl, truth)
         assert 0 < distance(of_ours, truth) < 1.5 * error
-        assert distance(of_ours, of_trl) < error
+        assert distance(of_ours, of_trl) < APART * error
 
 
 def test_half_the_operations_of_two_passes(tiny_qwen, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tiny_grpo import LONG, SHORT, ask, make_trainer
+from tiny_grpo import DEVICE, LONG, SHORT, ask, make_trainer
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.rollout_mode import no_dropout
 
@@ -50,3 +50,21 @@ def test_modules_that_were_in_evaluation_mode_stay_there():
     with no_dropout(model):
         assert not any(module.training for module in model.modules())
     assert [module.training for module in model.modules()] == [True, True, False]
+
+
+@pytest.mark.parametrize("fast, cast", [("auto", True), ("off", False)])
+def test_completions_are_drawn_in_the_format_that_scores_them(tiny_qwen, tmp_path, fast, cast):
+    """bfloat16 weights and LoRA in float32: scored under autocast, and drawn so, in the lean step too."""
+    trainer = make_trainer(tiny_qwen, tmp_path, fast=FastArguments(fast=fast), bf16=True)
+    trainer._inner_model().to(torch.bfloat16)
+    for name, parameter in trainer.model.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.float()
+    casts = []
+    trainer._inner_model().get_decoder().rotary_emb.register_forward_hook(
+        lambda *_: casts.append(torch.is_autocast_enabled(DEVICE))
+    )
+    trainer._generate_and_score_completions(ROWS)
+    drawn = casts[0]
+    assert drawn is cast
+    assert trainer._engine is None or trainer._engine._workspace._step.why_not is None

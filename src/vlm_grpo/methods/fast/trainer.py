@@ -30,6 +30,7 @@ from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.methods.fast.adapter_switch import switch_by_flag
 from vlm_grpo.methods.fast.ahead import PicturesAhead, before
 from vlm_grpo.methods.fast.arguments import FastArguments
+from vlm_grpo.methods.fast.feature_cache import FeatureCache
 from vlm_grpo.methods.fast.groups import shuffle_whole_groups
 from vlm_grpo.methods.fast.layout import rows_apart, rows_together
 from vlm_grpo.methods.fast.plan import WORTH, make_plan
@@ -39,7 +40,7 @@ from vlm_grpo.methods.fast.rollout_mode import no_dropout
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
 from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
 from vlm_grpo.methods.fast.uncopied import pictures_uncopied
-from vlm_grpo.methods.fast.vision_features import FeatureCache, reuse_features
+from vlm_grpo.methods.fast.vision_features import reuse_features
 
 logger = logging.getLogger(__name__)
 MIB = 1 << 20

@@ -5,7 +5,7 @@ reference and policy passes reach the tower. Pictures already seen come from a c
 encoded once, without gradient, so autograd never walks the frozen tower (with gradient checkpointing TRL makes the
 patch embedding's output require one, and it would). The cache is bounded and may span epochs: its key is the content of
 the processed pixels, which holds the picture and the processor's settings alike. It is never saved: what it holds can
-be encoded again.
+be encoded again, with the same bits, since `pictures_a_call` alone says how many pictures of a shape pass together.
 
 The tower runs in the precision that is scored, whoever calls it, so that a picture is encoded once and the policy
 samples from the features that it learns with.
@@ -16,10 +16,10 @@ FSDP), where processes would have to encode in step.
 
 import functools
 import inspect
-from collections import OrderedDict
+import math
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -29,11 +29,12 @@ from transformers.utils import ModelOutput
 
 from vlm_grpo.adapters.precision import autocast_dtype
 from vlm_grpo.decoding.pictures import equal
+from vlm_grpo.methods.fast.feature_cache import Call, FeatureCache, Features
 from vlm_grpo.methods.fast.fingerprint import fingerprint
 
 LANGUAGE_TOWERS = ("language_model.", "text_model.")
-Features = tuple[torch.Tensor, ...]
-"""What the tower says of one picture: (tokens, width), and one more of that shape for each deepstack layer."""
+PATCHES_A_CALL = 8192
+PICTURES_A_CALL = 8
 
 
 def tower_trains(backbone: PreTrainedModel) -> bool:
@@ -41,54 +42,26 @@ def tower_trains(backbone: PreTrainedModel) -> bool:
     return any(p.requires_grad for name, p in backbone.named_parameters() if not name.startswith(LANGUAGE_TOWERS))
 
 
-@dataclass
-class FeatureCache:
-    """Features by picture, the least recently used dropped first when they exceed `limit` bytes.
+def pictures_a_call(device: torch.device, patches: int) -> int:
+    """How many pictures, or tiles, of `patches` patches pass the tower in each call on `device`: a power of two.
 
-    `encoded` counts the pictures that went through the tower, `reused` those that did not have to. `output` is how the
-    tower dresses its features; known once it has encoded a picture.
+    On a GPU launching kernels is taken to bind a call of up to `PATCHES_A_CALL` patches, so that more pictures, also
+    those that fill it up, come at little cost; on a CPU arithmetic binds, and there is nothing to share. Nothing else
+    may decide: a resumed run must find the same number.
     """
+    if device.type != "cuda":
+        return 1
+    fitting = max(1, PATCHES_A_CALL // patches)
+    return min(PICTURES_A_CALL, 1 << (fitting.bit_length() - 1))
 
-    limit: int
-    encoded: int = 0
-    reused: int = 0
-    output: Any = None
-    _kept: OrderedDict[Hashable, Features] = field(default_factory=OrderedDict)
-    _bytes: int = 0
 
-    def collect(self, keys: Sequence[Hashable], encode: Callable[[int], Features]) -> list[Features]:
-        """The features of each picture of `keys`; `encode` is given the position of each distinct unknown one.
+@dataclass(frozen=True)
+class _Tower:
+    """The stock `get_image_features`, the pixels of one patch of a tile, and the features that are known."""
 
-        One at a time, so that a picture's features do not depend on its neighbours, not even in rounding: a resumed
-        run, whose cache is empty, goes on as the undisturbed one would.
-        """
-        by_key: dict[Hashable, Features] = {}
-        for position, key in enumerate(keys):
-            if key in by_key:
-                self.reused += 1
-            elif key in self._kept:
-                by_key[key] = self._kept[key]
-                self.reused += 1
-            else:
-                by_key[key] = encode(position)
-                self.encoded += 1
-        for key, features in by_key.items():
-            self._keep(key, features)
-        return [by_key[key] for key in keys]
-
-    def clear(self) -> None:
-        """Forget all features."""
-        self._kept.clear()
-        self._bytes = 0
-
-    def _keep(self, key: Hashable, features: Features) -> None:
-        if key not in self._kept:
-            self._bytes += _size(features)
-        self._kept[key] = features
-        self._kept.move_to_end(key)
-        while self._bytes > self.limit:
-            _, dropped = self._kept.popitem(last=False)
-            self._bytes -= _size(dropped)
+    encode: Callable[..., ModelOutput]
+    patch_area: int
+    cache: FeatureCache
 
 
 def reuse_features(
@@ -103,28 +76,36 @@ def reuse_features(
     """
     assert not tower_trains(backbone), "the features of a tower that trains cannot be reused"
     cache = FeatureCache(limit)
-    encode = backbone.get_image_features
-    layout = list(inspect.signature(encode).parameters)[1]
+    stock = backbone.get_image_features
+    layout = list(inspect.signature(stock).parameters)[1]
     collect: Callable[..., ModelOutput] = COLLECT.get(layout, _collect_flat_tiles)
+    patch = backbone.config.vision_config.patch_size
+    tower = _Tower(stock, math.prod(patch) if isinstance(patch, Sequence) else patch**2, cache)
 
-    @functools.wraps(encode)
+    @functools.wraps(stock)
     def get_image_features(pixel_values: torch.Tensor, *rest: Any, **named: Any) -> ModelOutput:
         with torch.no_grad(), precision():
-            return collect(cache, encode, pixel_values, rest[0] if rest else named.get(layout))
+            return collect(tower, pixel_values, rest[0] if rest else named.get(layout))
 
     backbone.get_image_features = get_image_features
     return cache
 
 
-def _collect_patches(cache: FeatureCache, encode: Any, pixels: torch.Tensor, grid: torch.Tensor) -> ModelOutput:
-    pieces = pixels.split(grid.prod(-1).tolist())
+def _collect_patches(tower: _Tower, pixels: torch.Tensor, grid: torch.Tensor) -> ModelOutput:
+    shapes: list[tuple[int, ...]] = [tuple(shape) for shape in grid.tolist()]
+    pieces = pixels.split([math.prod(shape) for shape in shapes])
+    cache = tower.cache
 
-    def encode_one(position: int) -> Features:
-        raw = cache.output = encode(pieces[position], grid[position : position + 1], return_dict=True)
-        return (raw.pooler_output[0], *(_whole(layer) for layer in getattr(raw, "deepstack_features", None) or ()))
+    def encode(positions: Sequence[int]) -> list[Features]:
+        count = len(positions)
+        together = torch.cat([pieces[position] for position in positions])
+        raw = cache.output = tower.encode(together, grid[positions[0]].repeat(count, 1), return_dict=True)
+        layers = [_by_picture(layer, count) for layer in getattr(raw, "deepstack_features", None) or ()]
+        return list(zip(raw.pooler_output, *layers, strict=True))
 
-    keys = [(key, *shape) for key, shape in zip(_keys(pieces), grid.tolist(), strict=True)]
-    pooled, *layers = zip(*cache.collect(keys, encode_one), strict=True)
+    keys = [(key, *shape) for key, shape in zip(_keys(pieces), shapes, strict=True)]
+    calls = [Call(shape, pictures_a_call(pixels.device, math.prod(shape))) for shape in shapes]
+    pooled, *layers = zip(*cache.collect(keys, calls, encode), strict=True)
     if not layers:
         return type(cache.output)(pooler_output=list(pooled))
     in_one = isinstance(cache.output.deepstack_features[0], torch.Tensor)
@@ -132,25 +113,30 @@ def _collect_patches(cache: FeatureCache, encode: Any, pixels: torch.Tensor, gri
     return type(cache.output)(pooler_output=list(pooled), deepstack_features=deepstack)
 
 
-def _whole(layer: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
-    """One picture's (tokens, width) of a deepstack layer, one tensor of all pictures in transformers 5.17."""
-    return layer if isinstance(layer, torch.Tensor) else layer[0]
+def _by_picture(layer: torch.Tensor | Sequence[torch.Tensor], count: int) -> Sequence[torch.Tensor]:
+    """(tokens, width) of a deepstack layer for each of `count` equal pictures, which transformers 5.17 has in one."""
+    return layer.chunk(count) if isinstance(layer, torch.Tensor) else layer
 
 
-def _collect_tiles(cache: FeatureCache, encode: Any, pixels: torch.Tensor, mask: torch.Tensor | None) -> ModelOutput:
+def _collect_tiles(tower: _Tower, pixels: torch.Tensor, mask: torch.Tensor | None) -> ModelOutput:
     is_real = pixels.flatten(2).any(-1)
     if not is_real.any():
-        return encode(pixels, mask, return_dict=True)
+        return tower.encode(pixels, mask, return_dict=True)
     tiles = pixels[is_real]
     masks = None if mask is None else mask[is_real]
+    cache = tower.cache
 
-    def encode_one(position: int) -> Features:
-        mask = None if masks is None else masks[position][None, None]
-        raw = cache.output = encode(tiles[position][None, None], mask, return_dict=True)
-        return (raw.pooler_output[0],)
+    def encode(positions: Sequence[int]) -> list[Features]:
+        some, their_masks = (
+            None if of_all is None else torch.stack([of_all[position] for position in positions])[:, None]
+            for of_all in (tiles, masks)
+        )
+        raw = cache.output = tower.encode(some, their_masks, return_dict=True)
+        return [(features,) for features in raw.pooler_output]
 
-    keys = _keys(tiles) if masks is None else list(zip(_keys(tiles), _keys(masks), strict=True))
-    pooled = [features for (features,) in cache.collect(keys, encode_one)]
+    of_masks: list[Hashable] = [None] * len(tiles) if masks is None else _keys(masks)
+    keys = list(zip(_keys(tiles), of_masks, strict=True))
+    pooled = [features for (features,) in cache.collect(keys, _calls(tower, tiles, of_masks), encode)]
     if isinstance(cache.output.pooler_output, torch.Tensor):
         return _dress(cache.output, torch.stack(pooled))
     empty = pooled[0][:0]
@@ -159,17 +145,26 @@ def _collect_tiles(cache: FeatureCache, encode: Any, pixels: torch.Tensor, mask:
     return _dress(cache.output, rows)
 
 
-def _collect_flat_tiles(cache: FeatureCache, encode: Any, pixels: torch.Tensor, _: None) -> ModelOutput:
-    def encode_one(position: int) -> Features:
-        raw = cache.output = encode(pixels[position][None], return_dict=True)
-        return (raw.pooler_output[0],)
+def _collect_flat_tiles(tower: _Tower, pixels: torch.Tensor, _: None) -> ModelOutput:
+    cache = tower.cache
 
-    pooled = torch.stack([features for (features,) in cache.collect(_keys(pixels), encode_one)])
+    def encode(positions: Sequence[int]) -> list[Features]:
+        raw = cache.output = tower.encode(torch.stack([pixels[position] for position in positions]), return_dict=True)
+        return [(features,) for features in raw.pooler_output]
+
+    calls = _calls(tower, pixels, [None] * len(pixels))
+    pooled = torch.stack([features for (features,) in cache.collect(_keys(pixels), calls, encode)])
     return _dress(cache.output, pooled)
 
 
 COLLECT = {"image_grid_thw": _collect_patches, "pixel_attention_mask": _collect_tiles}
 """By the second parameter of `get_image_features`."""
+
+
+def _calls(tower: _Tower, tiles: torch.Tensor, masks: Sequence[Hashable]) -> list[Call]:
+    """The call of each tile; one without a full mask stays apart: with it other kernels would serve all."""
+    pictures = pictures_a_call(tiles.device, math.prod(tiles.shape[-2:]) // tower.patch_area)
+    return [Call((tiles.shape[1:], mask), pictures) for mask in masks]
 
 
 def _dress(like: ModelOutput, pooled: Any) -> ModelOutput:
@@ -190,7 +185,3 @@ def _keys(pieces: Sequence[torch.Tensor] | torch.Tensor) -> list[Hashable]:
 
 def _key(piece: torch.Tensor) -> Hashable:
     return (*fingerprint(piece), autocast_dtype(piece.device))
-
-
-def _size(features: Features) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in features)
