@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 from PIL import Image
 from transformers import PreTrainedModel
 
@@ -164,18 +165,28 @@ def build(size: Size, *, device: str, seed: int = 0) -> Shaped:
     return Shaped(model, processor, checkpoint.adapter)
 
 
-def rows(shaped: Shaped, size: Size, *, prompts: int, prompt_tokens: int) -> list[dict[str, Any]]:
-    """`prompts` rows as TRL reads them, each with a picture of its own and a prompt of about `prompt_tokens` tokens."""
-    made = []
-    for index in range(prompts):
-        width, height = picture_of(size, prompt_tokens)
-        noise = np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        picture = Image.fromarray(noise)
-        words: list[str] = [f"Row {index}."]
-        while len(_ids(shaped, picture, " ".join(words))) < prompt_tokens:
-            words.append("The red circle is left of the blue square.")
-        made.append({"prompt": [{"role": "user", "content": " ".join(words)}], "images": [picture]})
-    return made
+def rows(shaped: Shaped, size: Size, *, prompts: int, prompt_tokens: int) -> Dataset:
+    """`prompts` rows as TRL reads them, each with a picture of its own and a prompt of about `prompt_tokens` tokens.
+
+    A batch's rows share a picture that several of them show, as those of `methods.examples` do.
+    """
+    width, height = picture_of(size, prompt_tokens)
+    pictures = [
+        Image.fromarray(np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8))
+        for index in range(prompts)
+    ]
+    words: list[str] = []
+    while len(_ids(shaped, pictures[0], " ".join(["Row 0.", *words]))) < prompt_tokens:
+        words.append("The red circle is left of the blue square.")
+    texts = [" ".join([f"Row {index}.", *words]) for index in range(prompts)]
+
+    def shown(batch: dict[str, list[int]]) -> dict[str, list[Any]]:
+        return {
+            "prompt": [[{"role": "user", "content": texts[index]}] for index in batch["index"]],
+            "images": [[pictures[index]] for index in batch["index"]],
+        }
+
+    return Dataset.from_dict({"index": list(range(prompts))}).with_transform(shown)
 
 
 def picture_of(size: Size, prompt_tokens: int) -> tuple[int, int]:

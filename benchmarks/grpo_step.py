@@ -1,18 +1,21 @@
 """One GRPO step by TRL against ours: `python benchmarks/grpo_step.py [--size proxy] [--json FILE]`.
 
 Both train the same random weights (LoRA on the language tower, vision tower frozen, KL to the adapter-free reference)
-on the same prompts with the same seeds, in turns within one run, timed by the clock on a GPU and in CPU-seconds without
+on the same prompts with the same seeds, one after the other, timed by the clock on a GPU and in CPU-seconds without
 one. In float32 their completions and losses must agree. Sizes: `tiny`, `tiny_smolvlm`, `tiny_internvl` and `proxy` (38
 million parameters) for a CPU, `qwen3b` and `smolvlm2b` (the real shapes in bfloat16) for a GPU. `ratio_scoring_update`
 compares everything after the rollout (reference and policy passes, backward, optimiser, encoding pictures for them),
-`ratio_step` the whole step, `peak_memory_ratio` the memory at its highest, one model's weights included. The rest of a
-step has its own column; its phase `pictures`, resizing and normalising, counts in full here, and a longer run has a
-thread take it off our steps. An arm takes no further step once `--limit` seconds have gone into it and one is timed.
+`ratio_step` the whole step, `peak_memory_ratio` the memory at its highest, one model's weights included. An arm is one
+run: a step's pictures are new, and the data loader's share, clipping and logging count as much as in a long run,
+setting up does not. What of a step is none of the phases above is the rest, with a column of its own; its phase
+`pictures`, resizing and normalising, is a thread's in our arm from the third step on, and its CPU-seconds fall on other
+phases. An arm takes no further step once `--limit` seconds have gone into it and one is timed.
 `--sweep` varies group size, prompt and completion length around the size's own.
 
 Our arm's tower is what `load_model` makes of it. Measured on one CPU core beside other work, size proxy, one prompt of
 476 tokens, 8 completions of 128 (one run, two steps timed): scoring + update 5.2 times faster (5.3 times fewer
 multiply-adds), the rollout 3.9 times, the step 4.66 times, 0.49 of the memory; completions and losses equal.
+These steps were a run each; cut out of one run, as now, it is 5.5, 4.3 and 4.97 times, 0.50 of the memory, equal too.
 `tiny_internvl`, 2 prompts of 100 tokens (three tiles a picture) x 8, 40: 2.8 times, the rollout 2.4 times, the step
 2.75 times, 0.42 of the memory; equal too. How that changes with the setting: benchmarks/README.md. The GPU sizes have
 not been run yet.
@@ -23,6 +26,7 @@ import json
 import statistics
 import tempfile
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +35,6 @@ from typing import Any
 import torch
 import transformers
 import trl
-from datasets import Dataset
 from grpo_arithmetic import multiply_adds
 from grpo_shapes import SIZES, Shaped, Size, build, patches, rows
 from peft import LoraConfig
@@ -59,12 +62,25 @@ class Setting:
     completion: int
 
 
-class OptimiserClock(TrainerCallback):
-    """Times clipping's end to the optimiser's, and keeps the loss."""
+class Cut(TrainerCallback):
+    """Seeds each step, times clipping's end to the optimiser's, and keeps what each step cost and said.
 
-    def __init__(self, clock: PhaseClock) -> None:
-        self.clock = clock
-        self.loss = float("nan")
+    A step is what lies between two ends of a step: the next batch's making and the log of the step before it count.
+    """
+
+    def __init__(self, clock: PhaseClock, *, warm_up: int, limit: float) -> None:
+        self.clock, self.memory = clock, PeakMemory()
+        self.warm_up, self.limit = warm_up, limit
+        self.steps: list[Step] = []
+        self.completions: Callable[[], list[Any]]
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Forget what setting up took."""
+        self.memory.start()
+
+    def on_step_begin(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+        """Draw as the other arm does."""
+        torch.manual_seed(state.global_step)
 
     def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
         """Clipping is done."""
@@ -75,32 +91,45 @@ class OptimiserClock(TrainerCallback):
         """The weights are new."""
         self.context.__exit__(None, None, None)
 
-    def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
-        """Note the loss."""
-        self.loss = (logs or {}).get("loss", self.loss)
+    def on_step_end(self, _: Any, __: Any, control: Any, **___: Any) -> None:
+        """Note the step, and end the run where it is long enough."""
+        with self.clock.stopped():
+            phases: dict[str, float] = {}
+            for name, seconds in self.clock.lap().items():
+                inner, _, outer = name.partition(" in ")
+                phase = inner if outer in ("", "rest") else f"{inner}, {outer.partition(' in ')[0]}"
+                phases[phase] = phases.get(phase, 0.0) + seconds
+            said = [turns[0]["content"] for turns in self.completions()]
+            self.steps.append(Step(phases, self.memory.bytes(), said))
+            taken = sum(step.seconds for step in self.steps)
+            control.should_training_stop |= len(self.steps) > self.warm_up and taken >= self.limit
+            self.memory.start()
 
 
 class Arm:
     """A trainer and its clocks."""
 
-    def __init__(self, name: str, shaped: Shaped, size: Size, setting: Setting, folder: Path, checkpointing: bool):
-        self.clock, self.memory = PhaseClock(), PeakMemory()
+    def __init__(
+        self, name: str, shaped: Shaped, size: Size, setting: Setting, folder: Path, *, checkpointing: bool, **run: Any
+    ):
         if name == "ours":
             see_faster(shaped.model)
-        self.optimiser = OptimiserClock(self.clock)
+        clock, steps = PhaseClock(), run.pop("repeats") + run["warm_up"]
+        self.cut = Cut(clock, **run)
         backbone = shaped.model.base_model
-        self.clock.watch(backbone, "get_image_features", "encode")
-        self.clock.watch(shaped.processor.image_processor, "preprocess", "pictures")
+        clock.watch(backbone, "get_image_features", "encode")
+        clock.watch(shaped.processor.image_processor, "preprocess", "pictures")
         args = GRPOConfig(
             output_dir=str(folder / name),
             per_device_train_batch_size=setting.prompts * setting.group,
             num_generations=setting.group,
             max_completion_length=setting.completion,
             generation_kwargs={"min_new_tokens": setting.completion, "use_cache": True},
-            max_steps=1,
+            max_steps=steps,
             beta=0.04,
             loss_type="grpo",
             learning_rate=1e-4,
+            lr_scheduler_type="constant",
             gradient_checkpointing=checkpointing and name == "TRL",
             bf16=size.dtype is torch.bfloat16,
             use_cpu=not torch.cuda.is_available(),
@@ -117,37 +146,27 @@ class Arm:
             args=args,
             processing_class=shaped.processor,
             reward_funcs=[noise],
-            train_dataset=Dataset.from_list(rows(shaped, size, prompts=setting.prompts, prompt_tokens=setting.prompt)),
+            train_dataset=rows(shaped, size, prompts=setting.prompts * steps, prompt_tokens=setting.prompt),
             peft_config=lora,
-            callbacks=[self.optimiser],
+            callbacks=[self.cut],
             **extra,
         )
         self.trainer.remove_callback(PrinterCallback)
-        self.clock.watch(self.trainer, "training_step", "rest")
-        self.clock.watch(self.trainer, "_generate_single_turn", "rollout")
-        self.clock.watch(
+        self.cut.completions = lambda: list(self.trainer._logs["completion"])
+        clock.watch(self.trainer, "_run_epoch", "rest")
+        clock.watch(self.trainer, "_generate_single_turn", "rollout")
+        clock.watch(
             self.trainer,
             "_get_per_token_logps_and_entropies",
             lambda: "policy forward" if torch.is_grad_enabled() else "reference",
         )
-        self.clock.watch(self.trainer.accelerator, "backward", "backward")
+        clock.watch(self.trainer.accelerator, "backward", "backward")
 
-    def step(self, seed: int) -> "Step":
-        """One step of training from where the last one ended."""
-        self.clock.seconds.clear()
-        if isinstance(self.trainer, FastGRPOTrainer):  # as if the step's pictures were new
-            for kept in filter(None, (self.trainer.features, self.trainer.ahead)):
-                kept.clear()
-        torch.manual_seed(seed)
-        self.memory.start()
+    def steps(self) -> "list[Step]":
+        """Train."""
         self.trainer.train()
-        phases: dict[str, float] = {}
-        for name, seconds in self.clock.seconds.items():
-            inner, _, outer = name.partition(" in ")
-            phase = inner if outer in ("", "rest") else f"{inner}, {outer.partition(' in ')[0]}"
-            phases[phase] = phases.get(phase, 0.0) + seconds
-        completions = list(self.trainer._logs["completion"])
-        return Step(phases, self.memory.bytes(), self.optimiser.loss, [turns[0]["content"] for turns in completions])
+        losses = [line["loss"] for line in self.trainer.state.log_history if "loss" in line]
+        return [replace(step, loss=loss) for step, loss in zip(self.cut.steps, losses, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -156,8 +175,8 @@ class Step:
 
     phases: dict[str, float]
     peak: int
-    loss: float
     completions: list[str]
+    loss: float = float("nan")
 
     @property
     def seconds(self) -> float:
@@ -183,20 +202,16 @@ def noise(completions: list[Any], **_: Any) -> list[float]:
 def measure(
     size_name: str, setting: Setting, *, repeats: int, warm_up: int, limit: float, checkpointing: bool
 ) -> dict[str, Any]:
-    """Run both arms in turns and compare the medians of up to `repeats` steps after `warm_up` others."""
+    """Run one arm after the other and compare the medians of up to `repeats` steps after `warm_up` others."""
     size = SIZES[size_name]
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    run = {"repeats": repeats, "warm_up": warm_up, "limit": limit, "checkpointing": checkpointing}
+    steps: dict[str, list[Step]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        arms, weights = {}, 0
         for name in ARMS:
             shaped = build(size, device=device)
             weights = sum(p.numel() * p.element_size() for p in shaped.model.parameters())
-            arms[name] = Arm(name, shaped, size, setting, Path(folder), checkpointing)
-        steps: dict[str, list[Step]] = {name: [] for name in ARMS}
-        for round_ in range(warm_up + repeats):
-            for name in ARMS:
-                if round_ <= warm_up or sum(step.seconds for step in steps[name]) < limit:
-                    steps[name].append(arms[name].step(seed=round_))
+            steps[name] = Arm(name, shaped, size, setting, Path(folder), **run).steps()
     pairs = list(zip(steps["TRL"], steps["ours"], strict=False))
     equal = [a == b for stock, ours in pairs for a, b in zip(stock.completions, ours.completions, strict=True)]
     if size.dtype is torch.float32:
@@ -285,7 +300,7 @@ def main() -> None:
     parser.add_argument("--prompt", type=int, help="prompt tokens, picture included; default: the size's")
     parser.add_argument("--completion", type=int, help="completion tokens; default: the size's")
     parser.add_argument("--repeats", type=int, default=3, help="timed steps of each")
-    parser.add_argument("--warm-up", type=int, default=1, help="steps of each before those")
+    parser.add_argument("--warm-up", type=int, default=2, help="steps of each before those")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds after which an arm takes no further step")
     parser.add_argument("--sweep", action="store_true", help="vary group, prompt and completion around these")
     parser.add_argument("--checkpointing", action="store_true", help="give TRL its default, gradient checkpointing")

@@ -38,6 +38,21 @@ class PhaseClock:
         if self._open:
             self._open[-1] = (self._open[-1][0], now())
 
+    def lap(self) -> dict[str, float]:
+        """Seconds by phase since the last lap."""
+        self._book()
+        seconds = dict(self.seconds)
+        self.seconds.clear()
+        return seconds
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Time nothing of what happens within."""
+        self._book()
+        yield
+        if self._open:
+            self._open[-1] = (self._open[-1][0], now())
+
     def _book(self) -> None:
         if self._open:
             phase, since = self._open[-1]
@@ -81,7 +96,6 @@ class PeakMemory:
         """Forget what was."""
         gc.collect()
         if torch.cuda.is_available():
-            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             self._before = torch.cuda.memory_allocated()
         else:

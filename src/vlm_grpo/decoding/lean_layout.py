@@ -47,12 +47,19 @@ def _of_tower(tower: Any) -> Iterator[str]:
         yield f"rotary positions are {tower.rotary_emb.rope_type}"
     if type(tower.embed_tokens) is not nn.Embedding:
         yield f"the embedding is a {type(tower.embed_tokens).__name__}"
-    if tower.training and (config.attention_dropout or any(_drops(module) for module in tower.modules())):
+    modules = list(tower.named_modules())
+    if tower.training and (config.attention_dropout or any(_drops(module) for _, module in modules)):
         yield "dropout is on"
-    for name, module in tower.named_modules():
+    for name, module in modules:
         if name not in CALLED and (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)):
             yield f"{name or 'the tower'} has hooks or a forward of its own"
-    weights = [parameter for name, parameter in tower.named_parameters() if "lora_" not in name]
+    weights = [
+        weight
+        for name, module in modules
+        if "lora_" not in name
+        for weight in module._parameters.values()
+        if weight is not None
+    ]
     if len({(weight.dtype, weight.device) for weight in weights}) > 1:
         yield "the weights have several number formats or lie on several devices"
     rounded = autocast_dtype(weights[0].device)
@@ -62,24 +69,25 @@ def _of_tower(tower: Any) -> Iterator[str]:
         for part, names in STACKED + ADDED:
             group = [getattr(getattr(layer, part), name) for name in names]
             yield from (f"layer {index}: {reason}" for reason in _of_group(names, group))
-        for part, (name,) in ADDED:
-            if base_of(getattr(getattr(layer, part), name)).bias is not None:
-                yield f"layer {index}: {name} has a bias"
+            if (part, names) in ADDED and base_of(group[0]).bias is not None:
+                yield f"layer {index}: {names[0]} has a bias"
 
 
 def _of_group(names: Sequence[str], group: Sequence[Any]) -> Iterator[str]:
+    adapters = []
     for name, module in zip(names, group, strict=True):
-        if type(module) not in (nn.Linear, LoraLinear):
+        if type(module) is LoraLinear:
+            yield from (f"{name} {reason}" for reason in _of_lora(module))
+            adapter = module.active_adapters[0]
+            adapters.append((module.scaling[adapter], module.lora_A[adapter].weight.dtype))
+        elif type(module) is not nn.Linear:
             yield f"{name} is a {type(module).__module__}.{type(module).__qualname__}"
             return
-        if isinstance(module, LoraLinear):
-            yield from (f"{name} {reason}" for reason in _of_lora(module))
     if len({base_of(module).bias is None for module in group}) > 1:
         yield f"only some of {', '.join(names)} have a bias"
-    adapted = [module for module in group if isinstance(module, LoraLinear)]
-    if len({module.scaling[module.active_adapters[0]] for module in adapted}) > 1:
+    if len({scaling for scaling, _ in adapters}) > 1:
         yield f"LoRA scales {', '.join(names)} differently"
-    if len({module.lora_A[module.active_adapters[0]].weight.dtype for module in adapted}) > 1:
+    if len({dtype for _, dtype in adapters}) > 1:
         yield f"LoRA's weights of {', '.join(names)} have several number formats"
 
 

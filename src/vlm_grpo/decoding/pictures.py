@@ -8,7 +8,7 @@ Idefics3 and SmolVLM are tiles, padded to a row each (`pixel_values` (rows, tile
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -50,18 +50,20 @@ class Pictures:
         ranges = self._ranges()
         return {name: [value[of_row] for of_row in ranges[name]] for name, value in self.fields.items()}
 
-    def are_equal(self, one: int, other: int, *, offset: int = 0) -> bool:
-        """True when two rows show the same pictures, down to the last bit; rows are counted from `offset`."""
-        one, other = offset + one, offset + other
-        if self.counts is not None and self.counts[one] != self.counts[other]:
-            return False
+    def are_equal(self, pairs: Sequence[tuple[int, int]], *, offset: int = 0) -> list[bool]:
+        """For each of two rows whether they show the same pictures, value for value; rows are counted from `offset`.
+
+        One look at the device for all `pairs`.
+        """
         ranges = self._ranges()
-        return all(
-            torch.equal(value[ranges[name][one]], value[ranges[name][other]])
-            if self.patches
-            else torch.equal(value[one], value[other])
-            for name, value in self.fields.items()
-        )
+
+        def entries(row: int) -> list[torch.Tensor]:
+            return [value[ranges[name][row] if self.patches else row] for name, value in self.fields.items()]
+
+        rows = [(offset + one, offset + other) for one, other in pairs]
+        as_many = [self.counts is None or self.counts[one] == self.counts[other] for one, other in rows]
+        same = iter(equal([both for pair in rows for both in zip(*map(entries, pair), strict=True)]))
+        return [all([many, *islice(same, len(self.fields))]) for many in as_many]
 
     def _ranges(self) -> dict[str, list[slice]]:
         return {"pixel_values": self.patches, "image_grid_thw": self.images}
@@ -109,3 +111,14 @@ def _ranges(lengths: Sequence[int]) -> list[slice]:
 
 def _tensor(value: Any) -> torch.Tensor:
     return value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+
+
+def equal(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
+    """Whether the two tensors of each pair are equal, all on one device; one look at it for all pairs."""
+    if not pairs or pairs[0][0].device.type == "cpu":
+        return [torch.equal(one, other) for one, other in pairs]
+    no = pairs[0][0].new_zeros((), dtype=torch.bool)
+    same: list[bool] = torch.stack(
+        [(one == other).all() if one.shape == other.shape else no for one, other in pairs]
+    ).tolist()
+    return same

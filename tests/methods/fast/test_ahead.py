@@ -10,6 +10,7 @@ from tiny_data import save_tiny_data, tiny_rows
 from tiny_grpo import LONG, SHORT, ask, make_trainer
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.methods import examples
+from vlm_grpo.methods.fast import processing
 from vlm_grpo.methods.fast.ahead import KEPT, PicturesAhead
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.tasks.view import AS_IS
@@ -118,3 +119,13 @@ def test_a_batch_opens_each_picture_once(tmp_path, monkeypatch):
     assert len(opened) == len(set(names)), "the batch before showed it"
     assert again[0][0] is batch[3][0]
     assert batch[0][0].tobytes() == stock(root, names[0]).tobytes()
+
+
+def test_the_content_of_a_picture_is_looked_at_once_a_batch(tiny_qwen, tmp_path, monkeypatch):
+    hashed = []
+    stock = processing.blake2b
+    monkeypatch.setattr(processing, "blake2b", lambda content: hashed.append(content) or stock(content))
+    trainer = make_trainer(tiny_qwen, tmp_path, fast=FastArguments(fast="on"))
+    trainer._generate_and_score_completions(rows := ask((SHORT, [0]), (LONG, [1]), times=2))
+    assert len(hashed) == len(rows)
+    assert not trainer.ahead.known, "pictures are let go with their batch"

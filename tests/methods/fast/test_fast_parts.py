@@ -12,7 +12,7 @@ from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
 from vlm_grpo.errors import UserError
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.feature_cache import Call, FeatureCache
-from vlm_grpo.methods.fast.fingerprint import fingerprint
+from vlm_grpo.methods.fast.fingerprint import fingerprint, numbers
 from vlm_grpo.methods.fast.groups import shuffle_whole_groups
 from vlm_grpo.methods.fast.guard import rows_at_once
 from vlm_grpo.methods.fast.processing import DistinctProcessing, repeat_pictures
@@ -31,6 +31,12 @@ def test_fingerprints_tell_content_order_shape_and_format_apart():
     ]
     assert len({fingerprint(tensor) for tensor in different}) == len(different)
     assert fingerprint(pixels) == fingerprint(pixels.t().contiguous().t())
+
+
+def test_pictures_of_many_sizes_share_a_few_tables_of_numbers():
+    smaller, larger = (numbers(count, "cpu") for count in (600, 1000))
+    assert torch.equal(smaller, larger[:, :600])
+    assert smaller.data_ptr() == larger.data_ptr()
 
 
 def test_the_cache_encodes_once_and_drops_what_was_used_longest_ago():
@@ -85,10 +91,16 @@ def test_the_cache_fills_each_call_up_with_pictures_of_its_kind():
 
 
 def test_prompts_are_distinct_by_text_and_pictures():
-    pictures = ["x", "x", "y", "x", "x"]
-    prompts = [[1, 2], [1, 2], [1, 2], [1, 3], [1, 2]]
-    distinct = distinct_prompts(prompts, lambda one, other: pictures[one] == pictures[other])
-    assert distinct == DistinctPrompts(first=[0, 2, 3], of_row=[0, 0, 1, 2, 0])
+    pictures = ["x", "x", "y", "x", "x", "z", "y"]
+    prompts = [[1, 2], [1, 2], [1, 2], [1, 3], [1, 2], [1, 2], [1, 2]]
+    looks = []
+
+    def same(pairs):
+        looks.append(len(pairs))
+        return [pictures[one] == pictures[other] for one, other in pairs]
+
+    assert distinct_prompts(prompts, same) == DistinctPrompts(first=[0, 2, 3, 5], of_row=[0, 0, 1, 2, 0, 3, 1])
+    assert looks == [5, 2], "one look for all rows and their texts' first, one for those unlike it"
 
 
 @pytest.mark.parametrize("group", [1, 2, 3, 6])

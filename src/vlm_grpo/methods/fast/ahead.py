@@ -15,14 +15,17 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from vlm_grpo.methods.fast.processing import content_key, distinct
+from vlm_grpo.methods.fast.processing import KnownPictures, content_key, distinct
 
 KEPT = 4
 """Batches whose pictures are kept: this one, the next, and what a step of several batches asks for at once."""
 
 
 class PicturesAhead:
-    """`image_processor` that keeps its newest results, and that `prepare` asks beforehand."""
+    """`image_processor` that keeps its newest results, and that `prepare` asks beforehand.
+
+    `known` are pictures of the batch at hand, whose content is looked at once.
+    """
 
     def __init__(self, image_processor: Any) -> None:
         self._image_processor = image_processor
@@ -30,6 +33,7 @@ class PicturesAhead:
         self._results: OrderedDict[Hashable, Future[Any]] = OrderedDict()
         self._lock = Lock()
         self._settings: dict[str, Any] | None = None
+        self.known: KnownPictures = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._image_processor, name)
@@ -37,7 +41,7 @@ class PicturesAhead:
     def __call__(self, images: Any, *, return_tensors: Any = None, **settings: Any) -> Any:
         """As the image processor, but in torch's tensors, which the processor takes for what `return_tensors` says."""
         self._settings = settings
-        return self._processed(images, settings).result().copy()
+        return self._processed(images, settings, self.known).result().copy()
 
     def prepare(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Begin with the pictures of `rows` as TRL reads them, and return `rows`, as a data collator does.
@@ -54,19 +58,20 @@ class PicturesAhead:
             self._results.clear()
 
     def _begin(self, rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
-        first, _ = distinct([(row["prompt"], row["images"]) for row in rows])
-        self._processed([rows[row]["images"] or [] for row in first], settings)
+        known: KnownPictures = {}
+        first, _ = distinct([(row["prompt"], row["images"]) for row in rows], known)
+        self._processed([rows[row]["images"] or [] for row in first], settings, known)
 
-    def _processed(self, images: Any, settings: dict[str, Any]) -> Future[Any]:
+    def _processed(self, images: Any, settings: dict[str, Any], known: KnownPictures) -> Future[Any]:
         """The result, by whoever asks first; an error is the result of those who ask for it."""
-        key = content_key([images, settings])
+        key = content_key([images, settings], known)
         with self._lock:
-            known = self._results.get(key)
-            result = self._results[key] = known or Future()
+            at_hand = self._results.get(key)
+            result = self._results[key] = at_hand or Future()
             self._results.move_to_end(key)
             while len(self._results) > KEPT:
                 self._results.popitem(last=False)
-        if known is None:
+        if at_hand is None:
             try:
                 result.set_result(self._image_processor(images, return_tensors="pt", **settings))
             except BaseException as error:
@@ -82,3 +87,4 @@ def before(processor: Any, ahead: PicturesAhead) -> Iterator[None]:
         yield
     finally:
         processor.image_processor = stock
+        ahead.known.clear()

@@ -25,9 +25,13 @@ def fingerprint(tensor: torch.Tensor) -> tuple[int | str, ...]:
     return (str(tensor.dtype), *tensor.shape, *sums.tolist())
 
 
-@lru_cache(maxsize=4)
 def numbers(count: int, device: str) -> torch.Tensor:
-    """(LANES, `count`) fixed random odd 64-bit integers."""
+    """(LANES, `count`) fixed random odd 64-bit integers; pictures of many sizes share a few tables."""
+    return _table(1 << (count - 1).bit_length(), device)[:, :count]
+
+
+@lru_cache(maxsize=4)
+def _table(count: int, device: str) -> torch.Tensor:
     generator = torch.Generator().manual_seed(SEED)
     limits = torch.iinfo(torch.int64)
     numbers = torch.randint(limits.min, limits.max, (LANES, count), generator=generator, dtype=torch.int64)

@@ -20,6 +20,8 @@ from vlm_grpo.decoding.pictures import by_row, counts_of
 SHARED, SHARED_COUNTS = "pictures_of_row", "pictures_in_each"
 """Columns of what was processed once: which of the distinct rows each row is, and how many pictures these show, or how
 many tiles where those of all rows lie in one tensor."""
+KnownPictures = dict[int, tuple[Image.Image, Hashable]]
+"""The content of pictures by their identity, which is theirs as long as they are kept here."""
 
 
 class TileCounts:
@@ -57,14 +59,21 @@ class PictureLists:
 
 
 class DistinctProcessing(PictureLists):
-    """`processor`, but what it is given in batches is processed once for each distinct row."""
+    """`processor`, but what it is given in batches is processed once for each distinct row.
+
+    `known` are the pictures whose content is known already.
+    """
+
+    def __init__(self, processor: Any, known: KnownPictures | None = None) -> None:
+        super().__init__(processor)
+        self._known: KnownPictures = {} if known is None else known
 
     def __call__(self, images: Any = None, text: Any = None, **settings: Any) -> BatchFeature:
         """As the processor: `images` a list for each of the texts, None or empty where a row shows nothing."""
         if images is None:
             return self._processor(text=text, **settings)
         images = [of_row or [] for of_row in images]
-        first, of_row = distinct(list(zip(text, images, strict=True)))
+        first, of_row = distinct(list(zip(text, images, strict=True)), self._known)
         chosen = [images[row] for row in first]
         batch = self._processor(images=chosen, text=[text[row] for row in first], **settings)
         return self._repeat(batch, of_row, [len(pictures) for pictures in chosen])
@@ -73,7 +82,7 @@ class DistinctProcessing(PictureLists):
         """As the processor: text for one conversation, features for a list of them."""
         if not settings.get("tokenize") or not settings.get("return_dict"):
             return self._processor.apply_chat_template(conversation, **settings)
-        first, of_row = distinct(conversation)
+        first, of_row = distinct(conversation, self._known)
         chosen = [conversation[row] for row in first]
         batch = self._processor.apply_chat_template(conversation=chosen, **settings)
         return self._repeat(batch, of_row, [_count_images(turns) for turns in chosen])
@@ -90,14 +99,13 @@ class DistinctProcessing(PictureLists):
         return BatchFeature(rows | pictures.fields | shared)
 
 
-def distinct(rows: Sequence[Any]) -> tuple[list[int], list[int]]:
+def distinct(rows: Sequence[Any], known: KnownPictures) -> tuple[list[int], list[int]]:
     """The row where each distinct value appears first, and the number of each row's value."""
-    pictures: dict[int, Hashable] = {}
     numbers: dict[Hashable, int] = {}
     first: list[int] = []
     of_row: list[int] = []
     for row, value in enumerate(rows):
-        key = content_key(value, pictures)
+        key = content_key(value, known)
         if key not in numbers:
             numbers[key] = len(first)
             first.append(row)
@@ -105,17 +113,16 @@ def distinct(rows: Sequence[Any]) -> tuple[list[int], list[int]]:
     return first, of_row
 
 
-def content_key(value: Any, pictures: dict[int, Hashable] | None = None) -> Hashable:
-    """Equal for equal content; `pictures` keeps those of pictures that are met again, by their identity."""
+def content_key(value: Any, known: KnownPictures) -> Hashable:
+    """Equal for equal content; pictures that are not `known` are looked at, and known afterwards."""
     if isinstance(value, Image.Image):
-        pictures = {} if pictures is None else pictures
-        if id(value) not in pictures:
-            pictures[id(value)] = value.mode, value.size, blake2b(value.tobytes()).digest()
-        return pictures[id(value)]
+        if id(value) not in known:
+            known[id(value)] = value, (value.mode, value.size, blake2b(value.tobytes()).digest())
+        return known[id(value)][1]
     if isinstance(value, Mapping):
-        return tuple((name, content_key(part, pictures)) for name, part in value.items())
+        return tuple((name, content_key(part, known)) for name, part in value.items())
     if isinstance(value, list | tuple):
-        return tuple(content_key(part, pictures) for part in value)
+        return tuple(content_key(part, known) for part in value)
     return value
 
 

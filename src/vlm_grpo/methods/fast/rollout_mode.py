@@ -12,11 +12,15 @@ from torch import nn
 
 @contextmanager
 def no_dropout(model: nn.Module) -> Iterator[None]:
-    """Within the context `model` is in evaluation mode; afterwards each module is in the mode that it was in."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
+    """Within the context `model` is in evaluation mode; afterwards each module is in the mode that it was in.
+
+    The modes are set past `nn.Module`, whose `eval` and attributes take four times as long over thousands of modules.
+    """
+    training = [vars(module) for module in model.modules() if module.training]
     try:
+        for module in training:
+            module["training"] = False
         yield
     finally:
         for module in training:
-            module.training = True
+            module["training"] = True

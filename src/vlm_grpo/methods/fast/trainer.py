@@ -27,6 +27,7 @@ from vlm_grpo.decoding.engine import Engine
 from vlm_grpo.decoding.pictures import Pictures, by_row, counts_of, is_foreign
 from vlm_grpo.decoding.prefill import shared_prefill
 from vlm_grpo.decoding.prompts import DistinctPrompts, distinct_prompts
+from vlm_grpo.methods.fast.adapter_switch import switch_by_flag
 from vlm_grpo.methods.fast.ahead import PicturesAhead, before
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.feature_cache import FeatureCache
@@ -38,6 +39,7 @@ from vlm_grpo.methods.fast.processing import SHARED, DistinctProcessing, Picture
 from vlm_grpo.methods.fast.rollout_mode import no_dropout
 from vlm_grpo.methods.fast.scoring import SharedPass, cut_into_passes
 from vlm_grpo.methods.fast.shown import MARKS, check_shown, marks
+from vlm_grpo.methods.fast.uncopied import pictures_uncopied
 from vlm_grpo.methods.fast.vision_features import reuse_features
 
 logger = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class FastGRPOTrainer(GRPOTrainer):
             )
         if self.plan.scoring is None:
             share_prefix(backbone)
+        if self._drops_in_scoring_only and is_peft_model(self.model):
+            switch_by_flag(self.model)
         if fast.fast != "off" and self.accelerator.is_main_process:
             for line in self.plan.lines(dropout=any(m.p for m in self.model.modules() if isinstance(m, Dropout))):
                 logger.warning(line)
@@ -111,7 +115,7 @@ class FastGRPOTrainer(GRPOTrainer):
 
     def _processing(self, processor: Any, inputs: list[dict[str, Any]]) -> Any:
         """What stands in for `processor` while the completions of `inputs` are made and scored."""
-        return (PictureLists if self.ahead is None else DistinctProcessing)(processor)
+        return PictureLists(processor) if self.ahead is None else DistinctProcessing(processor, self.ahead.known)
 
     def _prepare_input(self, data: Any) -> Any:
         """As in `Trainer`, which moves `data` to the device; pictures that rows share are repeated there."""
@@ -137,6 +141,10 @@ class FastGRPOTrainer(GRPOTrainer):
         rows = len(batch["prompt_ids"])
         offset = rows * self.accelerator.process_index
         return shuffle_whole_groups(batch, [(offset + row) // self.num_generations for row in range(rows)])
+
+    def _generate(self, prompts: list[Any]) -> Any:
+        with nullcontext() if self.ahead is None else pictures_uncopied(prompts):
+            return super()._generate(prompts)
 
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: int, **settings: Any

@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from vlm_grpo.adapters.precision import autocast_dtype
+from vlm_grpo.decoding.pictures import equal
 from vlm_grpo.methods.fast.feature_cache import Call, FeatureCache, Features
 from vlm_grpo.methods.fast.fingerprint import fingerprint
 
@@ -174,11 +176,10 @@ def _dress(like: ModelOutput, pooled: Any) -> ModelOutput:
 
 def _keys(pieces: Sequence[torch.Tensor] | torch.Tensor) -> list[Hashable]:
     """A key for each piece; neighbours, which in a group are equal, are compared before they are hashed."""
+    as_before = [False, *equal(list(pairwise(pieces)))]
     keys: list[Hashable] = []
-    before: torch.Tensor | None = None
-    for piece in pieces:
-        keys.append(keys[-1] if before is not None and torch.equal(before, piece) else _key(piece))
-        before = piece
+    for piece, is_as_before in zip(pieces, as_before, strict=True):
+        keys.append(keys[-1] if is_as_before else _key(piece))
     return keys
 
 
