@@ -9,8 +9,10 @@ the engine. `floor_ms` is what reading the weights, keys and values once takes a
 Measured on one CPU core beside other work, tokens equal: proxy, 64 tokens, batch 8 and 16: a token 1.44 and 1.34 times
 faster, the rollout 3.2 and 3.7 times. Before the lean step, on the tower's own: tiny, 40 tokens, batch 8, 16, 64 and
 128: a token 1.0 to 1.1 times, the rollout 1.2, 1.3, 1.7 and 2.1 times. By the lean step, tiny_internvl, 40 tokens,
-batch 8 and 16: a token 1.8 and 1.4 times, the rollout 1.9 and 1.8 times. Nothing is captured on a CPU. The GPU sizes
-have not been run yet.
+batch 8 and 16: a token 1.8 and 1.4 times, the rollout 1.9 and 1.8 times. Nothing is captured on a CPU. On one H200, 48
+tokens: qwen3b at batch 16 and 64 a token 10.5 and 9.4 times faster (5.42 and 6.17 ms), the rollout 7.9 and 8.0 times
+(64 tokens, in a run whose `generate` took 84 and 96 ms a token: 11.7 and 12.3 times); smolvlm2b at 16 9.6 times (3.66
+ms) and 7.5 times. benchmarks/results/decode_h200.json, decode_smolvlm_h200.json.
 """
 
 import argparse

@@ -17,8 +17,9 @@ Our arm's tower is what `load_model` makes of it. Measured on one CPU core besid
 multiply-adds), the rollout 3.9 times, the step 4.66 times, 0.49 of the memory; completions and losses equal.
 These steps were a run each; cut out of one run, as now, it is 5.5, 4.3 and 4.97 times, 0.50 of the memory, equal too.
 `tiny_internvl`, 2 prompts of 100 tokens (three tiles a picture) x 8, 40: 2.8 times, the rollout 2.4 times, the step
-2.75 times, 0.42 of the memory; equal too. How that changes with the setting: benchmarks/README.md. The GPU sizes have
-not been run yet.
+2.75 times, 0.42 of the memory; equal too. How that changes with the setting: benchmarks/README.md. On one H200, qwen3b,
+4 prompts x 8 (one step of TRL's timed, three of ours, after one): scoring + update 8.8 times, the rollout 11 times, the
+step 10.4 times (15.4 and 1.48 s), 0.35 of the memory. benchmarks/results/grpo_step_h200.json.
 """
 
 import argparse

@@ -6,10 +6,11 @@ CPU-seconds without one; medians. How many pictures a call takes is the GPU's ru
 how far they are from those of calls of one, over their norm. `waits` counts how often the host waits for the GPU in one
 encoding. One new picture is the dearest case: the rest of its call is filling.
 
-`tiny` and `proxy` are for a CPU, `qwen3b` and `smolvlm2b` have the real shapes in bfloat16, for a GPU. On
-one CPU core beside other work, calls of four, the same bits throughout: proxy, four new pictures of 640 x 480 1.00
-times faster, a single one 0.25 times, which is why a CPU takes one; tiny towers, where launching counts there too, four
-new ones 1.55 to 1.70 times.
+`tiny` and `proxy` are for a CPU, `qwen3b` and `smolvlm2b` have the real shapes in bfloat16, for a GPU. On one H200,
+qwen3b, pictures of 640 x 480: four new ones 2.4 times faster (156 and 64 ms), a single one 0.65 times (42 and 64 ms),
+the same bits alone and among others (benchmarks/results/tower_calls_h200.json). On one CPU core beside other work,
+calls of four, the same bits throughout: proxy, four new pictures 1.00 times faster, a single one 0.25 times, which is
+why a CPU takes one; tiny towers, where launching counts there too, four new ones 1.55 to 1.70 times.
 """
 
 import argparse

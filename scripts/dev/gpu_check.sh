@@ -57,11 +57,12 @@ exact() {
 decode() { python benchmarks/decode.py "${qwen[@]}" "${tokens[@]}" --json "$out/decode.json"; }
 decode_smolvlm() { python benchmarks/decode.py "${smolvlm[@]}" "${tokens[@]}" --json "$out/decode_smolvlm.json"; }
 step() { # a name, prompts, more arguments
-    python benchmarks/grpo_step.py --prompts "$2" "${@:3}" "${steps[@]}" --repeats 2 --limit 30 --json "$out/$1.json"
+    python benchmarks/grpo_step.py --prompts "$2" "${@:3}" "${steps[@]}" --repeats 2 --warm-up 1 --limit 30 --json "$out/$1.json"
 }
 step_2x8() { step step_2x8 2 "${qwen[@]}"; }
 step_4x8() { step step_4x8 4 "${qwen[@]}"; }
 step_smolvlm() { step step_smolvlm 2 "${smolvlm[@]}"; }
+tower() { python benchmarks/tower_calls.py "${qwen[@]}" --new 1 4 --repeats 3 --json "$out/tower.json"; }
 embedded() {
     python -m vlm_grpo.embedded.synthetic_vsr --seed 0 --out "$DATA_PATH/synthetic_vsr"
     python -m vlm_grpo.training.grpo --config configs/embedded/qwen_grpo.yaml "${grpo[@]}"
@@ -70,7 +71,7 @@ embedded() {
         --out "$OUT_PATH/test" --limit 40
     echo "trained, merged and asked $(wc -l <"$OUT_PATH/test/generations.jsonl") rows"
 }
-parts=(exact:120 decode:90 step_4x8:120 step_2x8:80 embedded:90 decode_smolvlm:60 step_smolvlm:60)
+parts=(exact:120 decode:80 step_4x8:110 step_2x8:70 embedded:80 decode_smolvlm:50 step_smolvlm:50 tower:40)
 
 if $is_list; then
     for part in "${parts[@]}"; do

@@ -14,7 +14,7 @@ import transformers
 import trl
 
 TIMED_OUT = (124, 137)
-SHOWN = ("batch", "generate", "engine", "ratio", "seconds", "ms", "tokens_per_second", "equal")
+SHOWN = ("batch", "generate", "engine", "ratio", "seconds", "ms", "tokens_per_second", "equal", "new", "same")
 
 
 def main(out: Path, *parts: str) -> None:
