@@ -6,8 +6,8 @@ encodes and decodes one row after the other by transformers' `generate`, as the 
 
 Measured on 340 rows, embedded Qwen2.5-VL, batches of 128. In seconds of one CPU core 6.3 to 9.5 times faster (10.0 to
 14.0 s against 1.5 to 1.6 s; five runs, the lowest ratios on an idle machine): LOG.md. By the clock on two idle cores,
-OMP_WAIT_POLICY=PASSIVE as the scripts set it: 12.2 and 13.3 times (17.2 and 18.6 s against 1.4 s); with threads that
-spin: 10.0, 10.1 and 10.4 times (10.9 to 13.7 s against 1.1 to 1.4 s).
+OMP_WAIT_POLICY=PASSIVE as the scripts set it: 12.2 to 13.3 times (four runs, 16.1 to 18.6 s against 1.3 to 1.4 s); with
+threads that spin: 9.6 to 10.4 times (five runs, 10.9 to 13.7 s against 1.1 to 1.4 s).
 """
 
 import argparse
