@@ -31,7 +31,9 @@ from vlm_grpo.decoding.capture import Run, capture
 from vlm_grpo.decoding.engine import Engine
 from vlm_grpo.decoding.pictures import by_row, counts_of
 from vlm_grpo.decoding.prompts import DistinctPrompts
+from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods.fast.vision_features import reuse_features
+from vlm_grpo.option_types import whole
 from vlm_grpo.paths import user_path
 
 GROUP = 8
@@ -177,12 +179,17 @@ def table(size: str, results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@exits_cleanly
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="proxy")
-    parser.add_argument("--batches", type=int, nargs="+", default=[8, 16, 64, 128], help="rows, multiples of 8")
-    parser.add_argument("--tokens", type=int, help="completion tokens; default: the size's")
+    parser.add_argument(
+        "--batches", type=whole("--batches", least=1), nargs="+", default=[8, 16, 64, 128], help="rows, multiples of 8"
+    )
+    parser.add_argument(
+        "--tokens", type=whole("--tokens", least=FEW + 1), help="completion tokens; default: the size's"
+    )
     parser.add_argument("--json", type=user_path, help="write the results here")
     given = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -23,21 +23,24 @@ import torch
 from vlm_grpo.adapters.checkpoint import open_checkpoint
 from vlm_grpo.adapters.lengths import PromptLengths
 from vlm_grpo.embedded import synthetic_vsr
+from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.evaluation import batches
 from vlm_grpo.evaluation.generate import Decoder, complete
 from vlm_grpo.evaluation.settings import AUTO_BATCH_SIZE
+from vlm_grpo.option_types import whole
 from vlm_grpo.rows import dataset
 from vlm_grpo.tasks import asking
 
 REPEATS = 3
 
 
+@exits_cleanly
 def main() -> None:
     """Time both and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="embedded:qwen2_5_vl", help="checkpoint folder, embedded:<family> or hub id")
-    parser.add_argument("--rows", type=int, default=340, help="rows to answer")
-    parser.add_argument("--max-new-tokens", type=int, default=40)
+    parser.add_argument("--rows", type=whole("--rows", least=1), default=340, help="rows to answer")
+    parser.add_argument("--max-new-tokens", type=whole("--max-new-tokens", least=1), default=40)
     given = parser.parse_args()
     checkpoint = open_checkpoint(given.model)
     processor = checkpoint.load_processor()

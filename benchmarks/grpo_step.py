@@ -44,8 +44,10 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from vlm_grpo.adapters.checkpoint import see_faster
+from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods.fast.arguments import FastArguments
 from vlm_grpo.methods.fast.trainer import FastGRPOTrainer
+from vlm_grpo.option_types import whole
 from vlm_grpo.paths import user_path
 
 ARMS = ("TRL", "ours")
@@ -292,16 +294,21 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@exits_cleanly
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="proxy")
-    parser.add_argument("--prompts", type=int, default=1, help="prompts a step")
-    parser.add_argument("--group", type=int, default=8, help="completions a prompt")
-    parser.add_argument("--prompt", type=int, help="prompt tokens, picture included; default: the size's")
-    parser.add_argument("--completion", type=int, help="completion tokens; default: the size's")
-    parser.add_argument("--repeats", type=int, default=3, help="timed steps of each")
-    parser.add_argument("--warm-up", type=int, default=2, help="steps of each before those")
+    parser.add_argument("--prompts", type=whole("--prompts", least=1), default=1, help="prompts a step")
+    parser.add_argument("--group", type=whole("--group", least=2), default=8, help="completions a prompt")
+    parser.add_argument(
+        "--prompt", type=whole("--prompt", least=1), help="prompt tokens, picture included; default: the size's"
+    )
+    parser.add_argument(
+        "--completion", type=whole("--completion", least=1), help="completion tokens; default: the size's"
+    )
+    parser.add_argument("--repeats", type=whole("--repeats", least=1), default=3, help="timed steps of each")
+    parser.add_argument("--warm-up", type=whole("--warm-up", least=0), default=2, help="steps of each before those")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds after which an arm takes no further step")
     parser.add_argument("--sweep", action="store_true", help="vary group, prompt and completion around these")
     parser.add_argument("--checkpointing", action="store_true", help="give TRL its default, gradient checkpointing")

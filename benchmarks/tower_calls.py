@@ -26,7 +26,9 @@ from grpo_shapes import SIZES, build, rows
 from phase_clock import now
 
 from vlm_grpo.adapters.checkpoint import see_faster
+from vlm_grpo.errors import exits_cleanly
 from vlm_grpo.methods.fast import vision_features
+from vlm_grpo.option_types import whole
 from vlm_grpo.paths import user_path
 
 FEATURES = 1 << 30
@@ -108,13 +110,18 @@ def table(size: str, results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@exits_cleanly
 def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="proxy")
-    parser.add_argument("--new", type=int, nargs="+", default=[1, 2, 4, 8], help="pictures that are new at once")
-    parser.add_argument("--a-call", type=int, help="pictures, or tiles, in a call; default: the rule")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument(
+        "--new", type=whole("--new", least=1), nargs="+", default=[1, 2, 4, 8], help="pictures that are new at once"
+    )
+    parser.add_argument(
+        "--a-call", type=whole("--a-call", least=1), help="pictures, or tiles, in a call; default: the rule"
+    )
+    parser.add_argument("--repeats", type=whole("--repeats", least=1), default=5)
     parser.add_argument("--json", type=user_path, help="write the results here")
     given = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -27,6 +27,11 @@ while (($#)); do
 done
 $is_list || [[ -n $out ]] || fail "give the folder OUT; see --help"
 [[ -z $wheels || -d $wheels ]] || fail "--wheels $wheels: no such folder"
+[[ -z $wheels || -n $(compgen -G "$wheels/*.whl") ]] || fail "--wheels $wheels: no wheel (*.whl) in it"
+parts=(exact:120 decode:80 step_4x8:110 step_2x8:70 embedded:80 decode_smolvlm:50 step_smolvlm:50 tower:40)
+for part in "${only[@]}"; do
+    [[ " ${parts[*]%:*} " == *" $part "* ]] || fail "--only $part: unknown part; known: ${parts[*]%:*}"
+done
 if [[ -n $out ]]; then
     mkdir -p "$out"
     out=$(cd "$out" && pwd)
@@ -71,7 +76,6 @@ embedded() {
         --out "$OUT_PATH/test" --limit 40
     echo "trained, merged and asked $(wc -l <"$OUT_PATH/test/generations.jsonl") rows"
 }
-parts=(exact:120 decode:80 step_4x8:110 step_2x8:70 embedded:80 decode_smolvlm:50 step_smolvlm:50 tower:40)
 
 if $is_list; then
     for part in "${parts[@]}"; do

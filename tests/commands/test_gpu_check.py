@@ -44,10 +44,12 @@ def test_two_parts_and_the_table(tmp_path):
         assert f"ratio_ms_per_token {result['ratio_ms_per_token']:.3g}" in lines["decode"]
 
 
-def test_mistakes_are_one_line():
+def test_mistakes_are_one_line(tmp_path):
     for words, said in (
         ([], "give the folder OUT"),
         (["--wheels", "nowhere", "x"], "no such folder"),
+        (["--wheels", str(tmp_path), "x"], "no wheel"),
+        (["x", "--only", "decode", "step_3x8"], "unknown part; known: exact decode"),
         (["--x"], "unknown"),
     ):
         done = run(*words)
