@@ -117,6 +117,11 @@ def equal(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
     """Whether the two tensors of each pair are equal, all on one device; one look at it for all pairs."""
     if not pairs or pairs[0][0].device.type == "cpu":
         return [torch.equal(one, other) for one, other in pairs]
+    return equal_at_one_look(pairs)
+
+
+def equal_at_one_look(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
+    """As `equal`, on any device: all comparisons are asked for before the host waits for the first."""
     no = pairs[0][0].new_zeros((), dtype=torch.bool)
     same: list[bool] = torch.stack(
         [(one == other).all() if one.shape == other.shape else no for one, other in pairs]
